@@ -1,0 +1,1 @@
+"""The stages of Group-CAM, one a file, each for one image or one mask: a batch is `jax.vmap`."""

@@ -1,0 +1,76 @@
+"""Channels pooled into groups, and each group's first mask (Group-CAM, equation 2).
+
+A grouping maps the weighted activation `[u, v, k]`, a number of groups and a key to a membership matrix `[k, g]`. It
+may make fewer groups than asked for; one that draws nothing ignores the key.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from groupcam_jax.explainer import require_key
+from groupcam_jax.types import Activation, Masks, PRNGKey
+
+Membership = Float[Array, "k g"]
+Grouping = Callable[[Any, int, Any], Membership]
+
+
+def contiguous(maps: Activation, groups: int, key: PRNGKey | None) -> Membership:
+    """Adjacent groups of ceil(k / groups) channels; the last one may be shorter, as in `torch.chunk`."""
+    del key  # deterministic
+    channels = maps.shape[-1]
+    size = -(-channels // groups)
+    return jax.nn.one_hot(jnp.arange(channels) // size, -(-channels // size), dtype=maps.dtype)
+
+
+def kmeans(iterations: int = 10) -> Grouping:
+    """Groups channels whose maps look alike: Lloyd's algorithm on the maps, scaled to unit length.
+
+    The first centers are drawn as in k-means++ (Arthur and Vassilvitskii, 2007). A cluster that loses all its channels
+    keeps its center and becomes a dead group.
+    """
+
+    def group(maps: Activation, groups: int, key: PRNGKey | None) -> Membership:
+        key = require_key(key, "kmeans")
+        points = jax.lax.stop_gradient(maps.reshape(-1, maps.shape[-1]).T)
+        length = jnp.linalg.norm(points, axis=1, keepdims=True)
+        points = points / jnp.where(length == 0, 1, length)
+        centers = draw_centers(points, groups, key)
+        centers = jax.lax.fori_loop(0, iterations, lambda _, centers: move_centers(points, centers), centers)
+        return nearest(points, centers)
+
+    return group
+
+
+def draw_centers(points: Float[Array, "k d"], groups: int, key: PRNGKey) -> Float[Array, "g d"]:
+    """Draws centers from points of unit length, each with its squared distance to those drawn before as its odds."""
+
+    def draw(distance, key):
+        odds = jnp.where(distance.sum() == 0, 1, distance)
+        center = points[jax.random.categorical(key, jnp.log(odds))]
+        return jnp.minimum(distance, jnp.sum((points - center) ** 2, axis=1)), center
+
+    farthest = jnp.full(points.shape[0], 4.0, points.dtype)
+    return jax.lax.scan(draw, farthest, jax.random.split(key, groups))[1]
+
+
+def move_centers(points: Float[Array, "k d"], centers: Float[Array, "g d"]) -> Float[Array, "g d"]:
+    """Moves each center to the mean of the points nearest to it."""
+    members = nearest(points, centers)
+    count = members.sum(0)[:, None]
+    return jnp.where(count == 0, centers, (members.T @ points) / jnp.where(count == 0, 1, count))
+
+
+def nearest(points: Float[Array, "k d"], centers: Float[Array, "g d"]) -> Membership:
+    """Assigns each point to its nearest center."""
+    distance = jnp.sum(centers**2, axis=1)[None] - 2 * points @ centers.T
+    return jax.nn.one_hot(distance.argmin(1), centers.shape[0], dtype=points.dtype)
+
+
+def group_masks(maps: Activation, members: Membership) -> Masks:
+    """Sums the maps of each group and keeps what speaks for the class."""
+    total = jnp.einsum("uvk,kg->guv", maps, members, precision=jax.lax.Precision.HIGHEST)
+    return jax.nn.relu(total)

@@ -1,0 +1,28 @@
+"""One group's mask made ready to hide an image behind: de-noised, enlarged, rescaled (Group-CAM, equations 3 and 4).
+
+The paper rescales before it enlarges; its code, which we follow, rescales the enlarged mask.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from groupcam_jax.types import Mask
+
+
+def denoise(mask: Mask, percentile: float | None) -> Mask:
+    """Zeroes the values up to a percentile of the mask's own (interpolated linearly); None keeps all."""
+    if percentile is None:
+        return mask
+    return jnp.where(mask <= jnp.percentile(mask, percentile), 0, mask)
+
+
+def upsample(mask: Mask, shape: tuple[int, int]) -> Mask:
+    """Enlarges a mask to `shape`, bilinear between the centers of pixels."""
+    return jax.image.resize(mask, shape, "bilinear", antialias=False)
+
+
+def unit_range(mask: Mask) -> Mask:
+    """Rescales to [0, 1] by minimum and maximum; a flat mask is all 0, one with a NaN in it all NaN."""
+    lowest, highest = mask.min(), mask.max()
+    span = highest - lowest
+    return jnp.where(span == 0, 0, (mask - lowest) / jnp.where(span == 0, 1, span))

@@ -1,0 +1,56 @@
+"""Images without their evidence, and masks that let part of it back in (Group-CAM, equation 5).
+
+A baseline maps an image `[h, w, c]` and a key to an image of that shape; one that draws nothing ignores the key.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import dm_pix
+import jax
+import jax.numpy as jnp
+
+from groupcam_jax.explainer import require_key
+from groupcam_jax.types import Image, Mask, PRNGKey
+
+Baseline = Callable[[Any, Any], Image]
+
+
+def gaussian_blur(kernel_size: int = 51, sigma: float = 50.0) -> Baseline:
+    """The image blurred beyond recognition; the border mirrors the image, as in the authors' code.
+
+    Raises:
+      ValueError: kernel_size even or below 1, sigma not positive.
+    """
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size={kernel_size}: expected an odd number of pixels, at least 1")
+    if not sigma > 0:
+        raise ValueError(f"sigma={sigma}: expected a positive number of pixels")
+
+    def blur(image: Image, key: PRNGKey | None) -> Image:
+        del key  # deterministic
+        radius = kernel_size // 2
+        padded = jnp.pad(image, ((radius, radius), (radius, radius), (0, 0)), mode="reflect")
+        return jnp.asarray(dm_pix.gaussian_blur(padded, sigma, kernel_size, padding="VALID"))
+
+    return blur
+
+
+def constant(value: float = 0.0) -> Baseline:
+    """An image of one value, in the units of the normalised image: 0 is the mean colour of most models."""
+    return lambda image, key: jnp.full_like(image, value)
+
+
+def noise(scale: float = 1.0) -> Baseline:
+    """Gaussian noise around 0 of this standard deviation, in the units of the normalised image."""
+
+    def draw(image: Image, key: PRNGKey | None) -> Image:
+        return scale * jax.random.normal(require_key(key, "noise"), image.shape, image.dtype)
+
+    return draw
+
+
+def reveal(image: Image, hidden: Image, mask: Mask) -> Image:
+    """Shows the image where the mask is 1 and the hidden one where it is 0."""
+    mask = mask[:, :, None]
+    return image * mask + hidden * (1 - mask)

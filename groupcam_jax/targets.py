@@ -1,0 +1,90 @@
+"""What an explanation is about: functions `(logits, label) -> scalar` that say how much the model sees the class.
+
+Group-CAM differentiates the logit and scores its masks by the probability (arXiv:2103.13859, section 3 and its code). A
+function of the logits alone, such as `lambda logits: logits[3] - logits[7]`, is a target too.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.core
+import jax.numpy as jnp
+
+from groupcam_jax.types import Label, Logits, Scalar
+
+Target = Callable[..., Scalar]
+
+
+def logit(logits: Logits, label: Any) -> Scalar:
+    """The score before the softmax."""
+    return pick(logits, label)
+
+
+def probability(logits: Logits, label: Any) -> Scalar:
+    """The softmax probability, in [0, 1]."""
+    return pick(jax.nn.softmax(logits), label)
+
+
+def log_probability(logits: Logits, label: Any) -> Scalar:
+    """The logarithm of the softmax probability, at most 0."""
+    return pick(jax.nn.log_softmax(logits), label)
+
+
+def contrast(other: int, *, of: Target = logit) -> Target:
+    """Why this class and not the class `other`: the difference of their scores."""
+    return lambda logits, label: of(logits, label) - of(logits, other)
+
+
+def union(labels: Sequence[int], *, of: Target = probability) -> Target:
+    """Any of several classes ("some dog"): the sum of their scores, whatever the label."""
+    return lambda logits, label: jnp.stack([of(logits, one) for one in labels]).sum()
+
+
+def pick(scores: Logits, label: Any) -> Scalar:
+    """Reads one score; NaN if the label is out of range, where JAX itself would clamp or wrap it."""
+    return scores.at[label].get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
+
+
+def bind(target: Target, label: Label) -> Callable[[Logits], Scalar]:
+    """Fixes the label of a target, which makes it a function of the logits alone.
+
+    Raises (in that function):
+      ValueError: the target is not scalar.
+    """
+    parameters = inspect.signature(target).parameters.values()
+    takes_label = sum(
+        p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters
+    )
+
+    def score(logits: Logits) -> Scalar:
+        value = target(logits, label) if takes_label else target(logits)
+        if jnp.shape(value) != ():
+            raise ValueError(f"a target maps logits [classes] to one number, got an array {[*jnp.shape(value)]}")
+        return value
+
+    return score
+
+
+def resolve_label(label: Any, logits: Logits) -> Label:
+    """The label to explain: the one asked for, or the predicted class.
+
+    Args:
+      label: class index, a Python or NumPy integer or an integer array [], maybe traced; None for the predicted class.
+      logits: `[classes]`.
+
+    Raises:
+      ValueError: a concrete label outside [0, classes), or one that is no integer scalar.
+    """
+    if label is None:
+        return jnp.argmax(logits)
+    if jnp.shape(label) != () or not jnp.issubdtype(jnp.result_type(label), jnp.integer):
+        raise ValueError(
+            f"label must be one class index, got {jnp.result_type(label)}{[*jnp.shape(label)]}; "
+            "for a batch use jax.vmap(explain)(images, labels)"
+        )
+    classes = logits.shape[0]
+    if not isinstance(label, jax.core.Tracer) and not 0 <= int(label) < classes:
+        raise ValueError(f"label={int(label)} but the model has {classes} classes; choose 0 <= label < {classes}")
+    return jnp.asarray(label)
