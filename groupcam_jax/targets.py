@@ -47,19 +47,16 @@ def pick(scores: Logits, label: Any) -> Scalar:
     return scores.at[label].get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
 
 
-def bind(target: Target, label: Label) -> Callable[[Logits], Scalar]:
+def bind(target: Target, label: Any) -> Callable[[Logits], Scalar]:
     """Fixes the label of a target, which makes it a function of the logits alone.
 
     Raises (in that function):
       ValueError: the target is not scalar.
     """
-    parameters = inspect.signature(target).parameters.values()
-    takes_label = sum(
-        p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters
-    )
+    required = [p for p in inspect.signature(target).parameters.values() if p.default is p.empty]
 
     def score(logits: Logits) -> Scalar:
-        value = target(logits, label) if takes_label else target(logits)
+        value = target(logits, label) if len(required) > 1 else target(logits)
         if jnp.shape(value) != ():
             raise ValueError(f"a target maps logits [classes] to one number, got an array {[*jnp.shape(value)]}")
         return value

@@ -4,7 +4,7 @@ Shapes read h w c (image), u v k (activation: height, width, channels), g (group
 Images are as the model expects them, normalised; a saliency lies in [0, 1] unless its method says otherwise.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int, Key
 
@@ -20,6 +20,7 @@ Label = Int[Array, ""]
 PRNGKey = Key[Array, ""]
 
 
+@runtime_checkable
 class Model(Protocol):
     """An image classifier: Flax Linen's `module.apply` or any function of this form, bare, jitted or rematted."""
 
@@ -28,6 +29,7 @@ class Model(Protocol):
         ...
 
 
+@runtime_checkable
 class Explainer(Protocol):
     """What every builder returns: a pure function of ONE image, to be jitted, vmapped, differentiated or sharded.
 

@@ -22,7 +22,7 @@ from jaxtyping import Array, Float
 
 from groupcam_jax.explainer import make_explainer
 from groupcam_jax.program.flat import trace
-from groupcam_jax.program.split import DataFormat, Layer, split_program
+from groupcam_jax.program.split import Layer, split_program
 from groupcam_jax.stages.channels import channel_mean, score_gradient
 from groupcam_jax.stages.groups import Grouping, contiguous, group_masks
 from groupcam_jax.stages.masks import denoise, unit_range, upsample
@@ -48,7 +48,7 @@ def group_cam(
     *,
     layer: Layer = None,
     tokens_to_grid: tuple[int, int] | None = None,
-    data_format: DataFormat = "NHWC",
+    data_format: str = "NHWC",
     groups: int = 32,
     grouping: Grouping = contiguous,
     percentile: float | None = 70.0,
@@ -105,8 +105,9 @@ def group_cam(
 
         activation, skips = features(params, image[None])
         label, logits, gradient = score_gradient(head, params, activation, skips, target, label)
-        maps = (channel_mean(gradient) * activation[0]).astype(jnp.float32)
-        check_groups(groups, maps.shape[-1], layer)
+        if groups > (channels := activation.shape[-1]):
+            raise ValueError(f"groups={groups} but layer {layer!r} has {channels} channels; choose at most {channels}")
+        maps = (channel_mean(gradient)[None, None] * activation[0]).astype(jnp.float32)
         masks = group_masks(maps, grouping(maps, groups, grouping_key))
 
         enlarged = jax.vmap(lambda mask: upsample(denoise(mask, percentile), image.shape[:2]))(masks)
@@ -123,11 +124,3 @@ def group_cam(
         return saliency, GroupCamAux(label, logits, gain, masks)
 
     return make_explainer(explain, has_aux=has_aux)
-
-
-def check_groups(groups: int, channels: int, layer: Layer) -> None:
-    """Raises ValueError where there are more groups than channels."""
-    if groups > channels:
-        raise ValueError(
-            f"groups={groups} but the layer {layer!r} has {channels} channels; choose 1 <= groups <= {channels}"
-        )

@@ -71,8 +71,9 @@ def trace(model_apply: Model, params: Params, images: Any) -> Program:
         remaining = iter(arrays)
         return model_apply(treedef.unflatten(next(remaining) if is_array(leaf) else leaf for leaf in leaves), images)
 
-    image_shape = jax.ShapeDtypeStruct(images.shape, images.dtype)
-    closed, output = jax.make_jaxpr(apply, return_shape=True)(array_leaves(params), image_shape)
+    # A copy of the abstract value: under explicit sharding the type of an array says how it is laid out.
+    abstract = jax.ShapeDtypeStruct(images.shape, images.dtype, sharding=getattr(jax.typeof(images), "sharding", None))
+    closed, output = jax.make_jaxpr(apply, return_shape=True)(array_leaves(params), abstract)
     if not isinstance(output, jax.ShapeDtypeStruct) or output.ndim != 2 or output.shape[0] != images.shape[0]:
         got = jax.tree.map(lambda leaf: (*leaf.shape,), output)
         raise ValueError(

@@ -6,6 +6,7 @@ product of its own module reads (a convolution before its bias).
 """
 
 import dataclasses
+import math
 from collections import Counter
 from typing import Any
 
@@ -135,10 +136,12 @@ def find_activation(
         return matching[-1]
     cuts = [activation for activation in found if activation.is_cut]
     if tokens_to_grid is not None:
-        wanted = [cut for cut in cuts if len(cut.shape) == 2 and cut.shape[0] >= tokens_to_grid[0] * tokens_to_grid[1]]
+        wanted = [cut for cut in cuts if len(cut.shape) == 2 and cut.shape[0] >= math.prod(tokens_to_grid)]
     else:
         space = slice(0, 2) if data_format == "NHWC" else slice(1, 3)
-        wanted = [cut for cut in cuts if len(cut.shape) == 3 and max(cut.shape[space]) > 1]
+        spatial = [cut for cut in cuts if len(cut.shape) == 3]
+        # A pooled activation [1, 1, channels] shows nothing, unless the image is that small.
+        wanted = [cut for cut in spatial if max(cut.shape[space]) > 1] or spatial
         if wanted and len(cuts[-1].shape) == 2:
             raise ValueError(
                 f"this looks like a model of tokens: after its last spatial activation comes {cuts[-1]}; "

@@ -4,7 +4,7 @@ The gradient of a score in the activation is then that of `head` alone: nothing 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import jax.numpy as jnp
 from jax.extend.core import Var
@@ -16,7 +16,6 @@ from groupcam_jax.types import Model, Params
 Features = Callable[[Any, Any], tuple[Any, Any]]
 Head = Callable[[Any, Any, Any], Any]
 Layer = str | int | tuple[Features, Head] | None
-DataFormat = Literal["NHWC", "NCHW"]
 
 
 def split(
@@ -26,7 +25,7 @@ def split(
     layer: Layer = None,
     *,
     tokens_to_grid: tuple[int, int] | None = None,
-    data_format: DataFormat = "NHWC",
+    data_format: str = "NHWC",
 ) -> tuple[Features, Head]:
     """Cuts a model in two at a layer, without touching it.
 
@@ -53,7 +52,7 @@ def split(
 
 
 def split_program(
-    program: Program, layer: Layer, tokens_to_grid: tuple[int, int] | None, data_format: DataFormat
+    program: Program, layer: Layer, tokens_to_grid: tuple[int, int] | None, data_format: str
 ) -> tuple[Features, Head]:
     """Cuts a traced model at a layer; see `split`."""
     if isinstance(layer, tuple):
@@ -104,7 +103,7 @@ def equations_above(program: Program, activation: Activation) -> tuple[list[Equa
 
 
 def grid_layout(
-    activation: Activation, tokens_to_grid: tuple[int, int] | None, data_format: DataFormat
+    activation: Activation, tokens_to_grid: tuple[int, int] | None, data_format: str
 ) -> tuple[Callable[[Any], tuple[Any, Any]], Callable[[Any, Any], Any]]:
     """Maps between the model's own layout and `[n, u, v, k]` with what does not belong to the grid, and back."""
     if tokens_to_grid is not None:

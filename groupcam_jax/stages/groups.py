@@ -51,7 +51,7 @@ def draw_centers(points: Float[Array, "k d"], groups: int, key: PRNGKey) -> Floa
     def draw(distance, key):
         odds = jnp.where(distance.sum() == 0, 1, distance)
         center = points[jax.random.categorical(key, jnp.log(odds))]
-        return jnp.minimum(distance, jnp.sum((points - center) ** 2, axis=1)), center
+        return jnp.minimum(distance, jnp.sum((points - center[None]) ** 2, axis=1)), center
 
     farthest = jnp.full(points.shape[0], 4.0, points.dtype)
     return jax.lax.scan(draw, farthest, jax.random.split(key, groups))[1]

@@ -5,6 +5,7 @@ The paper rescales before it enlarges; its code, which we follow, rescales the e
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from groupcam_jax.types import Mask
 
@@ -16,7 +17,7 @@ def denoise(mask: Mask, percentile: float | None) -> Mask:
     return jnp.where(mask <= jnp.percentile(mask, percentile), 0, mask)
 
 
-def upsample(mask: Mask, shape: tuple[int, int]) -> Mask:
+def upsample(mask: Float[Array, "u v"], shape: tuple[int, int]) -> Mask:
     """Enlarges a mask to `shape`, bilinear between the centers of pixels."""
     return jax.image.resize(mask, shape, "bilinear", antialias=False)
 

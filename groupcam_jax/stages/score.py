@@ -25,10 +25,8 @@ def confidence_gain(
       masks: in [0, 1].
       mask_batch: perturbed images scored at once; None scores all, fewer need less memory.
     """
-    nothing = jnp.zeros_like(masks[:1])
-    scores = map_batched(
-        lambda mask: confidence(reveal(image, hidden, mask)), jnp.concatenate([nothing, masks]), mask_batch
-    )
+    masks = jnp.concatenate([jnp.zeros_like(masks[:1]), masks])
+    scores = map_batched(lambda mask: confidence(reveal(image, hidden, mask)), masks, mask_batch)
     return scores[1:] - scores[0]
 
 

@@ -1,0 +1,202 @@
+"""A model cut at a layer is the model: whatever wrote it, however it is called."""
+
+import jax
+import jax.numpy as jnp
+import models
+import numpy as np
+import pytest
+from jax import lax
+
+from groupcam_jax import list_layers, split
+
+
+@pytest.fixture(params=models.ALL)
+def bundle(request):
+    return models.ALL[request.param]()
+
+
+@pytest.mark.parametrize("layer", [None, "block", 0, 1, -2, -1])
+def test_features_then_head_equal_the_model_exactly(bundle, layer):
+    images = models.image()[None]
+    features, head = split(bundle.apply, bundle.params, images, layer, data_format=bundle.data_format)
+    expected = jax.jit(lambda images: bundle.apply(bundle.params, images))(images)
+    logits = jax.jit(lambda images: head(bundle.params, *features(bundle.params, images)))(images)
+    np.testing.assert_array_equal(logits, expected)
+
+
+def test_gradient_equals_that_of_the_model_edited_by_hand(bundle):
+    images = models.image()[None]
+    weights = models.weights()
+    hand_activation, _ = models.below(weights, images)
+    expected = jax.grad(lambda a: models.above(weights, a)[0, 3])(hand_activation)
+    for layer in (None, "block"):
+        features, head = split(bundle.apply, bundle.params, images, layer, data_format=bundle.data_format)
+        activation, skips = features(bundle.params, images)
+        gradient = jax.grad(lambda a, head=head, skips=skips: head(bundle.params, a, skips)[0, 3])(activation)
+        np.testing.assert_allclose(activation, hand_activation, atol=1e-5)
+        np.testing.assert_allclose(gradient, expected, atol=1e-6)
+
+
+def test_layer_inside_a_residual_branch_has_a_skip(bundle):
+    images = models.image()[None]
+    inside = [one for one in list_layers(bundle.apply, bundle.params, (12, 12, 3)) if not one.is_cut]
+    assert inside, "the branch of the block is bypassed by its input"
+    features, head = split(bundle.apply, bundle.params, images, inside[0].index, data_format=bundle.data_format)
+    activation, skips = features(bundle.params, images)
+    assert [leaf.shape for leaf in jax.tree.leaves(skips)]
+    weights = models.weights()
+    stem = jax.nn.relu(models.conv(weights["stem"], images))
+    np.testing.assert_allclose(activation, models.conv(weights["conv1"], stem), atol=1e-5)
+
+    def by_hand(branch):
+        block = jax.nn.relu(stem + models.conv(weights["conv2"], jax.nn.relu(branch)))
+        return models.above(weights, block)[0, 2]
+
+    gradient = jax.grad(lambda a: head(bundle.params, a, skips)[0, 2])(activation)
+    np.testing.assert_allclose(gradient, jax.grad(by_hand)(activation), atol=1e-6)
+
+
+def test_same_under_jit_vmap_and_grad(bundle):
+    images = jnp.stack([models.image(seed=seed) for seed in range(3)])[:, None]
+
+    def logits(params, images):
+        features, head = split(bundle.apply, params, images, data_format=bundle.data_format)
+        return head(params, *features(params, images))[0]
+
+    whole = jax.jit(lambda images: bundle.apply(bundle.params, images))(images[:, 0])
+    np.testing.assert_allclose(jax.vmap(lambda x: logits(bundle.params, x))(images), whole, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(jax.vmap(lambda x: logits(bundle.params, x)))(images), whole, atol=1e-5)
+    cut = jax.grad(lambda x: logits(bundle.params, x)[1])(images[0])
+    model = jax.grad(lambda x: bundle.apply(bundle.params, x)[0, 1])(images[0])
+    np.testing.assert_allclose(cut, model, atol=1e-6)
+
+
+def test_weights_may_be_traced():
+    apply, params, *_ = models.linen()
+
+    @jax.jit
+    def logits(params, images):
+        features, head = split(apply, params, images, "block")
+        return head(params, *features(params, images))
+
+    images = models.image()[None]
+    np.testing.assert_array_equal(logits(params, images), jax.jit(apply)(params, images))
+
+
+def test_a_whole_batch_splits_too():
+    apply, params, *_ = models.plain()
+    images = jnp.stack([models.image(seed=seed) for seed in range(3)])
+    features, head = split(apply, params, images, "block")
+    activation, skips = features(params, images)
+    assert activation.shape == (3, 12, 12, 8)
+    np.testing.assert_allclose(head(params, activation, skips), apply(params, images), atol=1e-6)
+
+
+def test_module_called_twice_means_its_last_call_and_an_index_picks_another():
+    weights = models.weights()
+
+    def apply(params, images):
+        x = models.conv(params["stem"], images)
+        for _ in range(2):
+            with jax.named_scope("again"):
+                x = models.conv(params["conv1"], x)
+        return models.above(params, x)
+
+    images = models.image()[None]
+    first = models.conv(weights["conv1"], models.conv(weights["stem"], images))
+    layers = list_layers(apply, weights, (12, 12, 3))
+    calls = [layer.index for layer in layers if layer.scope == "again"]
+    assert len(calls) == 2
+    for layer, expected in [
+        ("again", models.conv(weights["conv1"], first)),
+        (calls[0], first),
+        (calls[1] - len(layers), None),
+    ]:
+        features, head = split(apply, weights, images, layer)
+        activation, skips = features(weights, images)
+        if expected is not None:
+            np.testing.assert_allclose(activation, expected, atol=1e-5)
+        np.testing.assert_allclose(head(weights, activation, skips), apply(weights, images), atol=1e-5)
+
+
+def test_pair_of_functions_is_a_layer():
+    apply, params, *_ = models.plain()
+    assert split(apply, params, models.image()[None], (models.below, models.above)) == (models.below, models.above)
+
+
+def scanned(params, images):
+    x = models.conv(params["stem"], images)
+
+    def body(x, _):
+        with jax.named_scope("inner"):
+            return jax.nn.relu(models.conv(params["conv1"], x)), None
+
+    with jax.named_scope("stack"):
+        x, _ = lax.scan(body, x, length=3)
+    return models.above(params, x)
+
+
+def test_layer_inside_a_scan_is_an_error_that_names_the_scan():
+    params, images = models.weights(), models.image()[None]
+    with pytest.raises(ValueError, match=r"layer 'inner': it lies within the scan at 'stack'.*outside"):
+        split(scanned, params, images, "inner")
+    features, head = split(scanned, params, images, "stack")  # what leaves the scan is an activation like any other
+    np.testing.assert_allclose(head(params, *features(params, images)), scanned(params, images), atol=1e-6)
+
+
+def test_closed_over_arrays_and_nested_calls():
+    params, extra = models.weights(), jnp.linspace(0, 1, 8)
+
+    @jax.jit
+    def shift(x):
+        return x + extra[None, None, None]
+
+    def apply(params, images):
+        return models.above(params, shift(shift(models.below(params, images)[0])), ())
+
+    images = models.image()[None]
+    features, head = split(apply, params, images)
+    activation, skips = features(params, images)
+    np.testing.assert_allclose(activation, shift(shift(models.below(params, images)[0])), atol=1e-6)
+    np.testing.assert_allclose(head(params, activation, skips), apply(params, images), atol=1e-6)
+
+
+def test_list_layers_shows_scope_shape_and_cuts():
+    apply, params, *_ = models.linen()
+    layers = list_layers(apply, params, (12, 10, 3))
+    assert [layer.index for layer in layers] == [*range(len(layers))]
+    assert [(layer.scope, layer.is_cut) for layer in layers] == [
+        ("LinenNet/stem", True),
+        ("LinenNet", True),
+        ("LinenNet/block/conv1", False),
+        ("LinenNet/block", False),
+        ("LinenNet/block/conv2", False),
+        ("LinenNet/block", True),
+        ("LinenNet/block", True),
+    ]
+    assert {layer.shape for layer in layers} == {(12, 10, 8)}
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("layer5", r"layer 'layer5': no such scope.*'LinenNet/block' \[12, 12, 8\]"),
+        ("bloc", r"layer 'bloc': no such scope"),
+        (99, r"layer=99: no such index"),
+    ],
+)
+def test_unknown_layers_list_the_known_ones(layer, message):
+    apply, params, *_ = models.linen()
+    with pytest.raises(ValueError, match=message):
+        split(apply, params, models.image()[None], layer)
+
+
+def test_model_that_returns_no_logits_is_an_error():
+    apply, params, *_ = models.linen()
+    with pytest.raises(ValueError, match=r"the model must return logits \[1, classes\]"):
+        split(lambda params, images: (apply(params, images), images), params, models.image()[None])
+
+
+def test_model_without_spatial_activation_is_an_error():
+    with pytest.raises(ValueError, match=r"everything flows through no spatial activation"):
+        split(lambda params, images: images.reshape(1, -1) @ params, jnp.ones((432, 5)), models.image()[None])
