@@ -3,6 +3,8 @@
 The paper rescales before it enlarges; its code, which we follow, rescales the enlarged mask.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -11,10 +13,17 @@ from groupcam_jax.types import Mask
 
 
 def denoise(mask: Mask, percentile: float | None) -> Mask:
-    """Zeroes the values up to a percentile of the mask's own (interpolated linearly); None keeps all."""
+    """Zeroes the values up to a percentile of the mask's own (interpolated linearly); None keeps all.
+
+    The percentile's place among the values is computed in double precision, as NumPy does: `jnp.percentile` is off by a
+    rounding error where it falls on a value, and would keep that value.
+    """
     if percentile is None:
         return mask
-    return jnp.where(mask <= jnp.percentile(mask, percentile), 0, mask)
+    values = jnp.sort(mask.ravel())
+    place = percentile / 100 * (mask.size - 1)
+    below, above = values[math.floor(place)], values[math.ceil(place)]
+    return jnp.where(mask <= below + (place % 1) * (above - below), 0, mask)
 
 
 def upsample(mask: Float[Array, "u v"], shape: tuple[int, int]) -> Mask:
