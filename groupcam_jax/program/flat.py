@@ -48,7 +48,7 @@ class Program(NamedTuple):
             (), arguments, outputs, [e.eqn for e in equations], self.source.effects, debug_info=self.source.debug_info
         )
         run = jaxpr_as_fun(ClosedJaxpr(jaxpr, ()))
-        return lambda params, *values: run(*self.constants.values(), *array_leaves(params), *values)
+        return lambda params, *values: run(*self.constants.values(), *partition(params)[0], *values)
 
 
 def trace(model_apply: Model, params: Params, images: Any) -> Program:
@@ -65,15 +65,12 @@ def trace(model_apply: Model, params: Params, images: Any) -> Program:
     Raises:
       ValueError: the model does not return logits `[n, classes]`.
     """
-    leaves, treedef = jax.tree.flatten(params)
-
-    def apply(arrays, images):
-        remaining = iter(arrays)
-        return model_apply(treedef.unflatten(next(remaining) if is_array(leaf) else leaf for leaf in leaves), images)
-
+    arrays, rebuild = partition(params)
     # A copy of the abstract value: under explicit sharding the type of an array says how it is laid out.
     abstract = jax.ShapeDtypeStruct(images.shape, images.dtype, sharding=getattr(jax.typeof(images), "sharding", None))
-    closed, output = jax.make_jaxpr(apply, return_shape=True)(array_leaves(params), abstract)
+    closed, output = jax.make_jaxpr(lambda arrays, images: model_apply(rebuild(arrays), images), return_shape=True)(
+        arrays, abstract
+    )
     if not isinstance(output, jax.ShapeDtypeStruct) or output.ndim != 2 or output.shape[0] != images.shape[0]:
         got = jax.tree.map(lambda leaf: (*leaf.shape,), output)
         raise ValueError(
@@ -112,11 +109,18 @@ def inline(
     return equations, rename(jaxpr.outvars)
 
 
-def array_leaves(params: Params) -> list[Any]:
-    """The leaves that a model computes with."""
-    return [leaf for leaf in jax.tree.leaves(params) if is_array(leaf)]
+def partition(params: Params) -> tuple[list[Any], Callable[[Sequence[Any]], Params]]:
+    """Takes the arrays out of a tree; the function returned puts others in their place.
 
+    What is left behind are leaves that JAX cannot trace, such as the activation functions in Equinox modules.
+    """
+    leaves, treedef = jax.tree.flatten(params)
+    traced = [hasattr(leaf, "dtype") or isinstance(leaf, bool | int | float | complex) for leaf in leaves]
 
-def is_array(leaf: Any) -> bool:
-    """Whether JAX can trace the leaf."""
-    return hasattr(leaf, "dtype") or isinstance(leaf, bool | int | float | complex)
+    def rebuild(arrays: Sequence[Any]) -> Params:
+        remaining = iter(arrays)
+        return treedef.unflatten(
+            next(remaining) if is_traced else leaf for leaf, is_traced in zip(leaves, traced, strict=True)
+        )
+
+    return [leaf for leaf, is_traced in zip(leaves, traced, strict=True) if is_traced], rebuild

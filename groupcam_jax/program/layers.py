@@ -1,4 +1,4 @@
-"""The layers of a traced model: its activations, which of them everything flows through, and which one a name means.
+"""The layers of a traced model: its activations, and which of them everything flows through.
 
 An activation is a floating value `[n, ., ., .]` or `[n, tokens, channels]` that depends on the images and that a user
 would name: not a mere view of another one (reshape, pad, ...), and not a partial result that only the next sum or
@@ -6,16 +6,14 @@ product of its own module reads (a convolution before its bias).
 """
 
 import dataclasses
-import math
 from collections import Counter
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Jaxpr, Literal, Var, jaxprs_in_params
+from jax.extend.core import JaxprEqn, Literal, Var
 
 from groupcam_jax.program.flat import Program, trace
-from groupcam_jax.program.scopes import join_scopes, scope_matches, scope_of
 from groupcam_jax.types import Model, Params
 
 VIEWS = {
@@ -29,12 +27,13 @@ ARITHMETIC = {"add", "add_any", "div", "mul", "sub"}
 class Activation:
     """One line of `list_layers`.
 
-    `shape` is without the batch; at a cut nothing bypasses the activation; `position` is that of its equation.
+    `operation` is what computes it, at `position` in the program; `shape` is without the batch; at a cut nothing
+    bypasses the activation.
     """
 
     index: int
     scope: str
-    primitive: str
+    operation: str
     shape: tuple[int, ...]
     is_cut: bool
     position: int
@@ -53,7 +52,7 @@ def list_layers(model_apply: Model, params: Params, image_shape: tuple[int, int,
       image_shape: `(h, w, c)` of one image.
 
     Returns:
-      One `Activation` a layer: index, scope, primitive, shape without the batch, whether it is a cut.
+      One `Activation` a layer: index, scope, operation, shape without the batch, whether it is a cut.
     """
     return activations(trace(model_apply, params, jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)))
 
@@ -78,8 +77,14 @@ def activations(program: Program) -> list[Activation]:
                 and eqn.primitive.name not in VIEWS
                 and not is_partial(program, position, var, readers)
             ):
-                found.append(Activation(len(found), scope, eqn.primitive.name, shape[1:], is_cut, position, var))
+                found.append(Activation(len(found), scope, operation(eqn), shape[1:], is_cut, position, var))
     return found
+
+
+def operation(eqn: JaxprEqn) -> str:
+    """The name of an equation's primitive, or of the function with a derivative rule of its own that it calls."""
+    inner = eqn.params["call_jaxpr"].eqns if eqn.primitive.name == "custom_jvp_call" else []
+    return inner[0].params.get("name", eqn.primitive.name) if inner else eqn.primitive.name
 
 
 def shape_of(var: Var) -> tuple[int, ...]:
@@ -114,69 +119,3 @@ def is_partial(program: Program, position: int, var: Var, readers: Counter[int])
 def variables(atoms: Any) -> list[Var]:
     """The variables among atoms, literals left out."""
     return [atom for atom in atoms if not isinstance(atom, Literal)]
-
-
-def find_activation(
-    program: Program, layer: str | int | None, tokens_to_grid: tuple[int, int] | None, data_format: str
-) -> Activation:
-    """Finds the activation that a user's `layer` means; see `split` for the rule.
-
-    Raises:
-      ValueError: there is none; the message lists those there are.
-    """
-    found = activations(program)
-    if isinstance(layer, int):
-        if not -len(found) <= layer < len(found):
-            raise ValueError(f"layer={layer}: no such index. {listing(found)}")
-        return found[layer]
-    if layer is not None:
-        matching = [activation for activation in found if scope_matches(activation.scope, layer)]
-        if not matching:
-            raise ValueError(f"layer {layer!r}: {hidden_in_loop(program, layer)}. {listing(found)}")
-        return matching[-1]
-    cuts = [activation for activation in found if activation.is_cut]
-    if tokens_to_grid is not None:
-        wanted = [cut for cut in cuts if len(cut.shape) == 2 and cut.shape[0] >= math.prod(tokens_to_grid)]
-    else:
-        space = slice(0, 2) if data_format == "NHWC" else slice(1, 3)
-        spatial = [cut for cut in cuts if len(cut.shape) == 3]
-        # A pooled activation [1, 1, channels] shows nothing, unless the image is that small.
-        wanted = [cut for cut in spatial if max(cut.shape[space]) > 1] or spatial
-        if wanted and len(cuts[-1].shape) == 2:
-            raise ValueError(
-                f"this looks like a model of tokens: after its last spatial activation comes {cuts[-1]}; "
-                "name a layer of tokens with tokens_to_grid=(height, width), or a spatial one with layer=..."
-            )
-    if not wanted:
-        raise ValueError(f"layer=None: everything flows through no spatial activation; name a layer. {listing(found)}")
-    return wanted[-1]
-
-
-def listing(found: list[Activation]) -> str:
-    """Names the last activation of each scope in an error message."""
-    if not found:
-        return "The model has no activations [h, w, channels] outside loops"
-    last = {activation.scope: activation for activation in found}
-    return "The model's activations are (the last of each scope): " + ", ".join(map(str, last.values()))
-
-
-def hidden_in_loop(program: Program, layer: str) -> str:
-    """Says why no activation has this scope: it lies within a loop or branch, or there is no such scope."""
-    for scope, eqn in program.equations:
-        for inner in jaxprs_in_params(eqn.params):
-            if any(scope_matches(path, layer) for path in scopes_within(inner, scope)):
-                return (
-                    f"it lies within the {eqn.primitive.name} at {scope or 'the top level'!r}, and no model can be cut "
-                    "inside a loop or branch; choose a layer outside, unroll it, or pass layer=(features, head)"
-                )
-    return "no such scope"
-
-
-def scopes_within(jaxpr: Jaxpr, scope: str) -> list[str]:
-    """The scopes of all equations inside a loop's body, nested ones too."""
-    scopes = []
-    for eqn in jaxpr.eqns:
-        scopes.append(join_scopes(scope, scope_of(eqn)))
-        for inner in jaxprs_in_params(eqn.params):
-            scopes += scopes_within(inner, scopes[-1])
-    return scopes

@@ -9,8 +9,9 @@ from typing import Any
 import jax.numpy as jnp
 from jax.extend.core import Var
 
+from groupcam_jax.program.find import find_activation
 from groupcam_jax.program.flat import Equation, Program, trace
-from groupcam_jax.program.layers import Activation, find_activation, variables
+from groupcam_jax.program.layers import Activation, variables
 from groupcam_jax.types import Model, Params
 
 Features = Callable[[Any, Any], tuple[Any, Any]]

@@ -1,0 +1,65 @@
+"""One compiled program that explains pictures."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from groupcam_jax.program.flat import partition
+
+
+class Explanation(NamedTuple):
+    """One class of one picture: the saliency `[h, w]`, the class, and the probabilities `[classes]`."""
+
+    saliency: Any
+    label: int
+    probabilities: Any
+
+    @property
+    def probability(self) -> float:
+        """The probability of the explained class."""
+        return float(self.probabilities[self.label])
+
+
+def compile_explainer(
+    builder: Callable[..., Any], classifier: Any, *, seed: int, predicted: bool
+) -> Callable[[Any, int | None], Explanation]:
+    """Compiles one program for all pictures, with the weights as arguments.
+
+    Args:
+      builder: a method with its options, without the model.
+      classifier: what is explained, see `pretrained.classifier`.
+      seed: of the key, for methods that draw.
+      predicted: whether the predicted class is explained (the label is None), or one that is named.
+
+    Returns:
+      `(uint8 picture [size, size, 3], label) -> Explanation`.
+    """
+    arrays, rebuild = partition(classifier.params)
+
+    def explain(arrays, image, label):
+        explainer = builder(classifier.apply, rebuild(arrays), has_aux=True)
+        saliency, aux = explainer(image, label, key=jax.random.key(seed))
+        return saliency, aux.label, jax.nn.softmax(aux.logits)
+
+    def arguments(pixels: Any, label: int | None) -> tuple[Any, ...]:
+        image = jnp.asarray(classifier.preprocess(pixels), jnp.float32)
+        return arrays, image, None if label is None else jnp.asarray(label, jnp.int32)
+
+    blank = np.zeros((classifier.image_size, classifier.image_size, 3), np.uint8)
+    compiled = jax.jit(explain).lower(*arguments(blank, None if predicted else 0)).compile()
+
+    def run(pixels: Any, label: int | None) -> Explanation:
+        saliency, chosen, probabilities = compiled(*arguments(pixels, label))
+        return Explanation(np.asarray(saliency), int(chosen), np.asarray(probabilities))
+
+    return run
+
+
+def timed(function: Callable[[], Any]) -> tuple[Any, float]:
+    """Calls a function and takes its time in seconds."""
+    started = time.perf_counter()
+    return function(), time.perf_counter() - started

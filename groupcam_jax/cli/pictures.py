@@ -1,0 +1,51 @@
+"""Pictures to explain: files in any form that Pillow reads, and drawn scenes."""
+
+import pathlib
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from PIL import Image, ImageOps
+
+from pretrained.scenes import scene
+
+
+class Picture(NamedTuple):
+    """A picture as drawn, uint8 `[H, W, 3]`, and as the model takes it, uint8 `[size, size, 3]`."""
+
+    source: str
+    pixels: Any
+    resized: Any
+
+
+def read_picture(path: pathlib.Path, size: int) -> Picture:
+    """Reads a picture, upright and in RGB, and resizes it to a square as the paper does.
+
+    Raises:
+      OSError: no such file, or one that holds no whole picture.
+    """
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (Image.DecompressionBombError, SyntaxError, ValueError) as error:  # as Pillow says of broken files
+        raise OSError(f"cannot read it: {error}") from error
+    resized = upright.resize((size, size), Image.Resampling.BILINEAR)
+    return Picture(str(path), np.asarray(upright), np.asarray(resized))
+
+
+def draw_scene(seed: int) -> Picture:
+    """Draws the scene that is explained where no picture is named."""
+    pixels = np.asarray(scene(jax.random.key(seed)).image * 255).round().astype(np.uint8)
+    return Picture(f"scene {seed}", pixels, pixels)
+
+
+def result_names(sources: list[pathlib.Path], method: str) -> list[str]:
+    """Names the results after the pictures; of pictures with one name the later ones get a number."""
+    names: list[str] = []
+    for source in sources:
+        name = stem = f"{source.stem}-{method}"
+        count = 1
+        while name in names:
+            name = f"{stem}-{(count := count + 1)}"
+        names.append(name)
+    return names
