@@ -5,6 +5,8 @@ saliency = explain(image)  # [h, w, c] -> [h, w] in [0, 1]
 """
 
 # The methods.
+from groupcam_jax.explainers.grad_cam import GradCamAux as GradCamAux
+from groupcam_jax.explainers.grad_cam import grad_cam as grad_cam
 from groupcam_jax.explainers.group_cam import GroupCamAux as GroupCamAux
 from groupcam_jax.explainers.group_cam import group_cam as group_cam
 

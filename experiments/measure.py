@@ -1,0 +1,72 @@
+"""Measuring on noisy machines: contenders take turns, and what is compared is their ratio within one run."""
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def alternate(contenders: Mapping[str, Callable[[], Any]], runs: int) -> dict[str, list[float]]:
+    """Seconds of each contender's runs, in turns (A B A B ...) after one warm-up; each must wait for its own result."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for round_ in range(-1, runs):
+        for name, run in contenders.items():
+            started = time.perf_counter()
+            run()
+            if round_ >= 0:
+                seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
+def ratio(slower: list[float], faster: list[float]) -> float:
+    """How many times as fast: the median of the ratios of runs made in the same turn."""
+    return statistics.median(s / f for s, f in zip(slower, faster, strict=True))
+
+
+def matrix_product_rate(size: int = 2048, runs: int = 5) -> float:
+    """The rate of a large float32 matrix product, in operations a second: the machine's practical ceiling."""
+    matrix = jnp.ones((size, size))
+    product = jax.jit(lambda a: jnp.dot(a, a, precision=jax.lax.Precision.HIGHEST))
+    seconds = alternate({"product": lambda: product(matrix).block_until_ready()}, runs)["product"]
+    return 2 * size**3 / min(seconds)
+
+
+def peak_memory_of(arguments: list[str]) -> float:
+    """The peak resident memory in MiB of a Python command in a process of its own."""
+    code = (
+        "import resource, subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]], check=True);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
+    )
+    output = subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True).stdout
+    return float(output.split()[-1])
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    names = ("groupcam-jax", "jax", "jaxlib", "flax", "numpy", "torch")
+    installed = {distribution.metadata["Name"]: distribution.version for distribution in metadata.distributions()}
+    return {
+        "device": jax.devices()[0].device_kind,
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: installed[name] for name in names if name in installed},
+    }
+
+
+def processor() -> str:
+    """The name of the processor, as far as the system tells it."""
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()

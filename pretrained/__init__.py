@@ -1,0 +1,9 @@
+"""Trained classifiers: torchvision's ResNets and VGGs on ImageNet, and a small network of drawn scenes that is shipped.
+
+    model = pretrained.load("resnet50")
+    explain = jax.jit(group_cam(model.apply, model.params, layer=model.layer))
+"""
+
+from pretrained.classifier import Classifier as Classifier
+from pretrained.load import NAMES as NAMES
+from pretrained.load import load as load

@@ -1,0 +1,131 @@
+"""torchvision's published weights, fetched once into a cache folder.
+
+A file grows as NAME.part, is checked against the hash in its name, and only then renamed: whatever stands in the cache
+under its own name is whole. A download that is cut keeps its part and goes on from there the next time.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import requests
+from filelock import FileLock
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+BASE_URL = "https://download.pytorch.org/models/"
+
+# The digits are the start of the sha256. Source: torchvision.models, the weights named IMAGENET1K_V1.
+FILES = {
+    "resnet18": "resnet18-f37072fd.pth",
+    "resnet34": "resnet34-b627a593.pth",
+    "resnet50": "resnet50-0676ba61.pth",
+    "resnet101": "resnet101-63fe2227.pth",
+    "resnet152": "resnet152-394f9c45.pth",
+    "vgg11": "vgg11-8a719046.pth",
+    "vgg13": "vgg13-19584684.pth",
+    "vgg16": "vgg16-397923af.pth",
+    "vgg19": "vgg19-dcbb9e9d.pth",
+}
+
+
+class DownloadError(OSError):
+    """The file could not be had; the message says why, and what to do."""
+
+
+def cache_folder() -> Path:
+    """Returns the folder for downloads: `$GROUPCAM_CACHE`, else `~/.cache/groupcam_jax`."""
+    return Path(os.environ.get("GROUPCAM_CACHE") or "~/.cache/groupcam_jax").expanduser()
+
+
+def download(
+    name: str,
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    base_url: str = BASE_URL,
+    timeout: float = 30.0,
+    progress: bool = True,
+) -> Path:
+    """Returns the path of a model's weights, after downloading them if the cache has none.
+
+    The hash is checked each time, before the file is trusted (half a second for the largest). Several processes may
+    call this at once: one downloads, the others wait for it.
+
+    Args:
+      name: a key of `FILES`, such as "resnet50".
+      cache: the folder; None is `cache_folder()`.
+      base_url: where the files lie, with a slash at the end.
+      timeout: seconds without an answer, or without a byte, after which the server counts as dead.
+      progress: show a progress bar on the standard error.
+
+    Raises:
+      ValueError: there is no such name.
+      DownloadError: no network, the server refuses or dies, or the file's hash is wrong.
+    """
+    if name not in FILES:
+        raise ValueError(f"no weights named {name!r}; there are {', '.join(FILES)}")
+    folder = cache_folder() if cache is None else Path(cache)
+    path = folder / FILES[name]
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.exists():  # Another process may have fetched it while this one waited for the lock.
+                part = Path(f"{path}.part")
+                _fetch(base_url + path.name, path, part, timeout, progress)
+                _check_hash(part, path.name)
+                os.replace(part, path)
+                return path
+    _check_hash(path, path.name)
+    return path
+
+
+def _check_hash(path: Path, name: str) -> None:
+    """Deletes a file and raises unless its sha256 starts with the digits in `name`."""
+    expected = name.rpartition("-")[2].partition(".")[0]
+    with path.open("rb") as file:
+        digits = hashlib.file_digest(file, "sha256").hexdigest()[: len(expected)]
+    if digits != expected:
+        path.unlink(missing_ok=True)
+        raise DownloadError(
+            f"{name}: sha256 starts with {digits}, expected {expected}; the download is broken "
+            "or not the file it says. Deleted; run again"
+        )
+
+
+def _fetch(url: str, path: Path, part: Path, timeout: float, progress: bool) -> None:
+    """Downloads `url` to the end of `part`; when the connection breaks, goes on from there as long as that helps."""
+    by_hand = f"put {url} at {path}, or pass --weights FILE"
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not progress) as bar:
+        task = bar.add_task(path.name, total=None)
+        best, broken = -1, None
+        while (size := part.stat().st_size if part.exists() else 0) > best:
+            best = size
+            # Were the answer compressed, positions in it would not be positions in the file: hence "identity".
+            headers = {"Accept-Encoding": "identity", "Range": f"bytes={size}-"}
+            try:
+                response = requests.get(url, headers=headers, stream=True, timeout=timeout)
+            except requests.RequestException as error:
+                raise DownloadError(f"no network: {by_hand} ({error})") from error
+            with response:
+                if response.status_code == requests.codes.requested_range_not_satisfiable:
+                    return  # Nothing comes after `part`: it is whole, or else the hash will say so.
+                if not response.ok:
+                    answer = f"{response.status_code} {response.reason}"
+                    raise DownloadError(f"{url} answered {answer}: try again later, or {by_hand}")
+                resumed = response.status_code == requests.codes.partial_content
+                kept = size if resumed else 0  # A server may ignore the range and start over.
+                length = response.headers.get("Content-Length")
+                bar.update(task, completed=kept, total=None if length is None else kept + int(length))
+                try:
+                    with part.open("ab" if resumed else "wb") as file:
+                        for chunk in response.iter_content(2**16):
+                            file.write(chunk)
+                            bar.advance(task, len(chunk))
+                    return
+                except requests.RequestException as error:
+                    broken = error
+    raise DownloadError(
+        f"{path.name}: the connection broke after {size:,} bytes, which are kept in {part}; run again to go on from "
+        f"there, or {by_hand} ({broken})"
+    ) from broken

@@ -1,0 +1,70 @@
+"""3x3 convolution with fewer products: Winograd's minimal filtering F(m x m, 3 x 3) (Lavin, Gray, arXiv:1509.09308).
+
+    y = A^T [(G w G^T) * (B^T x B)] A        for each m x m tile of the output
+
+x is the (m + 2) x (m + 2) tile of the input under it, * the product of same positions, summed over channels: there, one
+matrix product per position. 4 products per output for m = 2 and 2.25 for m = 4, instead of 9.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+# Interpolation points besides infinity. For m = 4, the usual +-1 and +-2 round four times as much.
+_POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 0.5**0.5, -(0.5**0.5), 2**0.5, -(2**0.5))}
+
+
+def _transforms(m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The matrices A^T `[m, m + 2]`, G `[m + 2, 3]` and B^T `[m + 2, m + 2]` (Toom and Cook's interpolation)."""
+    points = np.array(_POINTS[m])
+    others = [np.delete(points, i) for i in range(m + 1)]
+    scale = np.array([np.prod(point - rest) for point, rest in zip(points, others, strict=True)])
+    infinity = np.eye(m + 2)[:, -1:]
+    output = np.vstack([np.vander(points, m, increasing=True), infinity[2:].T])
+    kernel = np.vstack([np.vander(points, 3, increasing=True) / scale[:, None], [[0, 0, 1]]])
+    data = np.zeros((m + 2, m + 2))
+    for row, rest in zip(data, others, strict=False):
+        row[:-1] = np.poly(rest)[::-1]
+    data[-1] = np.poly(points)[::-1]
+    return output.T, kernel, data
+
+
+def _combine(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
+    """Returns, for each row of the matrix, the sum of the parts weighted by it; zeros cost nothing."""
+    rows = ([float(c) * part for c, part in zip(row, parts, strict=True) if abs(c) > 1e-12] for row in matrix)
+    return [sum(terms[1:], terms[0]) for terms in rows]
+
+
+def winograd(x: jax.Array, kernel: jax.Array, tile: int) -> jax.Array:
+    """Convolves with a 3x3 kernel at stride 1 over a border of one zero.
+
+    Args:
+      x: activation `[n, h, w, c]`, any h, w >= 1.
+      kernel: `[3, 3, c, k]`.
+      tile: m, 2 or 4. In float32 the worst rounding of 512 channels is 4e-7 and 2e-6 of the output's range, the direct
+        sum's 3e-7.
+
+    Returns:
+      `[n, h, w, k]`.
+    """
+    n, h, w, c = x.shape
+    m, k = tile, kernel.shape[-1]
+    to_output, to_kernel, to_data = _transforms(m)
+    rows, columns = -(-h // m), -(-w // m)
+    x = jnp.pad(x, ((0, 0), (1, m * rows + 1 - h), (1, m * columns + 1 - w), (0, 0)))
+
+    def shifts(x: jax.Array, tiles: int, axis: int) -> list[jax.Array]:
+        return [lax.slice_in_dim(x, i, i + m * (tiles - 1) + 1, m, axis) for i in range(m + 2)]
+
+    # A batched product for each row of positions: one for each position compiles twice as long, one for all is slower.
+    outputs = []
+    for kernels, data in zip(_combine(to_kernel, list(kernel)), _combine(to_data, shifts(x, rows, 1)), strict=True):
+        weights = jnp.stack(_combine(to_kernel, list(kernels)))  # [m + 2, c, k]
+        tiles = jnp.stack([part.reshape(-1, c) for part in _combine(to_data, shifts(data, columns, 2))])
+        products = (tiles @ weights).reshape(m + 2, n, rows, columns, k)
+        outputs.append(jnp.stack(_combine(to_output, list(products)), axis=3))
+    y = jnp.stack(_combine(to_output, outputs), axis=2)  # [n, rows, m, columns, m, k]
+    return y.reshape(n, m * rows, m * columns, k)[:, :h, :w]

@@ -1,0 +1,46 @@
+"""The PyTorch peer of the speed comparison computes what the published code computes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.golden.seeded_weights import seeded_array
+
+torch = pytest.importorskip("torch")
+
+from experiments.torch_group_cam import group_cam  # noqa: E402
+from experiments.torch_networks import VGG19, ResNet50  # noqa: E402
+
+GOLDEN = Path(__file__).parent / "golden"
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+STD = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+def seeded(network):
+    with torch.device("meta"):
+        model = network()
+    state = {name: torch.from_numpy(seeded_array(name, tuple(leaf.shape))) for name, leaf in model.state_dict().items()}
+    model.load_state_dict(state, assign=True)
+    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "layer", "picture", "label", "version"),
+    [
+        ("resnet50", ResNet50, "layer4.2", "coffee", 596, "paper"),
+        ("vgg19", VGG19, "features.35", "coffee", 219, "released"),
+    ],
+    ids=["resnet50", "vgg19"],
+)
+def test_group_cam_matches_the_published_code(name, network, layer, picture, label, version):
+    model = seeded(network)
+    with np.load(GOLDEN / f"{name}_seeded.npz") as golden:
+        image = (golden[f"{picture}/image_u8"] / np.float32(255) - MEAN) / STD
+        logits = golden[f"{picture}/logits"]
+        expected = golden[f"{picture}/{label}/group_cam_{version}_g32"]
+    image = torch.from_numpy(image).permute(2, 0, 1)
+    with torch.inference_mode():
+        np.testing.assert_allclose(model(image[None])[0], logits, rtol=0, atol=2e-5 * np.ptp(logits))
+    saliency = group_cam(model, model.get_submodule(layer), image, label, released=version == "released")
+    np.testing.assert_allclose(saliency[::4, ::4], expected, rtol=0, atol=1e-4)
