@@ -42,7 +42,9 @@ def train(steps: int, batch: int, rate: float, seed: int) -> Any:
         scenes = jax.vmap(scene)(jax.random.split(key, batch))
         params, statistics = variables["params"], {"batch_stats": variables["batch_stats"]}
         derivative = jax.value_and_grad(loss, has_aux=True)
-        (value, (statistics, accuracy)), gradient = derivative(params, statistics, normalize(scenes.image), scenes.label)
+        (value, (statistics, accuracy)), gradient = derivative(
+            params, statistics, normalize(scenes.image), scenes.label
+        )
         updates, moments = optimizer.update(gradient, moments, params)
         return {"params": optax.apply_updates(params, updates), **statistics}, moments, value, accuracy
 

@@ -1,7 +1,7 @@
 """Trained classifiers: torchvision's ResNets and VGGs on ImageNet, and a small network of drawn scenes that is shipped.
 
-    model = pretrained.load("resnet50")
-    explain = jax.jit(group_cam(model.apply, model.params, layer=model.layer))
+model = pretrained.load("resnet50")
+explain = jax.jit(group_cam(model.apply, model.params, layer=model.layer))
 """
 
 from pretrained.classifier import Classifier as Classifier

@@ -1,4 +1,4 @@
-"""torchvision's published weights, fetched once into a cache folder.
+"""Published files, torchvision's weights among them, fetched once into a cache folder.
 
 A file grows as NAME.part, is checked against the hash in its name, and only then renamed: whatever stands in the cache
 under its own name is whole. A download that is cut keeps its part and goes on from there the next time.
@@ -48,9 +48,6 @@ def download(
 ) -> Path:
     """Returns the path of a model's weights, after downloading them if the cache has none.
 
-    The hash is checked each time, before the file is trusted (half a second for the largest). Several processes may
-    call this at once: one downloads, the others wait for it.
-
     Args:
       name: a key of `FILES`, such as "resnet50".
       cache: the folder; None is `cache_folder()`.
@@ -64,40 +61,64 @@ def download(
     """
     if name not in FILES:
         raise ValueError(f"no weights named {name!r}; there are {', '.join(FILES)}")
-    folder = cache_folder() if cache is None else Path(cache)
-    path = folder / FILES[name]
+    path = (cache_folder() if cache is None else Path(cache)) / FILES[name]
+    url, digest = base_url + path.name, "sha256:" + path.stem.rpartition("-")[2]
+    by_hand = f"put {url} at {path}, or pass --weights FILE"
+    return fetch(url, path, digest, by_hand=by_hand, timeout=timeout, progress=progress)
+
+
+def fetch(
+    url: str, path: Path, digest: str, *, by_hand: str | None = None, timeout: float = 30.0, progress: bool = True
+) -> Path:
+    """Returns the path after downloading the file there if there is none.
+
+    The hash is checked each time, before the file is trusted (half a second for the largest). Several processes may
+    call this at once: one downloads, the others wait for it.
+
+    Args:
+      url: what to download.
+      path: where it goes.
+      digest: an algorithm of hashlib and the first digits of the file's hash, such as "sha256:0676ba61".
+      by_hand: for errors, what a person can do instead; None says where to put the file.
+      timeout: seconds without an answer, or without a byte, after which the server counts as dead.
+      progress: show a progress bar on the standard error.
+
+    Raises:
+      DownloadError: no network, the server refuses or dies, or the file's hash is wrong.
+    """
+    by_hand = by_hand or f"put {url} at {path}"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
             if not path.exists():  # Another process may have fetched it while this one waited for the lock.
                 part = Path(f"{path}.part")
-                _fetch(base_url + path.name, path, part, timeout, progress)
-                _check_hash(part, path.name)
+                _fetch(url, part, by_hand, timeout, progress)
+                _check_hash(part, path.name, digest)
                 os.replace(part, path)
                 return path
-    _check_hash(path, path.name)
+    _check_hash(path, path.name, digest)
     return path
 
 
-def _check_hash(path: Path, name: str) -> None:
-    """Deletes a file and raises unless its sha256 starts with the digits in `name`."""
-    expected = name.rpartition("-")[2].partition(".")[0]
+def _check_hash(path: Path, name: str, digest: str) -> None:
+    """Deletes a file and raises unless its hash starts with the digits of the digest."""
+    algorithm, _, expected = digest.partition(":")
     with path.open("rb") as file:
-        digits = hashlib.file_digest(file, "sha256").hexdigest()[: len(expected)]
+        digits = hashlib.file_digest(file, algorithm).hexdigest()[: len(expected)]
     if digits != expected:
         path.unlink(missing_ok=True)
         raise DownloadError(
-            f"{name}: sha256 starts with {digits}, expected {expected}; the download is broken "
+            f"{name}: {algorithm} starts with {digits}, expected {expected}; the download is broken "
             "or not the file it says. Deleted; run again"
         )
 
 
-def _fetch(url: str, path: Path, part: Path, timeout: float, progress: bool) -> None:
+def _fetch(url: str, part: Path, by_hand: str, timeout: float, progress: bool) -> None:
     """Downloads `url` to the end of `part`; when the connection breaks, goes on from there as long as that helps."""
-    by_hand = f"put {url} at {path}, or pass --weights FILE"
+    name = part.name.removesuffix(".part")
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not progress) as bar:
-        task = bar.add_task(path.name, total=None)
+        task = bar.add_task(name, total=None)
         best, broken = -1, None
         while (size := part.stat().st_size if part.exists() else 0) > best:
             best = size
@@ -126,6 +147,6 @@ def _fetch(url: str, path: Path, part: Path, timeout: float, progress: bool) -> 
                 except requests.RequestException as error:
                     broken = error
     raise DownloadError(
-        f"{path.name}: the connection broke after {size:,} bytes, which are kept in {part}; run again to go on from "
+        f"{name}: the connection broke after {size:,} bytes, which are kept in {part}; run again to go on from "
         f"there, or {by_hand} ({broken})"
     ) from broken

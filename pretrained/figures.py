@@ -1,14 +1,14 @@
-"""The figures of the drawn scenes: one family of signed distances, so that a batch computes no figure that it does not draw.
+"""The figures of the drawn scenes: one family of signed distances, so that a batch draws no more than it shows.
 
-Lengths are in units of the figure's radius; a distance is negative inside. A figure has vertices at equal angles on the unit
-circle. Seen from its nearest vertex, a point lies `along` that direction and `across` it, and the figure is
+Distances are negative inside. A figure has vertices at equal angles on the unit circle. Seen from its nearest vertex, a
+point lies `along` that direction and `across` it, and the figure is
 
-    a along + b across <= c,   along <= 1      one edge, mirrored and repeated: polygons, stars, arms; no vertices: a disk
-    or within two round lobes                  a heart is a square with lobes
-    and outside a round bite                   a crescent and a ring are disks with a bite
+    a along + b across <= c,  along <= 1    an edge, mirrored and repeated: polygons, stars, arms; no vertices: a disk
+    or within two round lobes               a heart is a square with lobes
+    and outside a round bite                a crescent and a ring are disks with a bite
 
-Textures are signed distances too, so that the same one-pixel ramp smooths every border. After Inigo Quilez, "2D distance
-functions", https://iquilezles.org/articles/distfunctions2d/.
+Textures are signed distances too, so that the same one-pixel ramp smooths every border. After Inigo Quilez, "2D
+distance functions", https://iquilezles.org/articles/distfunctions2d/.
 """
 
 import math
@@ -32,6 +32,8 @@ class Figure(NamedTuple):
       edge: (a, b, c) with a^2 + b^2 = 1.
       lobe: radius of the disks centred at (1/2, 1/2) and (1/2, -1/2).
       bite: (x, radius) of the disk taken away.
+      circle: (x, radius) of the smallest circle around all this, which becomes the unit circle: so figures of
+        one radius are of one size.
       texture: PLAIN, STRIPES, CHECKS, DOTS or RINGS.
     """
 
@@ -39,13 +41,17 @@ class Figure(NamedTuple):
     edge: Any
     lobe: Any
     bite: Any
+    circle: Any
     texture: Any
 
 
-def _figure(vertices: int, edge: tuple[float, float, float], lobe=_NONE, bite=(0.0, _NONE), texture=PLAIN) -> Figure:
+def _figure(
+    vertices: int, edge: tuple[float, float, float], lobe=_NONE, bite=(0.0, _NONE), circle=(0.0, 1.0), texture=PLAIN
+) -> Figure:
     angle = 2 * np.pi * (np.arange(_MAX_VERTICES) % max(vertices, 1)) / max(vertices, 1)
     unit = np.stack([np.cos(angle), np.sin(angle)], axis=1) * bool(vertices)
-    return Figure(*map(np.float32, (unit, edge, lobe, bite)), np.int32(texture))
+    floats = (np.asarray(value, np.float32) for value in (unit, edge, lobe, bite, circle))
+    return Figure(*floats, texture=np.asarray(texture, np.int32))
 
 
 def _disk(**rest) -> Figure:
@@ -63,7 +69,7 @@ def _star(vertices: int, notch: float | None = None, **rest) -> Figure:
 
 def _arms(vertices: int, width: float) -> Figure:
     """Arms of half-width `width`: a bar (2), a propeller (3), a cross (4)."""
-    return _figure(vertices, (0.0, 1.0, width))
+    return _figure(vertices, (0.0, 1.0, width), circle=(0.0, math.hypot(1, width)))
 
 
 TARGETS = {
@@ -71,7 +77,7 @@ TARGETS = {
     "star": _star(5, 0.45),
     "cross": _arms(4, 0.32),
     "asterisk": _arms(6, 0.16),
-    "heart": _star(4, lobe=math.sqrt(0.5)),
+    "heart": _star(4, lobe=math.sqrt(0.5), circle=(0.2612, 1.2612)),
     "crescent": _disk(bite=(0.6, 0.75)),
     "striped disk": _disk(texture=STRIPES),
     "checkered square": _star(4, texture=CHECKS),
@@ -95,6 +101,8 @@ FIGURES = jax.tree.map(lambda *rows: np.stack(rows), *TARGETS.values(), *DISTRAC
 
 def outline(figure: Figure, x: Float[Array, "h w"], y: Float[Array, "h w"]) -> Float[Array, "h w"]:
     """Signed distance to the figure's border at the points (x, y): exact near edges, a bound near corners."""
+    middle, scale = figure.circle
+    x, y = middle + scale * x, scale * y
     along = x * figure.vertices[0, 0] + y * figure.vertices[0, 1]
     for vertex in figure.vertices[1:]:
         along = jnp.maximum(along, x * vertex[0] + y * vertex[1])
@@ -103,7 +111,7 @@ def outline(figure: Figure, x: Float[Array, "h w"], y: Float[Array, "h w"]) -> F
     distance = jnp.maximum(a * along + b * across - c, along - 1)
     distance = jnp.minimum(distance, _length(x - 0.5, jnp.abs(y) - 0.5) - figure.lobe)
     centre, radius = figure.bite
-    return jnp.maximum(distance, radius - _length(x - centre, y))
+    return jnp.maximum(distance, radius - _length(x - centre, y)) / scale
 
 
 def pattern(texture: Any, x: Float[Array, "h w"], y: Float[Array, "h w"]) -> Float[Array, "h w"]:

@@ -1,10 +1,20 @@
 """What the networks trained on ImageNet share: the normalisation of pictures and the names of the classes."""
 
+import json
+import warnings
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 
+from pretrained.download import DownloadError, cache_folder, fetch
+
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+# Keras publishes the names, index -> [WordNet id, name], and this hash in `keras.applications.imagenet_utils`.
+CLASS_INDEX_URL = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
+CLASS_INDEX_DIGEST = "md5:c2c37ea517e94d9795004a39431a14cb"
+CLASSES = 1000
 
 
 def normalize(pixels: Any) -> Any:
@@ -13,5 +23,14 @@ def normalize(pixels: Any) -> Any:
     return (jnp.asarray(pixels, jnp.float32) / 255 - mean) / std
 
 
-def class_names():
-    return [str(i) for i in range(1000)]
+def class_names(
+    *, cache: Path | None = None, url: str = CLASS_INDEX_URL, digest: str = CLASS_INDEX_DIGEST
+) -> list[str]:
+    """The names of the 1000 classes, downloaded once; "class 0", "class 1", ... and a warning where that fails."""
+    path = (cache or cache_folder()) / "imagenet_class_index.json"
+    try:
+        index = json.loads(fetch(url, path, digest, progress=False).read_text())
+    except DownloadError as error:
+        warnings.warn(f"classes go by number, for their names cannot be had: {error}", stacklevel=2)
+        return [f"class {label}" for label in range(CLASSES)]
+    return [index[str(label)][1] for label in range(CLASSES)]

@@ -1,8 +1,9 @@
 """Drawn scenes with one target each: endless training data, and a localization benchmark whose masks are exact.
 
-A scene is 96 x 96: a textured background, threads, three to seven distractors of figures that no class uses and, on top of
-all, the target: whole, 18 to 36 pixels across, anywhere in the frame. Place, size, rotation, colours, light and noise are
-drawn alike for targets and distractors, whatever the class: only outline and texture tell. Borders are ramps one pixel wide.
+A scene is 96 x 96: a textured background, threads, three to seven distractors of figures that no class uses and, on top
+of all, the target: whole, within a circle of 18 to 36 pixels, anywhere in the frame. Place, size, rotation, colours,
+light and noise are drawn alike for targets and distractors, whatever the class: only outline and texture tell. Borders
+are ramps one pixel wide.
 """
 
 from collections.abc import Iterable
@@ -65,7 +66,8 @@ def scene(key: PRNGKey, *, with_target: bool = True) -> Scene:
     """
     kind_key, count_key, sprite_key, ground_key, thread_key, light_key = jax.random.split(key, 6)
     (least, most), classes, figures = _DISTRACTORS, len(TARGETS), len(FIGURES.texture)
-    kinds = jax.random.randint(kind_key, (most + 1,), np.r_[[classes] * most, 0], np.r_[[figures] * most, classes])
+    low, high = np.array([classes] * most + [0]), np.array([figures] * most + [classes])
+    kinds = jax.random.randint(kind_key, (most + 1,), low, high)
     sprites = jax.vmap(_sprite)(kinds, jax.random.uniform(sprite_key, (most + 1, 9)))
     absent = np.arange(most) >= jax.random.randint(count_key, (), least, most + 1)
     sprites = sprites._replace(centre=sprites.centre.at[:most].add(jnp.where(absent, 3.0 * SIZE, 0.0)[:, None]))
@@ -101,7 +103,7 @@ def _inks(dice: Float[Array, "5"]) -> Float[Array, "2 3"]:
 
 def _rgb(hue: Array, saturation: float | Array, value: float | Array) -> Float[Array, "3"]:
     """Hue, saturation and value, all in [0, 1], as red, green and blue."""
-    ramp = jnp.abs(jnp.mod(6 * hue + np.float32([0, 4, 2]), 6) - 3) - 1
+    ramp = jnp.abs(jnp.mod(6 * hue + np.asarray([0, 4, 2], np.float32), 6) - 3) - 1
     return value * (1 - saturation * (1 - jnp.clip(ramp, 0, 1)))
 
 

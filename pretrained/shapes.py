@@ -1,7 +1,7 @@
 """The embedded network: a small ResNet that names the target of a drawn scene (see `scenes.py`).
 
-It needs no download, explains in a second, and its scenes come with exact masks: the library's own benchmark. Trained by
-`experiments/train_shapes.py`, which also writes `shapes.json`, the accuracy on held-out scenes.
+It needs no download, explains in a second, and its scenes come with exact masks: the library's own benchmark. Trained
+by `experiments/train_shapes.py`, which also writes `shapes.json`: its accuracy on held-out scenes, and more.
 """
 
 from collections.abc import Callable, Sequence
@@ -73,6 +73,8 @@ def load() -> Classifier:
     shapes = {name: (*leaf.shape,) for name, leaf in expected.items()}
     found = {name: (*array.shape,) for name, array in arrays.items()}
     if found != shapes:
-        raise ValueError(f"{WEIGHTS} is not of this network: found {found}, expected {shapes}; install the package again")
+        raise ValueError(
+            f"{WEIGHTS} is not of this network: found {found}, expected {shapes}; install the package again"
+        )
     params = unflatten_dict({name: jnp.asarray(array) for name, array in arrays.items()}, sep="/")
     return Classifier(module.apply, params, preprocess, CLASS_NAMES, LAYER, SIZE)

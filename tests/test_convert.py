@@ -184,6 +184,16 @@ def test_a_wrong_zip_says_what_is_wrong(changes, message, tmp_path):
         read_state_dict(path)
 
 
+@pytest.mark.parametrize("count", [7, 9, 2**62])
+def test_a_wrong_count_in_a_legacy_file_is_noticed(count, tmp_path):
+    content = bytearray((GOLDEN / "legacy_storage_view.pth").read_bytes())
+    content[-40:-32] = count.to_bytes(8, "little")  # Before the 8 floats of its only storage.
+    path = tmp_path / "count.pth"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"storage 'root' has {4 * count} bytes, expected 32"):
+        read_state_dict(path)
+
+
 def test_a_compressed_zip_is_refused(tmp_path):
     path = rezip(GOLDEN / "zip_toy.pth", tmp_path / "bomb.pth", {}, zipfile.ZIP_DEFLATED)
     with pytest.raises(CheckpointError, match="compressed"):
