@@ -26,12 +26,13 @@ ACCURACY_SCENES, HIT_SCENES, BATCH = 10_000, 1_000, 50
 
 def measure(variables: Any) -> dict[str, Any]:
     """Accuracy and hits, each with the number of scenes and its 95 % interval."""
-    module = ShapesNet()
+    module: Any = ShapesNet()
 
     @jax.jit
     def right(variables, keys):
         scenes = jax.vmap(scene)(keys)
-        return module.apply(variables, normalize(scenes.image)).argmax(1) == scenes.label
+        logits = module.apply(variables, normalize(scenes.image))
+        return jnp.argmax(logits, axis=1) == scenes.label
 
     @jax.jit
     def hits(variables, keys):

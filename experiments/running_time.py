@@ -6,8 +6,8 @@ The paper (one NVIDIA 2080 Ti, ResNet-50, seconds): RISE 38.23, XRAI 42.17, Grad
 Group-CAM 0.09. Ours: see experiments/results/running_time_*.json, each with its machine and versions.
 
 Weights are random: the time does not depend on them. PyTorch runs channels-last, its perturbed passes in inference
-mode; "torch batch" scores all masks at once, "torch loop" one by one. The floor is what the G + 2 forward passes need at
-the machine's measured matrix-product rate, multiplications counted as in a direct convolution.
+mode; "torch batch" scores all masks at once, "torch loop" one by one. The floor is what the G + 2 forward passes need
+at the machine's measured matrix-product rate, multiplications counted as in a direct convolution.
 """
 
 import functools

@@ -8,7 +8,7 @@ convolution of a bottleneck ("ResNet v1.5"), as in torchvision and unlike the pa
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 from flax import linen as nn
@@ -86,7 +86,8 @@ class ResNet(nn.Module):
         norm = partial(nn.BatchNorm, use_running_average=self.use_running_average, momentum=0.9, epsilon=1e-5)
         x = self.activation(norm(name="bn1")(_conv(64, 7, 2, name="conv1")(images)))
         with jax.named_scope("maxpool"):
-            x = nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+            border: Any = ((1, 1), (1, 1))  # Flax's annotation knows strings only
+            x = nn.max_pool(x, (3, 3), (2, 2), border)
         for layer, depth in enumerate(self.depths, start=1):
             for index in range(depth):
                 stride = 2 if index == 0 and layer > 1 else 1

@@ -70,11 +70,9 @@ def load() -> Classifier:
     template = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)))
     expected: dict[str, Any] = flatten_dict(template, sep="/")
     arrays = load_file(WEIGHTS)
-    shapes = {name: (*leaf.shape,) for name, leaf in expected.items()}
     found = {name: (*array.shape,) for name, array in arrays.items()}
-    if found != shapes:
-        raise ValueError(
-            f"{WEIGHTS} is not of this network: found {found}, expected {shapes}; install the package again"
-        )
+    wrong = found.items() ^ {name: (*leaf.shape,) for name, leaf in expected.items()}.items()
+    if wrong:
+        raise ValueError(f"{WEIGHTS} is not of this network, install the package again; what differs: {sorted(wrong)}")
     params = unflatten_dict({name: jnp.asarray(array) for name, array in arrays.items()}, sep="/")
     return Classifier(module.apply, params, preprocess, CLASS_NAMES, LAYER, SIZE)

@@ -1,6 +1,7 @@
 """Reading PyTorch's files without PyTorch or trust, and torch names against Flax paths; `golden/torch` is PyTorch's."""
 
 import contextlib
+import io
 import os
 import pickle
 import subprocess
@@ -19,7 +20,7 @@ from pretrained.convert import to_flax, to_torch
 from pretrained.convert.__main__ import main
 from pretrained.resnet import resnet18
 from pretrained.state_dict import read_state_dict, write_safetensors
-from pretrained.torch_pickle import CheckpointError, Storage, Tensor
+from pretrained.torch_pickle import CheckpointError, Storage, Tensor, TensorUnpickler
 from pretrained.torch_tensor import to_array
 
 GOLDEN = Path(__file__).parent / "golden" / "torch"
@@ -125,6 +126,7 @@ FLOATS = Storage("0", "float32", 4, 0, 4)
         (FLOATS, 0, (1,) * 99, (1,) * 99),
         (FLOATS, 0, (0, 2**62), (1, 1)),
         (Storage("0", "float32", 4, 2, 4), 0, (4,), (1,)),
+        (Storage("0", "float32", 4, 0, 2), 0, (4,), (1,)),
         (["0", "float32", 400, 0, 400], 0, (400,), (1,)),
         (None, 0, (1,), (1,)),
     ],
@@ -132,6 +134,14 @@ FLOATS = Storage("0", "float32", 4, 0, 4)
 def test_no_tensor_reaches_outside_its_storage(storage, offset, shape, stride):
     with pytest.raises(CheckpointError, match="tensor 'w': "):
         to_array("w", Tensor(storage, offset, shape, stride), {"0": bytes(16)})
+
+
+def test_a_storage_has_one_type_and_size():
+    unpickler = TensorUnpickler(io.BytesIO())
+    unpickler.persistent_load(("storage", "float32", "0", "cpu", 4))
+    for dtype, numel in [("float64", 4), ("float32", 8)]:
+        with pytest.raises(CheckpointError, match=rf"'0' is described as {dtype} \[{numel}\] and as float32 \[4\]"):
+            unpickler.persistent_load(("storage", dtype, "0", "cpu", numel))
 
 
 def test_the_stride_of_a_single_element_is_free():
@@ -194,6 +204,22 @@ def test_a_wrong_count_in_a_legacy_file_is_noticed(count, tmp_path):
         read_state_dict(path)
 
 
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ((1000, {"little_endian": True}), "legacy protocol 1000, expected 1001"),
+        ((1001, {"little_endian": False}), "big-endian"),
+        ((1001, None), "big-endian"),
+        ((1001, {"little_endian": True}, {}, ["0"]), r"its tensors need the storages \[\], it lists \['0'\]"),
+    ],
+)
+def test_a_wrong_legacy_header_says_what_is_wrong(headers, message, tmp_path):
+    path = tmp_path / "legacy.pth"
+    path.write_bytes(b"".join(pickle.dumps(header, 2) for header in (0x1950A86A20F9469CFC6C, *headers)))
+    with pytest.raises(CheckpointError, match=message):
+        read_state_dict(path)
+
+
 def test_a_compressed_zip_is_refused(tmp_path):
     path = rezip(GOLDEN / "zip_toy.pth", tmp_path / "bomb.pth", {}, zipfile.ZIP_DEFLATED)
     with pytest.raises(CheckpointError, match="compressed"):
@@ -248,7 +274,7 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path, monkeypatch):
 
 def test_torch_names_become_flax_paths(template):
     torch = read_state_dict(GOLDEN / "zip_toy.pth")
-    variables = to_flax(torch, template)
+    variables = to_flax(torch | {"layer1.1.weight": torch["layer1.1.weight"].astype(np.float16)}, template)
     assert jax.tree.structure(variables) == jax.tree.structure(template)
     assert jax.tree.map(lambda x: (x.shape, x.dtype), variables) == jax.tree.map(lambda x: (x.shape, x.dtype), template)
     params, statistics = variables["params"], variables["batch_stats"]["layer1_1"]

@@ -1,0 +1,74 @@
+"""The public surface: how it is called, how it is described, and what importing it costs."""
+
+import ast
+import inspect
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import groupcam_jax
+from groupcam_jax.cli.methods import METHODS
+
+PUBLIC = {name: thing for name, thing in vars(groupcam_jax).items() if not name.startswith("_") and callable(thing)}
+BUILDERS = [groupcam_jax.group_cam, groupcam_jax.grad_cam]
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+def test_builders_are_called_alike(builder):
+    parameters = [*inspect.signature(builder).parameters.values()]
+    assert [parameter.name for parameter in parameters[:3]] == ["model_apply", "params", "layer"]
+    assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters[2:])
+    assert parameters[-1].name == "has_aux"
+    assert not [p.name for p in parameters if isinstance(p.default, str) and p.name != "data_format"]
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+def test_builders_say_all_there_is_to_say(builder):
+    text = inspect.getdoc(builder)
+    for section in ("Args:", "Returns:", "Raises:"):
+        assert section in text
+    for name in inspect.signature(builder).parameters:
+        assert f"\n  {name}: " in text, name
+    assert "arXiv:" in inspect.getmodule(builder).__doc__
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_everything_public_has_a_docstring(name):
+    assert inspect.getdoc(PUBLIC[name])
+
+
+def test_every_method_of_the_command_line_is_a_builder():
+    for method in METHODS.values():
+        assert getattr(method, "func", method) in BUILDERS
+
+
+def test_core_is_written_with_jax_numpy_jaxtyping_and_dm_pix():
+    root = pathlib.Path(groupcam_jax.__file__).parent
+    imported = set()
+    for path in set(root.rglob("*.py")) - set(root.glob("cli/*.py")) - {root / "plots.py"}:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            imported |= {name.partition(".")[0] for name in names}
+    assert imported - sys.stdlib_module_names == {"groupcam_jax", "jax", "jaxtyping", "dm_pix"}
+
+
+def test_core_runs_where_nothing_else_is_installed():
+    code = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[1:]:
+            raise ModuleNotFoundError(f"{name} is not part of the core")
+
+sys.meta_path.insert(0, Refuse())
+import groupcam_jax, jax, jax.numpy as jnp
+model = lambda params, images: jax.nn.relu(images).mean((1, 2)) @ params
+explain = groupcam_jax.group_cam(model, jnp.ones((3, 2)), groups=3)
+assert explain(jnp.ones((4, 4, 3))).shape == (4, 4)
+"""
+    refused = ["flax", "matplotlib", "PIL", "typer", "rich", "safetensors", "requests", "filelock", "optax", "torch"]
+    subprocess.run([sys.executable, "-c", code, *refused], check=True)

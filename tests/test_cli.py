@@ -1,0 +1,193 @@
+"""The `groupcam` command, run on a user's own network and on the embedded one."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from groupcam_jax.cli.classifiers import find_label
+from groupcam_jax.cli.main import main
+from groupcam_jax.cli.pictures import read_picture, result_names
+
+FACTORY = """
+    import types
+
+    import jax
+    import jax.numpy as jnp
+
+
+    def apply(params, images):
+        with jax.named_scope("stem"):
+            x = jax.nn.relu(jax.lax.conv(images.transpose(0, 3, 1, 2), params["kernel"], (2, 2), "SAME"))
+        return x.mean((2, 3)) @ params["fc"]
+
+
+    def factory():
+        keys = jax.random.split(jax.random.key(0))
+        params = {"kernel": jax.random.normal(keys[0], (8, 3, 3, 3)), "fc": jax.random.normal(keys[1], (8, 4))}
+        return types.SimpleNamespace(
+            apply=apply, params=params, preprocess=lambda pixels: jnp.asarray(pixels, jnp.float32) / 255,
+            class_names=["red_ball", "green ball", "Blue", "grey"], layer="stem", image_size=32, data_format="NCHW",
+        )
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty current folder with a network and two pictures in a folder beside it."""
+    (tmp_path / "net.py").write_text(textwrap.dedent(FACTORY))
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "noise.png")
+    Image.fromarray(pixels[:, :, 0]).save(tmp_path / "grey.jpg")
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    return tmp_path
+
+
+@pytest.fixture
+def groupcam(monkeypatch, capsys):
+    """Runs the command in this process: `(exit code, standard output, standard error)`."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["groupcam", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        return exit_.value.code, *capsys.readouterr()
+
+    return run
+
+
+NET = ("--model", "../net.py:factory", "--groups", "4")
+
+
+def test_without_arguments_it_explains_a_scene_offline(folder, groupcam):
+    code, out, _ = groupcam("explain")
+    assert code == 0
+    assert "peaks at x" in out
+    assert [path.name for path in folder.joinpath("out").iterdir()] == ["scene0-group-cam.png"]
+
+
+def test_pictures_and_named_classes(folder, groupcam):
+    code, out, _ = groupcam(
+        "explain", "../noise.png", "../grey.jpg", *NET, "--class", "RED", "--class", "3", "--top", "2"
+    )
+    assert code == 0
+    assert out.count("red_ball (") == out.count("grey (") == 2
+    assert "of 60 x 40" in out
+    with Image.open("noise-group-cam.png") as drawn:
+        assert drawn.width > drawn.height > 500  # two classes, one above the other
+    assert pathlib.Path("grey-group-cam.png").exists()
+
+
+def test_raw_maps_can_be_made_again_from_their_manifest(folder, groupcam):
+    groupcam("explain", "../noise.png", *NET, "--class", "blue", "--raw")
+    saliency = np.load("noise-group-cam-2.npy")
+    manifest = json.loads(pathlib.Path("noise-group-cam-2.json").read_text())
+    assert saliency.shape == (32, 32)
+    assert saliency.dtype == np.float32
+    assert manifest["class"] == "Blue"
+    assert 0 < manifest["probability"] < 1
+    assert manifest["versions"]["jax"] == jax.__version__
+    pathlib.Path("noise-group-cam-2.npy").unlink()
+    _, *arguments = manifest["command"]
+    assert groupcam(*arguments)[0] == 0
+    np.testing.assert_array_equal(np.load("noise-group-cam-2.npy"), saliency)
+
+
+def test_broken_pictures_are_named_and_skipped(folder, groupcam):
+    (folder / "broken.jpg").write_bytes((folder / "grey.jpg").read_bytes()[:200])
+    (folder / "text.png").write_text("no picture")
+    code, _, errors = groupcam("explain", "../broken.jpg", "../text.png", "../none.png", "../noise.png", *NET)
+    assert code == 1
+    for name in ("broken.jpg", "text.png", "none.png"):
+        assert f"skipped ../{name}: " in errors
+    assert "3 of 4 pictures could not be read" in errors
+    assert [path.name for path in folder.joinpath("out").iterdir()] == ["noise-group-cam.png"]
+
+
+def test_list_layers(folder, groupcam):
+    code, out, _ = groupcam("explain", "--list-layers", *NET)
+    assert code == 0
+    assert "stem" in out
+    assert "8 x 16 x 16" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("../noise.png", *NET, "--class", "ball"), "2 classes match, choose one: 0 red_ball, 1 green ball"),
+        (("../noise.png", *NET, "--class", "dog"), "no class has this in its name"),
+        (("../noise.png", *NET, "--class", "4"), "the model has 4 classes, 0 to 3"),
+        (("../noise.png", *NET, "--layer", "layer9"), "layer 'layer9': no such scope"),
+        (("../noise.png", *NET, "--method", "magic"), "--method magic: there is none of this name"),
+        (("../noise.png", *NET, "--method", "grad-cam"), "--groups is no option of --method grad-cam"),
+        (("../noise.png", "--model", "alexnet"), "there is no network 'alexnet'"),
+        (("../noise.png", "--model", "../none.py:factory"), "there is no file ../none.py"),
+        (("../noise.png", "--model", "../net.py:make"), "../net.py has no function make"),
+        (("../noise.png", "--model", "../net.py:apply"), "apply() missing 2 required"),
+        (("../noise.png", "--device", "tpu"), "--device tpu: JAX finds none here"),
+        (NET, "name the pictures to explain"),
+    ],
+)
+def test_errors_are_one_line(folder, groupcam, arguments, message):
+    code, _, errors = groupcam("explain", *arguments)
+    assert code == 2
+    assert message in errors
+    assert "Traceback" not in errors
+    assert not [*folder.joinpath("out").iterdir()]
+
+
+def test_stopped_by_control_c_it_keeps_what_is_finished(folder):
+    pictures = [str(folder / "noise.png")] * 2000
+    command = [sys.executable, "-c", "from groupcam_jax.cli.main import main; main()", "explain", *pictures, *NET]
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        for line in process.stdout:
+            if "explained in" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert process.returncode == 130
+    assert "of 2000 pictures; their results are complete" in errors
+    assert "Traceback" not in errors
+    written = [*folder.joinpath("out").iterdir()]
+    assert written
+    for path in written:
+        with Image.open(path) as drawn:
+            drawn.load()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "label"), [("3", 3), ("tabby", 0), ("Tiger Cat", 1), ("tiger_cat", 1), ("TIGER", 1), ("cat", 4)]
+)
+def test_classes_by_part_of_their_name(wanted, label):
+    assert find_label(["tabby", "tiger_cat", "dog", "cow", "cat"], wanted) == label
+
+
+def test_results_of_pictures_with_one_name_stay_apart():
+    sources = [pathlib.Path(name) for name in ("a/1.jpg", "b/1.jpg", "c/1.png", "2.png")]
+    assert result_names(sources, "x") == ["1-x", "1-x-2", "1-x-3", "2-x"]
+
+
+def test_pictures_of_all_kinds(tmp_path):
+    turned = Image.new("RGB", (20, 10), "red")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: turned by a quarter
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    assert read_picture(tmp_path / "turned.jpg", 8).pixels.shape == (20, 10, 3)
+    for mode in ("1", "L", "LA", "P", "RGBA", "CMYK"):
+        path = tmp_path / f"picture.{'jpg' if mode == 'CMYK' else 'png'}"
+        Image.new(mode, (1, 1)).save(path)
+        picture = read_picture(path, 8)
+        assert picture.pixels.shape == (1, 1, 3)
+        assert picture.resized.shape == (8, 8, 3)

@@ -1,0 +1,112 @@
+"""The published implementations' outputs, from other people's code on the same weights: see tests/golden/README.md.
+
+Seeded networks are part of the suite; the trained one and its photographs are read from GROUPCAM_ASSETS.
+"""
+
+import functools
+import importlib.util
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from seeded import seeded_variables
+
+import pretrained.load
+from groupcam_jax import gaussian_blur, grad_cam, group_cam
+from pretrained.imagenet import normalize
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+released = functools.partial(group_cam, percentile=None, positive_gain=True, merge_rescaled=False)
+METHODS = {
+    "group_cam_paper_g32": functools.partial(group_cam, groups=32, mask_batch=11),
+    "group_cam_paper_g8": functools.partial(group_cam, groups=8),
+    "group_cam_released_g32": functools.partial(released, groups=32, mask_batch=11),
+    "group_cam_released_g8": functools.partial(released, groups=8),
+    "grad_cam": grad_cam,
+}
+
+
+@functools.cache
+def seeded_network(name):
+    """Apply, seeded weights, layer and preprocessing of a torchvision network."""
+    build, layer = pretrained.load.IMAGENET[name]
+    module = build()
+    return module.apply, seeded_variables(module), layer, normalize
+
+
+@functools.cache
+def trained_network(folder):
+    """The same of the trained network."""
+    spec = importlib.util.spec_from_file_location("mobilenet_v2", folder / "models" / "mobilenet_v2.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    model = module.factory()
+    return model.apply, model.params, model.layer, model.preprocess
+
+
+def compare(network, golden, method, step, tolerance=1e-4):
+    """Holds every map that a method has in a golden file against ours; returns how many there were."""
+    apply, params, layer, preprocess = network
+    builder = METHODS[method]
+    explain = jax.jit(lambda params, image, label: builder(apply, params, layer=layer)(image, label))
+    compared = 0
+    for key in golden.files:
+        picture, _, rest = key.partition("/")
+        label, _, name = rest.partition("/")
+        if name != method:
+            continue
+        image = preprocess(golden[f"{picture}/image_u8"])
+        saliency = np.asarray(explain(params, image, int(label)))
+        assert np.isfinite(saliency).all(), key
+        if np.isnan(golden[key]).any():
+            assert "released" in method, "the authors' code divides by zero for a dead group, there alone"
+            continue
+        np.testing.assert_allclose(saliency[::step, ::step], golden[key], atol=tolerance, rtol=0, err_msg=key)
+        compared += 1
+    return compared
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", ["resnet50", "vgg19"])
+def test_seeded_networks(name, method):
+    with np.load(GOLDEN / f"{name}_seeded.npz") as golden:
+        present = sum(key.endswith(f"/{method}") for key in golden.files)
+        compared = compare(seeded_network(name), golden, method, step=4)
+    assert compared == present or ("released" in method and present), "a golden of a finite map was left out"
+
+
+@pytest.mark.parametrize("name", ["resnet50", "vgg19"])
+def test_blurred_pictures(name):
+    with np.load(GOLDEN / f"{name}_seeded.npz") as golden:
+        for picture in ("chelsea", "coffee"):
+            blurred = gaussian_blur(51, 50.0)(normalize(golden[f"{picture}/image_u8"]), None)
+            np.testing.assert_allclose(blurred[::4, ::4], golden[f"{picture}/blurred"], atol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_trained_network(assets, method):
+    with np.load(assets / "goldens" / "trained" / "mobilenet_v2.npz") as golden:
+        assert compare(trained_network(assets), golden, method, step=1) == 6
+
+
+@pytest.mark.parametrize("method", ["group_cam_paper_g32", "grad_cam"])
+@pytest.mark.parametrize("name", ["resnet50", "vgg19"])
+def test_seeded_networks_on_photographs(assets, name, method):
+    with np.load(assets / "goldens" / "trained" / f"{name}_seeded.npz") as golden:
+        assert compare(seeded_network(name), golden, method, step=1) >= 3
+
+
+def test_trained_network_tells_the_dog_from_the_cat(assets):
+    """The paper's figure 3: each class's saliency peaks on its own animal."""
+    apply, params, layer, preprocess = trained_network(assets)
+    with np.load(assets / "goldens" / "trained" / "mobilenet_v2.npz") as golden:
+        image = preprocess(golden["catdog/image_u8"])
+    explain = jax.jit(jax.vmap(group_cam(apply, params, layer=layer, mask_batch=11), in_axes=(None, 0)))
+    saliency = np.asarray(explain(image, jnp.array([243, 282])))
+    (dog_y, dog_x), (cat_y, cat_x) = (np.unravel_index(one.argmax(), one.shape) for one in saliency)
+    assert 70 <= dog_x < 170, "the bull mastiff sits above"
+    assert 0 <= dog_y < 150
+    assert 30 <= cat_x < 200, "the tiger cat lies in front of it, below"
+    assert 150 <= cat_y < 224

@@ -1,0 +1,46 @@
+"""What the README shows runs when it is pasted."""
+
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+from PIL import Image
+from test_cli import FACTORY
+
+README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_python_blocks_run_one_after_the_other():
+    namespace = {}
+    assert len(blocks("python")) >= 6
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), namespace)
+    assert namespace["saliency"].shape == (96, 96)
+
+
+def test_commands_run(tmp_path):
+    names = '["tabby", "tiger cat", "dog", "house"]'
+    factory = textwrap.dedent(FACTORY).replace('["red_ball", "green ball", "Blue", "grey"]', names)
+    (tmp_path / "my_model.py").write_text(factory.replace('"image_size"', '"image_size"'))
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)).save(tmp_path / "photo.jpg")
+    lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("groupcam")]
+    assert len(lines) >= 4
+    for line in lines:
+        _, *arguments = shlex.split(line, comments=True)
+        command = [sys.executable, "-c", "from groupcam_jax.cli.main import main; main()", *arguments]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "scene0-group-cam.png").exists()
+    assert len([*tmp_path.glob("maps/*.npy")]) == 2
+
+
+def test_the_two_lines_of_set_up_are_there():
+    lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("pip")]
+    assert lines == ['pip install ".[cli]" && groupcam explain', 'pip install -e ".[test]" && pytest']
