@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shlex
 import signal
 import subprocess
 import sys
@@ -97,7 +98,7 @@ def test_raw_maps_can_be_made_again_from_their_manifest(folder, groupcam):
     assert 0 < manifest["probability"] < 1
     assert manifest["versions"]["jax"] == jax.__version__
     pathlib.Path("noise-group-cam-2.npy").unlink()
-    _, *arguments = manifest["command"]
+    _, *arguments = shlex.split(manifest["command"])
     assert groupcam(*arguments)[0] == 0
     np.testing.assert_array_equal(np.load("noise-group-cam-2.npy"), saliency)
 
