@@ -51,7 +51,7 @@ def peak_memory_of(arguments: list[str]) -> float:
 
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
-    names = ("groupcam-jax", "jax", "jaxlib", "flax", "numpy", "torch")
+    names = ("groupcam-jax", "jax", "jaxlib", "flax", "numpy", "optax", "torch")
     installed = {distribution.metadata["Name"]: distribution.version for distribution in metadata.distributions()}
     return {
         "device": jax.devices()[0].device_kind,

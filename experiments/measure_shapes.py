@@ -17,6 +17,7 @@ from rich.progress import track
 
 from experiments.measure import machine
 from groupcam_jax import grad_cam, group_cam
+from pretrained.files import whole_file
 from pretrained.scenes import SIZE, scene
 from pretrained.shapes import LAYER, WEIGHTS, ShapesNet, load, normalize
 
@@ -74,7 +75,8 @@ def proportion(count: int, n: int, z: float = 1.96) -> dict[str, Any]:
 def write_report(path: Path, **figures: Any) -> None:
     """Writes the figures with the machine, and prints them."""
     report = json.dumps({**figures, "machine": machine()}, indent=2)
-    path.write_text(report + "\n")
+    with whole_file(path) as file:
+        file.write(f"{report}\n".encode())
     print(report)
 
 

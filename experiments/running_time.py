@@ -26,6 +26,7 @@ from rich.table import Table
 
 from experiments.measure import alternate, machine, matrix_product_rate, peak_memory_of, ratio
 from groupcam_jax import group_cam
+from pretrained.files import whole_file
 from pretrained.load import IMAGENET
 
 GROUPS, SIZE, LABEL = 32, 224, 243
@@ -132,7 +133,8 @@ def main(
     Console().print(table(results))
     report = {"networks": results, "runs": runs, "mask_batch": mask_batch, "matrix_product_rate": rate}
     if output is not None:
-        output.write_text(json.dumps({**report, "machine": machine()}, indent=2) + "\n")
+        with whole_file(output) as file:
+            file.write(f"{json.dumps({**report, 'machine': machine()}, indent=2)}\n".encode())
 
 
 if __name__ == "__main__":

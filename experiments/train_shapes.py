@@ -70,8 +70,9 @@ def main(
     variables = train(steps, batch, rate, seed)
     training: dict[str, Any] = {"steps": steps, "batch": batch, "rate": rate, "seed": seed}
     training["seconds"] = round(time.perf_counter() - started)
+    figures = measure(variables)  # before the weights are written: a report beside them is of them
     write_safetensors(output, {name: np.asarray(leaf) for name, leaf in flatten_dict(variables, sep="/").items()})
-    write_report(output.with_suffix(".json"), training=training, **measure(variables))
+    write_report(output.with_suffix(".json"), training=training, **figures)
 
 
 if __name__ == "__main__":

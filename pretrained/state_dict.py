@@ -8,6 +8,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from pretrained.files import whole_file
 from pretrained.torch_file import read_torch_file
 from pretrained.torch_pickle import CheckpointError
 
@@ -46,12 +47,7 @@ def write_safetensors(path: str | os.PathLike[str], state_dict: Mapping[str, np.
     Raises:
       OSError: the folder does not exist or cannot be written.
     """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        # safetensors copies raw memory: a transposed view would be written in the wrong order, and silently. Its own
-        # `save_file` makes files that only their owner can read.
-        part.write_bytes(save({name: np.asarray(array, order="C") for name, array in state_dict.items()}))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    # safetensors copies raw memory: a transposed view would be written in the wrong order, and silently. Its own
+    # `save_file` makes files that only their owner can read.
+    with whole_file(Path(path)) as file:
+        file.write(save({name: np.asarray(array, order="C") for name, array in state_dict.items()}))

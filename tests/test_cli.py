@@ -33,7 +33,7 @@ FACTORY = """
 
     def factory():
         keys = jax.random.split(jax.random.key(0))
-        params = {"kernel": jax.random.normal(keys[0], (8, 3, 3, 3)), "fc": jax.random.normal(keys[1], (8, 4))}
+        params = {"kernel": jax.random.normal(keys[0], (32, 3, 3, 3)), "fc": jax.random.normal(keys[1], (32, 4))}
         return types.SimpleNamespace(
             apply=apply, params=params, preprocess=lambda pixels: jnp.asarray(pixels, jnp.float32) / 255,
             class_names=["red_ball", "green ball", "Blue", "grey"], layer="stem", image_size=32, data_format="NCHW",
@@ -118,7 +118,7 @@ def test_list_layers(folder, groupcam):
     code, out, _ = groupcam("explain", "--list-layers", *NET)
     assert code == 0
     assert "stem" in out
-    assert "8 x 16 x 16" in out
+    assert "32 x 16 x 16" in out
 
 
 @pytest.mark.parametrize(

@@ -258,14 +258,13 @@ def test_safetensors_keep_values_shapes_and_dtypes(tmp_path):
 
 
 def test_a_failed_write_leaves_the_old_file_alone(tmp_path, monkeypatch):
-    def fail(part, content):
-        part.open("wb").close()
+    def fail(part, target):
         raise OSError("disk full")
 
     path = tmp_path / "out.safetensors"
     write_safetensors(path, {"a": np.zeros(2)})
     before = path.read_bytes()
-    monkeypatch.setattr(Path, "write_bytes", fail)
+    monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         write_safetensors(path, {"a": np.zeros(3)})
     assert [file.name for file in tmp_path.iterdir()] == ["out.safetensors"]

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from seeded import seeded_variables
 
-import pretrained.load
 from groupcam_jax import gaussian_blur, grad_cam, group_cam
 from pretrained.imagenet import normalize
+from pretrained.load import IMAGENET
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 released = functools.partial(group_cam, percentile=None, positive_gain=True, merge_rescaled=False)
@@ -31,7 +31,7 @@ METHODS = {
 @functools.cache
 def seeded_network(name):
     """Apply, seeded weights, layer and preprocessing of a torchvision network."""
-    build, layer = pretrained.load.IMAGENET[name]
+    build, layer = IMAGENET[name]
     module = build()
     return module.apply, seeded_variables(module), layer, normalize
 
@@ -43,7 +43,12 @@ def trained_network(folder):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     model = module.factory()
-    return model.apply, model.params, model.layer, model.preprocess
+
+    def apply(params, images):
+        with jax.numpy_rank_promotion("allow"):  # a user's code need not be strict
+            return model.apply(params, images)
+
+    return apply, model.params, model.layer, model.preprocess
 
 
 def compare(network, golden, method, step, tolerance=1e-4):

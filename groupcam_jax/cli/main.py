@@ -69,6 +69,7 @@ def explain(
         "mask_batch": mask_batch,
     }
     builder = find_method(method, options)
+    output.mkdir(parents=True, exist_ok=True)  # now, rather than fail after the first explanation
     labels = [find_label(classifier.class_names, wanted) for wanted in classes or []]
     run, seconds = timed(lambda: compile_explainer(builder, classifier, seed=seed, predicted=not labels))
     console.print(f"compiled {method} of {model} in {seconds:.1f} s for {jax.devices()[0].device_kind}")

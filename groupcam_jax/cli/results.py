@@ -1,15 +1,13 @@
 """What a run leaves behind: lines on the screen, a picture, and raw maps with all that is needed to make them again."""
 
-import contextlib
 import datetime
 import json
-import os
 import pathlib
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import metadata
-from typing import IO, Any
+from typing import Any
 
 import jax
 import numpy as np
@@ -20,6 +18,7 @@ from groupcam_jax.cli.explain import Explanation
 from groupcam_jax.cli.pictures import Picture
 from groupcam_jax.plots import explanation_figure
 from groupcam_jax.program.layers import list_layers
+from pretrained.files import whole_file
 
 
 def report(console: Console, classifier: Any, picture: Picture, explanations: Sequence[Explanation], top: int) -> None:
@@ -75,16 +74,3 @@ def save_raw(path: pathlib.Path, classifier: Any, explanation: Explanation, opti
     }
     with whole_file(path.with_suffix(".json")) as file:
         file.write(json.dumps(manifest, indent=2).encode())
-
-
-@contextlib.contextmanager
-def whole_file(path: pathlib.Path) -> Iterator[IO[bytes]]:
-    """Opens a binary file that appears under its name only when it is written to the end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
