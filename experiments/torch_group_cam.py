@@ -27,19 +27,20 @@ def unit_range(maps: torch.Tensor) -> torch.Tensor:
 
 
 def class_gradient(
-    model: nn.Module, layer: nn.Module, image: torch.Tensor, label: int | None
+    model: nn.Module, layer: nn.Module, image: torch.Tensor, label: int | None, *, whole: bool
 ) -> tuple[torch.Tensor, torch.Tensor, int]:
     """Returns the layer's activation `[K, u, v]`, the logit's gradient in it, and the label (predicted if None)."""
     captured = []
 
-    def cut(_module: nn.Module, _inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-        captured.append(output.detach().requires_grad_())
+    def capture(_module: nn.Module, _inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        captured.append(output if whole else output.detach().requires_grad_())
         return captured[0].clone()  # what follows may work in place
 
-    with layer.register_forward_hook(cut), torch.enable_grad():
-        logits = model(image[None])[0]
+    with layer.register_forward_hook(capture), torch.enable_grad():
+        image = image[None].clone().requires_grad_(whole)
+        logits = model(image)[0]
         label = int(logits.argmax()) if label is None else label
-        (gradient,) = torch.autograd.grad(logits[label], captured)
+        gradient, *_ = torch.autograd.grad(logits[label], [*captured, *([image] if whole else [])])
     return captured[0].detach()[0], gradient[0], label
 
 
@@ -66,6 +67,7 @@ def group_cam(
     percentile: float = 70.0,
     released: bool = False,
     batch: int | None = None,
+    whole: bool = False,
 ) -> torch.Tensor:
     """Explains one image.
 
@@ -78,11 +80,12 @@ def group_cam(
       percentile: in each mask, values up to this percentile become 0 (the paper's version only).
       released: the newest published variant instead of the paper's.
       batch: perturbed images in a forward pass; None takes all at once.
+      whole: differentiate down to the image, as the published code does, although the layer's gradient is all it uses.
 
     Returns:
       Saliency `[h, w]` in [0, 1].
     """
-    activation, gradient, label = class_gradient(model, layer, image, label)
+    activation, gradient, label = class_gradient(model, layer, image, label, whole=whole)
     with torch.no_grad():
         masks = group_masks(activation, gradient, groups)
         if not released:

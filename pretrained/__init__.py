@@ -5,5 +5,5 @@ explain = jax.jit(group_cam(model.apply, model.params, layer=model.layer))
 """
 
 from pretrained.classifier import Classifier as Classifier
-from pretrained.load import NAMES as NAMES
-from pretrained.load import load as load
+from pretrained.networks import NAMES as NAMES
+from pretrained.networks import load as load

@@ -15,7 +15,7 @@ from seeded import seeded_variables
 
 from groupcam_jax import gaussian_blur, grad_cam, group_cam
 from pretrained.imagenet import normalize
-from pretrained.load import IMAGENET
+from pretrained.networks import IMAGENET
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 released = functools.partial(group_cam, percentile=None, positive_gain=True, merge_rescaled=False)
