@@ -1,7 +1,7 @@
 """Drawn scenes with one target each: endless training data, and a localization benchmark whose masks are exact.
 
-A scene is 96 x 96: a textured background, threads, three to seven distractors of figures that no class uses and, on top
-of all, the target: whole, within a circle of 18 to 36 pixels, anywhere in the frame. Place, size, rotation, colours,
+A scene is 96 x 96: a textured background, threads, two to five distractors of figures that no class uses and, on top
+of all, the target: whole, within a circle of 22 to 38 pixels, anywhere in the frame. Place, size, rotation, colours,
 light and noise are drawn alike for targets and distractors, whatever the class: only outline and texture tell. Borders
 are ramps one pixel wide.
 """
@@ -20,8 +20,8 @@ from pretrained.figures import FIGURES, TARGETS, Figure, outline, pattern
 SIZE = 96
 CLASS_NAMES = tuple(TARGETS)
 
-_RADII = (9.0, 18.0)
-_DISTRACTORS = (3, 7)
+_RADII = (11.0, 19.0)
+_DISTRACTORS = (2, 5)
 _THREADS = 6
 _OCTAVES = (3, 6, 12, 24, 48)
 _Y, _X = np.mgrid[:SIZE, :SIZE].astype(np.float32) + np.float32(0.5)  # centres of the pixels
@@ -162,4 +162,4 @@ def _expose(key: PRNGKey, canvas: Canvas) -> Float[Array, "96 96 3"]:
     light_key, grain_key = jax.random.split(key)
     light = jax.random.uniform(light_key, (), minval=0.75, maxval=1.1)
     grain = jax.lax.bitcast_convert_type(jax.random.bits(grain_key, (SIZE, SIZE)), jnp.uint8)[..., :3]
-    return jnp.clip(light * jnp.stack(canvas, axis=-1) + 0.1 * (grain.astype(jnp.float32) / 255 - 0.5), 0, 1)
+    return jnp.clip(light * jnp.stack(canvas, axis=-1) + 0.06 * (grain.astype(jnp.float32) / 255 - 0.5), 0, 1)
