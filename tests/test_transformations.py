@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import models
 import numpy as np
 import pytest
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from groupcam_jax import group_cam
 
@@ -32,7 +32,7 @@ def test_vmap_equals_a_loop_and_jit_equals_eager(explain):
 
 
 def test_gradient_through_the_saliency_is_finite_and_not_zero(explain):
-    gradient = jax.jit(jax.grad(lambda image: (explain(image, 1) * image[:, :, 0]).sum()))(IMAGES[0])
+    gradient = jax.jit(jax.grad(lambda image: (explain(image, 2) * image[:, :, 0]).sum()))(IMAGES[0])
     assert jnp.isfinite(gradient).all()
     assert jnp.abs(gradient).max() > 0
 
@@ -60,11 +60,12 @@ def test_weights_can_be_an_argument():
     assert not np.allclose(explain(other, IMAGES[0]), explain(params, IMAGES[0]))
 
 
-def test_batch_sharded_over_eight_devices():
+@pytest.mark.parametrize("axis_type", [AxisType.Auto, AxisType.Explicit])
+def test_batch_sharded_over_eight_devices(axis_type):
     assert jax.device_count() == 8, "conftest simulates them"
     apply, params, _ = models.plain()
     explain = jax.jit(jax.vmap(group_cam(apply, params, groups=4)))
-    sharding = NamedSharding(jax.make_mesh((8,), ("batch",)), PartitionSpec("batch"))
+    sharding = NamedSharding(jax.make_mesh((8,), ("batch",), axis_types=(axis_type,)), PartitionSpec("batch"))
     sharded = explain(jax.device_put(IMAGES, sharding), jax.device_put(LABELS, sharding))
     assert len(sharded.sharding.device_set) == 8
     np.testing.assert_allclose(sharded, explain(IMAGES, LABELS), atol=1e-5)

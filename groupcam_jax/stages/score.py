@@ -25,7 +25,7 @@ def confidence_gain(
       masks: in [0, 1].
       mask_batch: perturbed images scored at once; None scores all, fewer need less memory.
     """
-    masks = jnp.concatenate([jnp.zeros_like(masks[:1]), masks])
+    masks = jnp.pad(masks, ((1, 0), (0, 0), (0, 0)))  # first a mask that reveals nothing
     scores = map_batched(lambda mask: confidence(reveal(image, hidden, mask)), masks, mask_batch)
     return scores[1:] - scores[0]
 
