@@ -34,8 +34,8 @@ def score_gradient(
     logits, pull_back = jax.vjp(lambda activation: head(params, activation, skips)[0], activation)
     label = resolve_label(label, logits)
     score, slope = jax.value_and_grad(bind(target, label))(logits)
-    (gradient,) = pull_back(jnp.where(jnp.isnan(score), jnp.nan, slope))
-    return label, logits, gradient[0]
+    (gradient,) = pull_back(slope)
+    return label, logits, jnp.where(jnp.isnan(score), jnp.nan, gradient[0])
 
 
 def channel_mean(gradient: Activation) -> Float[Array, " k"]:
