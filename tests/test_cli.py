@@ -148,7 +148,9 @@ def test_errors_are_one_line(folder, groupcam, arguments, message):
 
 def test_stopped_by_control_c_it_keeps_what_is_finished(folder):
     pictures = [str(folder / "noise.png")] * 2000
-    command = [sys.executable, "-c", "from groupcam_jax.cli.main import main; main()", "explain", *pictures, *NET]
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # jobs in the background ignore it
+    code = f"{heed}; from groupcam_jax.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "explain", *pictures, *NET]
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
@@ -157,7 +159,7 @@ def test_stopped_by_control_c_it_keeps_what_is_finished(folder):
             if "explained in" in line:
                 break
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate()
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "of 2000 pictures; their results are complete" in errors
     assert "Traceback" not in errors
