@@ -103,6 +103,17 @@ def test_seeded_networks_on_photographs(assets, name, method):
         assert compare(seeded_network(name), golden, method, step=1) >= 3
 
 
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50_seeded", "vgg19_seeded"])
+def test_logits_of_photographs(assets, name):
+    network = trained_network(assets) if name == "mobilenet_v2" else seeded_network(name.removesuffix("_seeded"))
+    apply, params, _, preprocess = network
+    with np.load(assets / "goldens" / "trained" / f"{name}.npz") as golden:
+        pictures = [key.partition("/")[0] for key in golden.files if key.endswith("/logits")]
+        images = jnp.stack([preprocess(golden[f"{picture}/image_u8"]) for picture in pictures])
+        expected = np.stack([golden[f"{picture}/logits"] for picture in pictures])
+    np.testing.assert_allclose(jax.jit(apply)(params, images), expected, rtol=0, atol=1e-4 * np.ptp(expected))
+
+
 def test_trained_network_tells_the_dog_from_the_cat(assets):
     """The paper's figure 3: each class's saliency peaks on its own animal."""
     apply, params, layer, preprocess = trained_network(assets)
