@@ -8,15 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from seeded import seeded_variables, variable_shapes
 
 from pretrained import resnet, vgg
 from pretrained.conv import conv_general_dilated
-from tests.golden.seeded_weights import seeded_array
+from pretrained.imagenet import normalize
 
 GOLDEN = Path(__file__).parent / "golden"
-MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-STD = np.array([0.229, 0.224, 0.225], np.float32)
-LEAVES = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
 
 # As torchvision publishes them.
 PARAMETERS = {
@@ -30,27 +28,6 @@ PARAMETERS = {
     "vgg16": 138_357_544,
     "vgg19": 143_667_240,
 }
-
-
-def variable_shapes(model, size=224):
-    images = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
-    return jax.eval_shape(model.init, jax.random.key(0), images)
-
-
-def seeded_variables(model):
-    """Fills a Flax tree by the torch names of its leaves: `params/layer1_0/conv1/kernel` is `layer1.0.conv1.weight`."""
-
-    def fill(path, leaf):
-        _, *scopes, name = (key.key for key in path)
-        torch_name = ".".join(part for scope in scopes for part in scope.split("_")) + "." + LEAVES[name]
-        if name != "kernel":
-            return seeded_array(torch_name, leaf.shape)
-        if leaf.ndim == 2:
-            return seeded_array(torch_name, leaf.shape[::-1]).T
-        h, w, c, k = leaf.shape
-        return seeded_array(torch_name, (k, c, h, w)).transpose(2, 3, 1, 0)
-
-    return jax.tree.map_with_path(fill, variable_shapes(model))
 
 
 def count_parameters(model):
@@ -72,10 +49,10 @@ def test_num_classes():
 )
 def test_logits_match_pytorch(name, network):
     with np.load(GOLDEN / f"{name}_seeded.npz") as golden:
-        pictures = [(golden[f"{picture}/image_u8"] / np.float32(255) - MEAN) / STD for picture in ("chelsea", "coffee")]
+        pictures = [normalize(golden[f"{picture}/image_u8"]) for picture in ("chelsea", "coffee")]
         expected = np.stack([golden[f"{picture}/logits"] for picture in ("chelsea", "coffee")])
     model = network()
-    logits = jax.jit(model.apply)(seeded_variables(model), np.stack(pictures))
+    logits = jax.jit(model.apply)(seeded_variables(model), jnp.stack(pictures))
     np.testing.assert_allclose(logits, expected, rtol=0, atol=2e-5 * np.ptp(expected))
 
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from tests.golden.seeded_weights import seeded_array
+from golden.seeded_weights import seeded_array
 
 torch = pytest.importorskip("torch")
 
