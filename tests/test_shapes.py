@@ -30,7 +30,7 @@ def scenes(drawn):
 def test_a_key_gives_one_scene_alone_or_in_a_batch(scenes):
     alone = jax.jit(scene)(KEYS[3])
     assert alone.label == scenes.label[3]
-    # Compiled together, sums round differently, and the steep ramps of borders magnify it (1.1e-4 was seen in one pixel):
+    # Compiled together, sums round differently, and the steep ramps of borders magnify it (1.1e-4 was seen in a pixel):
     # what counts is half a level of an 8-bit picture. A pixel of the mask may lie on the border to the last digit.
     np.testing.assert_allclose(alone.image, scenes.image[3], atol=0.5 / 255)
     assert np.sum(alone.mask != scenes.mask[3]) <= 1
