@@ -1,20 +1,36 @@
 """The one signature of all methods: what a builder wraps its method in before it returns it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from groupcam_jax.types import Explainer, PRNGKey
+from groupcam_jax.types import Attribution, Explainer, Label, Logits, PRNGKey
 
 Method = Callable[[Any, Any, Any], tuple[Any, Any]]
+
+
+class Aux(NamedTuple):
+    """What most methods return besides the saliency with `has_aux=True`."""
+
+    label: Label
+    logits: Logits
+
+
+class AttributionAux(NamedTuple):
+    """What methods that attribute the score to every input return: the signed share of each pixel and channel."""
+
+    label: Label
+    logits: Logits
+    attribution: Attribution
 
 
 def make_explainer(method: Method, *, has_aux: bool) -> Explainer:
     """Makes a method `(image, label, key) -> (saliency, aux)` an `Explainer`.
 
-    An image that holds NaN or infinity gets a saliency of NaN: a network may swallow either (a ReLU written as
-    `where(x > 0, x, 0)` does), and would then show a plausible map of a broken image.
+    The saliency is float32 whatever the model computes in. It is all NaN for an image that holds NaN or infinity: a
+    network may swallow either (a ReLU written as `where(x > 0, x, 0)` does), and would then show a plausible map of a
+    broken image. So it is for a traced label that is out of range, which no error can tell of.
 
     Raises (in the explainer):
       ValueError: the image is not one floating image `[h, w, c]`.
@@ -24,7 +40,8 @@ def make_explainer(method: Method, *, has_aux: bool) -> Explainer:
         check_image(image)
         image = jnp.asarray(image)
         saliency, aux = method(image, label, key)
-        saliency = jnp.where(jnp.isfinite(image).all(), saliency, jnp.nan)
+        valid = jnp.isfinite(image).all() & (aux.label >= 0) & (aux.label < aux.logits.shape[0])
+        saliency = jnp.where(valid, saliency.astype(jnp.float32), jnp.nan)
         return (saliency, aux) if has_aux else saliency
 
     return explain

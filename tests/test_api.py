@@ -12,14 +12,20 @@ import groupcam_jax
 from groupcam_jax.cli.methods import METHODS
 
 PUBLIC = {name: thing for name, thing in vars(groupcam_jax).items() if not name.startswith("_") and callable(thing)}
-BUILDERS = [groupcam_jax.group_cam, groupcam_jax.grad_cam]
+BUILDERS = [
+    thing
+    for thing in PUBLIC.values()
+    if inspect.isfunction(thing) and [*inspect.signature(thing).parameters][-1:] == ["has_aux"]
+]
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
 def test_builders_are_called_alike(builder):
     parameters = [*inspect.signature(builder).parameters.values()]
-    assert [parameter.name for parameter in parameters[:3]] == ["model_apply", "params", "layer"]
+    assert [parameter.name for parameter in parameters[:2]] == ["model_apply", "params"]
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters[2:])
+    spatial = [name for name in (p.name for p in parameters) if name in ("layer", "tokens_to_grid", "data_format")]
+    assert spatial in ([], ["layer", "tokens_to_grid", "data_format"])
     assert parameters[-1].name == "has_aux"
     assert not [p.name for p in parameters if isinstance(p.default, str) and p.name != "data_format"]
 
@@ -52,7 +58,8 @@ def test_core_is_written_with_jax_numpy_jaxtyping_and_dm_pix():
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             imported |= {name.partition(".")[0] for name in names}
-    assert imported - sys.stdlib_module_names == {"groupcam_jax", "jax", "jaxtyping", "dm_pix"}
+    optional = {"scipy", "skimage"}  # imported where they are needed, with a message where they are missing
+    assert imported - sys.stdlib_module_names - optional == {"groupcam_jax", "jax", "jaxtyping", "numpy", "dm_pix"}
 
 
 def test_core_runs_where_nothing_else_is_installed():
@@ -71,4 +78,5 @@ explain = groupcam_jax.group_cam(model, jnp.ones((3, 2)), groups=3)
 assert explain(jnp.ones((4, 4, 3))).shape == (4, 4)
 """
     refused = ["flax", "matplotlib", "PIL", "typer", "rich", "safetensors", "requests", "filelock", "optax", "torch"]
+    refused += ["scipy", "skimage"]
     subprocess.run([sys.executable, "-c", code, *refused], check=True)

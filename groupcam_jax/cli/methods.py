@@ -5,13 +5,37 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from groupcam_jax.explainers.grad_cam import grad_cam
-from groupcam_jax.explainers.group_cam import group_cam
+import groupcam_jax as g
 
 METHODS = {
-    "group-cam": group_cam,
-    "group-cam-released": functools.partial(group_cam, percentile=None, positive_gain=True, merge_rescaled=False),
-    "grad-cam": grad_cam,
+    "group-cam": g.group_cam,
+    "group-cam-released": functools.partial(g.group_cam, percentile=None, positive_gain=True, merge_rescaled=False),
+    "cam": g.cam,
+    "grad-cam": g.grad_cam,
+    "grad-cam-pp": g.grad_cam_pp,
+    "grad-cam-elementwise": g.grad_cam_elementwise,
+    "hires-cam": g.hires_cam,
+    "xgrad-cam": g.xgrad_cam,
+    "layer-cam": g.layer_cam,
+    "eigen-cam": g.eigen_cam,
+    "eigen-grad-cam": g.eigen_grad_cam,
+    "smooth-grad-cam-pp": g.smooth_grad_cam_pp,
+    "integrated-grad-cam": g.integrated_grad_cam,
+    "ablation-cam": g.ablation_cam,
+    "score-cam": g.score_cam,
+    "score-cam-fast": functools.partial(g.score_cam, channels=64),
+    "rise": g.rise,
+    "occlusion": g.occlusion,
+    "gradient": g.gradient,
+    "input-x-gradient": g.input_x_gradient,
+    "smooth-grad": functools.partial(g.smooth_grad, sample_batch=5),
+    "integrated-gradients": functools.partial(g.integrated_gradients, step_batch=5),
+    "guided-backprop": g.guided_backprop,
+    "deconvolution": g.deconvolution,
+    "guided-grad-cam": g.guided_grad_cam,
+    "excitation-backprop": functools.partial(g.excitation_backprop, contrastive=False),
+    "excitation-backprop-contrastive": g.excitation_backprop,
+    "xrai": functools.partial(g.xrai, step_batch=5),
 }
 
 

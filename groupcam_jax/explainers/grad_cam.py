@@ -7,25 +7,13 @@
 It is Group-CAM with one group, no percentile and no vote.
 """
 
-from typing import NamedTuple
-
 import jax
-import jax.numpy as jnp
 
-from groupcam_jax.explainer import make_explainer
-from groupcam_jax.program.flat import trace
-from groupcam_jax.program.split import Layer, split_program
-from groupcam_jax.stages.channels import channel_mean, score_gradient
-from groupcam_jax.stages.masks import unit_range, upsample
+from groupcam_jax.activation_map import explain_by_heat
+from groupcam_jax.program.split import Layer
+from groupcam_jax.stages.channels import channel_mean
 from groupcam_jax.targets import Target, logit
-from groupcam_jax.types import Explainer, Label, Logits, Model, Params
-
-
-class GradCamAux(NamedTuple):
-    """What `has_aux=True` returns besides the saliency."""
-
-    label: Label
-    logits: Logits
+from groupcam_jax.types import Activation, Explainer, Model, Params
 
 
 def grad_cam(
@@ -47,24 +35,26 @@ def grad_cam(
       tokens_to_grid: height and width of the grid that the layer's tokens form, for models of tokens.
       data_format: "NCHW" where the model's activations are channel-first.
       target: the score that is differentiated.
-      has_aux: whether to return `(saliency, GradCamAux)`.
+      has_aux: whether to return `(saliency, Aux)`.
 
     Returns:
-      `explain(image, label=None, *, key=None)`: saliency `[h, w]` in [0, 1], float32, all 0 where no channel speaks for
+      `explain(image, label=None, *, key=None)`: saliency `[h, w]` in [0, 1], float32, all 0 where nothing speaks for
       the class, NaN for an image that is not finite or a traced label out of range.
 
     Raises:
       ValueError: in the explainer: no such layer or class, not one floating image.
     """
 
-    def explain(image, label, key):
-        del key  # deterministic
-        program = trace(model_apply, params, image[None])
-        features, head = split_program(program, layer, tokens_to_grid, data_format)
-        activation, skips = features(params, image[None])
-        label, logits, gradient = score_gradient(head, params, activation, skips, target, label)
-        heat = jax.nn.relu((channel_mean(gradient)[None, None] * activation[0]).sum(2))
-        saliency = unit_range(upsample(heat.astype(jnp.float32), image.shape[:2]))
-        return saliency, GradCamAux(label, logits)
+    def heat(activation: Activation, gradient: Activation):
+        return jax.nn.relu((channel_mean(gradient)[None, None] * activation).sum(2))
 
-    return make_explainer(explain, has_aux=has_aux)
+    return explain_by_heat(
+        heat,
+        model_apply,
+        params,
+        layer=layer,
+        tokens_to_grid=tokens_to_grid,
+        data_format=data_format,
+        target=target,
+        has_aux=has_aux,
+    )

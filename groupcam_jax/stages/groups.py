@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from groupcam_jax.explainer import require_key
@@ -41,6 +42,35 @@ def kmeans(iterations: int = 10) -> Grouping:
         centers = draw_centers(points, groups, key)
         centers = jax.lax.fori_loop(0, iterations, lambda _, centers: move_centers(points, centers), centers)
         return nearest(points, centers)
+
+    return group
+
+
+def ward() -> Grouping:
+    """Groups channels whose maps are close: agglomerative clustering that merges the pair of least added variance.
+
+    As the authors' released code does with scikit-learn (Ward, 1963); ours is SciPy's, on the host, through
+    `jax.pure_callback`. Nothing is drawn.
+
+    Raises:
+      ModuleNotFoundError: SciPy is missing.
+    """
+    try:
+        from scipy.cluster.hierarchy import fcluster, linkage
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError('ward() clusters with SciPy: pip install "groupcam-jax[regions]"') from None
+
+    def cluster(points, groups):
+        """Labels points `[k, d]` from 0 on; on the host."""
+        return fcluster(linkage(np.asarray(points, np.float64), "ward"), groups, "maxclust").astype(np.int32) - 1
+
+    def group(maps: Activation, groups: int, key: PRNGKey | None) -> Membership:
+        del key  # deterministic
+        points = jax.lax.stop_gradient(maps.reshape(-1, maps.shape[-1]).T)
+        labels = jax.ShapeDtypeStruct(points.shape[:1], jnp.int32)
+        finite = jnp.where(jnp.isfinite(points), points, 0)  # the explainer tells of a broken image by itself
+        members = jax.pure_callback(lambda points: cluster(points, groups), labels, finite, vmap_method="sequential")
+        return jax.nn.one_hot(members, groups, dtype=maps.dtype)
 
     return group
 

@@ -41,6 +41,18 @@ def constant(value: float = 0.0) -> Baseline:
     return lambda image, key: jnp.full_like(image, value)
 
 
+def darkest(image: Image, key: PRNGKey | None) -> Image:
+    """An image of the lowest value that the image holds."""
+    del key  # deterministic
+    return jnp.full_like(image, image.min())
+
+
+def brightest(image: Image, key: PRNGKey | None) -> Image:
+    """An image of the highest value that the image holds."""
+    del key  # deterministic
+    return jnp.full_like(image, image.max())
+
+
 def noise(scale: float = 1.0) -> Baseline:
     """Gaussian noise around 0 of this standard deviation, in the units of the normalised image."""
 
@@ -54,3 +66,9 @@ def reveal(image: Image, hidden: Image, mask: Mask) -> Image:
     """Shows the image where the mask is 1 and the hidden one where it is 0."""
     mask = mask[:, :, None]
     return image * mask + hidden * (1 - mask)
+
+
+def add_noise(image: Image, scale: float, key: PRNGKey) -> Image:
+    """Adds Gaussian noise whose standard deviation is a share of the image's range of values (arXiv:1706.03825)."""
+    spread = (scale * (image.max() - image.min())).astype(image.dtype)
+    return image + spread * jax.random.normal(key, image.shape, image.dtype)

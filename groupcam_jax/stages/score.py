@@ -8,13 +8,19 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groupcam_jax.program.flat import Program, trace
+from groupcam_jax.stages.batches import Progress, map_batched
 from groupcam_jax.stages.perturb import reveal
 from groupcam_jax.targets import Target, bind
 from groupcam_jax.types import Image, Label, Masks, Model, Params
 
 
 def confidence_gain(
-    confidence: Callable[[Image], Any], image: Image, hidden: Image, masks: Masks, mask_batch: int | None
+    confidence: Callable[[Image], Any],
+    image: Image,
+    hidden: Image,
+    masks: Masks,
+    mask_batch: int | None,
+    progress: Progress = None,
 ) -> Float[Array, " g"]:
     """The confidence that each mask brings back to the hidden image: one batch of g + 1 forward passes.
 
@@ -24,9 +30,10 @@ def confidence_gain(
       hidden: the image without its evidence.
       masks: in [0, 1].
       mask_batch: perturbed images scored at once; None scores all, fewer need less memory.
+      progress: see `stages.batches`.
     """
     masks = jnp.pad(masks, ((1, 0), (0, 0), (0, 0)))  # first a mask that reveals nothing
-    scores = map_batched(lambda mask: confidence(reveal(image, hidden, mask)), masks, mask_batch)
+    scores = map_batched(lambda mask: confidence(reveal(image, hidden, mask)), masks, mask_batch, progress)
     return scores[1:] - scores[0]
 
 
@@ -46,8 +53,3 @@ def lower_precision(model_apply: Model, params: Params, image: Image, dtype: Any
 
     params = jax.tree.map(cast, params)
     return trace(model_apply, params, image[None].astype(dtype)), params
-
-
-def map_batched(function: Callable[[Any], Any], inputs: Any, batch: int | None) -> Any:
-    """Maps a function over the first axis, `batch` entries at once, the last ones fewer; None takes all at once."""
-    return jax.vmap(function)(inputs) if batch is None else jax.lax.map(function, inputs, batch_size=batch)

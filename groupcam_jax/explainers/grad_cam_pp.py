@@ -1,0 +1,93 @@
+"""Grad-CAM++: places that matter alike count alike (Chattopadhyay et al., arXiv:1710.11063).
+
+    A, g       activation of the layer and the gradient dS/dA of the class score in it; Y = exp(S)
+    a_k        g_k^2 / (2 g_k^2 + sum over space of A_k g_k^3), 0 where the gradient is     (equation 19)
+    w_k        sum over space of a_k relu(dY/dA_k), dY/dA = exp(S) g                         (equation 7)
+    saliency   relu(sum of w_k A_k), enlarged, rescaled to [0, 1]
+
+exp(S) is a factor of every weight, so it leaves no trace in the rescaled map, and is not computed: it overflows where
+S > 88. What does tell the two published weightings apart is the sum in a_k and what guards it:
+
+- `joint` (the default; the code of Group-CAM's authors, with exp(S)): the sum of the products A_k g_k^3;
+- `separate` (pytorch-grad-cam, without exp(S), and equation 19 itself): (sum of A_k) g_k^3.
+
+They are one where the gradient is constant in space. The codes add 1e-7 to the denominator or 1e-6, which matters where
+gradients are small; so do ours, each its own.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from groupcam_jax.activation_map import explain_by_heat
+from groupcam_jax.program.split import Layer
+from groupcam_jax.targets import Target, logit
+from groupcam_jax.types import Activation, Explainer, Model, Params
+
+Coefficients = Callable[[Any, Any], Activation]
+
+
+def joint(activation: Activation, gradient: Activation) -> Activation:
+    """Weighs places as the code of Group-CAM's authors does: by the sum of A g^3."""
+    return ratio(gradient, (activation * gradient**3).sum((0, 1), keepdims=True), 1e-7)
+
+
+def separate(activation: Activation, gradient: Activation) -> Activation:
+    """Weighs places as equation 19 and pytorch-grad-cam do: by the sum of A, times g^3."""
+    return ratio(gradient, activation.sum((0, 1), keepdims=True) * gradient**3, 1e-6)
+
+
+def ratio(gradient: Activation, cubic: Any, epsilon: float) -> Activation:
+    """Equation 19, 0 where the gradient or the denominator is."""
+    denominator = 2 * gradient**2 + cubic
+    guarded = jnp.where(denominator == 0, 1, denominator) + epsilon
+    return jnp.where(gradient == 0, 0, gradient**2 / guarded)
+
+
+def grad_cam_pp(
+    model_apply: Model,
+    params: Params,
+    *,
+    layer: Layer = None,
+    tokens_to_grid: tuple[int, int] | None = None,
+    data_format: str = "NHWC",
+    target: Target = logit,
+    coefficients: Coefficients = joint,
+    has_aux: bool = False,
+) -> Explainer:
+    """Builds the Grad-CAM++ explainer of a classifier: one forward pass, and one backward above the layer.
+
+    Args:
+      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
+      params: the model's weights, any pytree; may be traced.
+      layer: scope name, index of `list_layers`, `(features, head)`, or None for the last spatial activation.
+      tokens_to_grid: height and width of the grid that the layer's tokens form, for models of tokens.
+      data_format: "NCHW" where the model's activations are channel-first.
+      target: the score that is differentiated.
+      coefficients: how the places of a channel are weighed, `joint` or `separate`.
+      has_aux: whether to return `(saliency, Aux)`.
+
+    Returns:
+      `explain(image, label=None, *, key=None)`: saliency `[h, w]` in [0, 1], float32, all 0 where nothing speaks for
+      the class, NaN for an image that is not finite or a traced label out of range.
+
+    Raises:
+      ValueError: in the explainer: no such layer or class, not one floating image.
+    """
+
+    def heat(activation: Activation, gradient: Activation):
+        weights = (coefficients(activation, gradient) * jax.nn.relu(gradient)).sum((0, 1))
+        return jax.nn.relu((weights[None, None] * activation).sum(2))
+
+    return explain_by_heat(
+        heat,
+        model_apply,
+        params,
+        layer=layer,
+        tokens_to_grid=tokens_to_grid,
+        data_format=data_format,
+        target=target,
+        has_aux=has_aux,
+    )

@@ -1,0 +1,116 @@
+"""RISE: what random masks had in common that kept the class (Petsiuk et al., arXiv:1806.07421).
+
+    m_i        a grid of cells, each 1 with probability p, enlarged bilinearly and shifted at random
+    s_i        p_c(m_i x)
+    saliency   sum of s_i m_i / (n p), rescaled to [0, 1]
+
+As in the authors' code a grid of s x s cells covers (s + 1) x (s + 1) cells of the image's size / s, from which a
+window of the image's size is cut. Scores are probabilities, as in the paper; the code of Group-CAM's authors takes raw
+logits.
+
+The masks are drawn, scored and merged `mask_batch` at a time, and never held all at once.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from groupcam_jax.explainer import Aux, make_explainer, require_key
+from groupcam_jax.program.flat import trace
+from groupcam_jax.stages.batches import Progress, check_batch, sum_batched
+from groupcam_jax.stages.masks import unit_range, upsample
+from groupcam_jax.stages.perturb import Baseline, constant, reveal
+from groupcam_jax.stages.score import class_confidence
+from groupcam_jax.targets import Target, probability, resolve_label
+from groupcam_jax.types import Explainer, Image, Mask, Model, Params, PRNGKey, Saliency
+
+
+def rise(
+    model_apply: Model,
+    params: Params,
+    *,
+    masks: int = 4000,
+    cells: int = 8,
+    keep: float = 0.5,
+    baseline: Baseline = constant(0.0),  # noqa: B008 (a pure function)
+    score: Target = probability,
+    mask_batch: int | None = 16,
+    progress: Progress = None,
+    has_aux: bool = False,
+) -> Explainer:
+    """Builds the RISE explainer of a classifier: a forward pass for each mask, plus one.
+
+    Args:
+      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
+      params: the model's weights, any pytree; may be traced.
+      masks: random masks.
+      cells: cells of the grid along each side.
+      keep: the probability with which a cell is shown.
+      baseline: the image without its evidence, through which a mask reveals it.
+      score: the score that is taken of each image shown to the model.
+      mask_batch: images scored at once; None scores all, fewer need less memory.
+      progress: called on the host with the number of images just scored, after every batch.
+      has_aux: whether to return `(saliency, Aux)`.
+
+    Returns:
+      `explain(image, label=None, *, key)`: saliency `[h, w]` in [0, 1], float32, NaN for an image that is not finite
+      or a traced label out of range.
+
+    Raises:
+      ValueError: masks, cells or mask_batch below 1, keep outside (0, 1]; in the explainer: no such class, not one
+        floating image.
+      TypeError: in the explainer: the key is missing.
+    """
+    if masks < 1 or cells < 1:
+        raise ValueError(f"masks={masks}, cells={cells}: expected at least 1 of both")
+    if not 0 < keep <= 1:
+        raise ValueError(f"keep={keep}: expected a probability above 0, at most 1")
+    check_batch("mask_batch", mask_batch)
+
+    def explain(image, label, key):
+        mask_key, baseline_key = jax.random.split(require_key(key, "rise"))
+        program = trace(model_apply, params, image[None])
+        logits = program(params, image[None])[0]
+        label = resolve_label(label, logits)
+        confidence = class_confidence(program, params, score, label)
+        image = image.astype(jnp.float32)
+        hidden = baseline(image, baseline_key)
+
+        def draw(key):
+            return draw_mask(key, image.shape[:2], cells, keep)
+
+        keys = jax.random.split(mask_key, masks)
+        total = merge_scored(confidence, image, hidden, draw, keys, mask_batch, progress)
+        return unit_range(total / (masks * keep)), Aux(label, logits)
+
+    return make_explainer(explain, has_aux=has_aux)
+
+
+def draw_mask(key: PRNGKey, shape: tuple[int, int], cells: int, keep: float) -> Mask:
+    """Draws one smooth random mask in [0, 1]."""
+    grid_key, row_key, column_key = jax.random.split(key, 3)
+    height, width = (-(-length // cells) for length in shape)  # of one cell
+    grid = jax.random.bernoulli(grid_key, keep, (cells, cells)).astype(jnp.float32)
+    enlarged = upsample(grid, ((cells + 1) * height, (cells + 1) * width))
+    row, column = jax.random.randint(row_key, (), 0, height), jax.random.randint(column_key, (), 0, width)
+    return jax.lax.dynamic_slice(enlarged, (row, column), shape)
+
+
+def merge_scored(
+    confidence: Callable[[Image], Any],
+    image: Image,
+    hidden: Image,
+    make_mask: Callable[[Any], Mask],
+    seeds: Any,
+    mask_batch: int | None,
+    progress: Progress,
+) -> Saliency:
+    """The sum of all masks `make_mask(seed)`, each times the score of what it reveals."""
+
+    def scored(seed):
+        mask = make_mask(seed)
+        return confidence(reveal(image, hidden, mask)) * mask
+
+    return sum_batched(scored, seeds, mask_batch, progress)

@@ -1,0 +1,108 @@
+"""XRAI: regions of the picture, grown by how densely they hold attribution (Kapishnikov et al., arXiv:1906.02825).
+
+    attribution   the mean of integrated gradients from several baselines, here the image's darkest and brightest value
+    segments      over-segmentations of the image at several scales (Felzenszwalb), each segment dilated
+    saliency      segments join the region one by one, always the one whose new pixels hold most attribution on average;
+                  they get that average; rescaled to [0, 1]
+
+As in the authors' code (PAIR saliency, "full"): of the attribution's channels the largest counts, and a segment that
+would add fewer than 50 pixels is dropped; what no segment covers gets its own average. The regions are grown on the
+host, by NumPy and scikit-image, through `jax.pure_callback`: the explainer jits and vmaps, but has no gradient.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool
+
+from groupcam_jax.explainer import AttributionAux, make_explainer
+from groupcam_jax.program.flat import trace
+from groupcam_jax.stages.batches import check_batch
+from groupcam_jax.stages.masks import unit_range
+from groupcam_jax.stages.path_integral import Rule, check_steps, integrate, riemann_middle
+from groupcam_jax.stages.perturb import Baseline, brightest, darkest
+from groupcam_jax.stages.regions import felzenszwalb_segments, grow_regions, require_scikit_image
+from groupcam_jax.stages.score import class_confidence
+from groupcam_jax.targets import Target, logit, resolve_label
+from groupcam_jax.types import Explainer, Model, Params
+
+
+def xrai(
+    model_apply: Model,
+    params: Params,
+    *,
+    baselines: Sequence[Baseline] = (darkest, brightest),
+    segments: Bool[Any, "s h w"] | None = None,
+    rule: Rule = riemann_middle,
+    steps: int = 50,
+    target: Target = logit,
+    step_batch: int | None = None,
+    has_aux: bool = False,
+) -> Explainer:
+    """Builds the XRAI explainer of a classifier: `steps` forward and backward passes for each baseline, plus one.
+
+    Args:
+      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
+      params: the model's weights, any pytree; may be traced.
+      baselines: where the paths of integrated gradients start.
+      segments: masks of the regions, which may overlap; None finds them in the image (needs scikit-image).
+      rule: the quadrature of integrated gradients, see there.
+      steps: points on each path.
+      target: the score that is differentiated.
+      step_batch: points differentiated at once; None takes all, fewer need less memory.
+      has_aux: whether to return `(saliency, AttributionAux)`, with the mean of the integrated gradients.
+
+    Returns:
+      `explain(image, label=None, *, key=None)`: saliency `[h, w]` in [0, 1], float32, NaN for an image that is not
+      finite or a traced label out of range. The key feeds baselines that draw.
+
+    Raises:
+      ModuleNotFoundError: no segments are given and scikit-image is missing.
+      ValueError: no baselines, steps or step_batch below 1; in the explainer: segments of another size than the image,
+      no
+        such class, not one floating image.
+      TypeError: in the explainer: a key is needed and missing.
+    """
+    if not baselines:
+        raise ValueError("baselines=[]: expected at least one, such as constant(0.0)")
+    if segments is None:
+        require_scikit_image()
+    check_steps(rule, steps)
+    check_batch("step_batch", step_batch)
+
+    def explain(image, label, key):
+        if segments is not None and segments.shape[1:] != image.shape[:2]:
+            raise ValueError(f"segments {[*segments.shape]} do not fit the image {[*image.shape]}")
+        program = trace(model_apply, params, image[None])
+        logits = program(params, image[None])[0]
+        label = resolve_label(label, logits)
+        image = image.astype(jnp.float32)
+        gradient = jax.grad(class_confidence(program, params, target, label))
+        attribution = jnp.zeros_like(image)
+        for number, baseline in enumerate(baselines):
+            hidden = baseline(image, None if key is None else jax.random.fold_in(key, number))
+            attribution += (image - hidden) * integrate(gradient, hidden, image, rule, steps, step_batch)
+        attribution /= len(baselines)
+
+        regions = jax.pure_callback(
+            lambda image, density: host_regions(image, density, segments),
+            jax.ShapeDtypeStruct(image.shape[:2], jnp.float32),
+            image,
+            attribution.max(2),
+            vmap_method="sequential",
+        )
+        return unit_range(regions), AttributionAux(label, logits, attribution)
+
+    return make_explainer(explain, has_aux=has_aux)
+
+
+def host_regions(image: Any, density: Any, segments: Any) -> Any:
+    """Segments an image, unless its segments are given, and grows the regions; on the host."""
+    image, density = np.asarray(image), np.asarray(density)
+    if not (np.isfinite(image).all() and np.isfinite(density).all()):
+        return np.full(density.shape, np.nan, np.float32)
+    masks = felzenszwalb_segments(image) if segments is None else np.asarray(segments)
+    return grow_regions(density, masks).astype(np.float32)

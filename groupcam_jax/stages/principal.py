@@ -1,0 +1,23 @@
+"""An activation's first principal component, as a map."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from groupcam_jax.types import Activation
+
+
+def principal_map(maps: Activation) -> Float[Array, "u v"]:
+    """Projects each place on the direction in which the channels vary most over space.
+
+    The direction is an eigenvector of the places' inner products [u v, u v], which are fewer than the channels. Of its
+    two signs the one is taken that makes the largest value positive. Maps that do not vary give 0.
+    """
+    height, width, channels = maps.shape
+    places = maps.reshape(height * width, channels)
+    places = places - places.mean(0, keepdims=True)
+    scale = jnp.abs(places).max()
+    places = places / jnp.where(scale == 0, 1, scale)  # products of small numbers would vanish
+    variances, directions = jnp.linalg.eigh(jnp.matmul(places, places.T, precision="highest"))
+    projection = directions[:, -1] * jnp.sqrt(jnp.maximum(variances[-1], 0))
+    sign = jnp.where(jnp.abs(projection.min()) > projection.max(), -1, 1).astype(projection.dtype)
+    return (sign * projection).reshape(height, width)

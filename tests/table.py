@@ -1,0 +1,80 @@
+"""Every explainer once, with options for the toy network and its images of 12 x 12, and what is true of it.
+
+The property tests take `METHODS`; a method that is not in the table fails `test_table_is_complete`.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import groupcam_jax as g
+
+
+class Method(NamedTuple):
+    """A builder with its options, and its properties."""
+
+    build: Callable[..., Any]
+    stochastic: bool = False
+    signed: bool = False
+    # Whether the saliency depends on the class.
+    labelled: bool = True
+    # Whether part of it runs on the host, where no gradient passes.
+    on_host: bool = False
+
+
+def smooth_grad_cam(model_apply, params, *, data_format="NHWC", **options):
+    """SmoothGrad around a method that has no attribution."""
+    method = functools.partial(g.grad_cam, data_format=data_format)
+    return g.smooth_grad(model_apply, params, method=method, samples=5, **options)
+
+
+SEGMENTS = np.zeros((4, 12, 12), bool)
+for quarter, corner in enumerate([(0, 0), (0, 6), (6, 0), (6, 6)]):
+    SEGMENTS[quarter, corner[0] : corner[0] + 6, corner[1] : corner[1] + 6] = True
+
+METHODS = {
+    "ablation_cam": Method(g.ablation_cam),
+    "cam": Method(g.cam),
+    "deconvolution": Method(g.deconvolution),
+    "eigen_cam": Method(g.eigen_cam, labelled=False),
+    "eigen_grad_cam": Method(g.eigen_grad_cam),
+    "excitation_backprop": Method(functools.partial(g.excitation_backprop, contrastive=False)),
+    "excitation_backprop contrastive": Method(g.excitation_backprop),
+    "grad_cam": Method(g.grad_cam),
+    "grad_cam_elementwise": Method(g.grad_cam_elementwise),
+    "grad_cam_pp": Method(g.grad_cam_pp),
+    "gradient": Method(g.gradient),
+    "gradient signed": Method(functools.partial(g.gradient, reduce=g.signed), signed=True),
+    "group_cam": Method(functools.partial(g.group_cam, groups=4)),
+    "group_cam released": Method(
+        functools.partial(g.group_cam, groups=4, percentile=None, positive_gain=True, merge_rescaled=False)
+    ),
+    "group_cam without gradients": Method(
+        functools.partial(g.group_cam, groups=4, channel_weights=None, percentile=None)
+    ),
+    "group_cam of two layers": Method(functools.partial(g.group_cam, groups=4, layer=[0, "block"])),
+    "group_cam kmeans": Method(functools.partial(g.group_cam, groups=3, grouping=g.kmeans(1)), stochastic=True),
+    "group_cam ward": Method(functools.partial(g.group_cam, groups=4, grouping=g.ward()), on_host=True),
+    "guided_backprop": Method(g.guided_backprop),
+    "guided_grad_cam": Method(g.guided_grad_cam),
+    "hires_cam": Method(g.hires_cam),
+    "input_x_gradient": Method(g.input_x_gradient),
+    "integrated_grad_cam": Method(functools.partial(g.integrated_grad_cam, steps=5, step_batch=2)),
+    "integrated_gradients": Method(functools.partial(g.integrated_gradients, steps=5, step_batch=2)),
+    "layer_cam": Method(g.layer_cam),
+    "occlusion": Method(functools.partial(g.occlusion, window=4, stride=3, mask_batch=3)),
+    "rise": Method(functools.partial(g.rise, masks=50, cells=3), stochastic=True),
+    "score_cam": Method(functools.partial(g.score_cam, mask_batch=3)),
+    "score_cam fast": Method(functools.partial(g.score_cam, channels=3)),
+    "smooth_grad": Method(functools.partial(g.smooth_grad, samples=5, sample_batch=2), stochastic=True),
+    "smooth_grad grad_cam": Method(smooth_grad_cam, stochastic=True),
+    # Above the last layer the toy network is linear: its gradient does not notice the noise.
+    "smooth_grad_cam_pp": Method(
+        functools.partial(g.smooth_grad_cam_pp, layer=0, samples=5, sample_batch=2), stochastic=True
+    ),
+    "xgrad_cam": Method(g.xgrad_cam),
+    "xrai": Method(functools.partial(g.xrai, steps=5), on_host=True),
+    "xrai given segments": Method(functools.partial(g.xrai, steps=5, segments=SEGMENTS), on_host=True),
+}

@@ -1,0 +1,155 @@
+"""What is true of every explainer: the table of methods, times one test a property."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import models
+import numpy as np
+import pytest
+from table import METHODS
+
+import groupcam_jax
+
+APPLY, PARAMS, _ = models.plain()
+IMAGES = jnp.stack([models.image(seed=seed) for seed in range(3)])
+LABELS = jnp.array([3, 0, 4])
+KEYS = jax.random.split(jax.random.key(0), 3)
+every_method = pytest.mark.parametrize("name", METHODS)
+
+
+def build(name, **options):
+    return METHODS[name].build(APPLY, PARAMS, **options)
+
+
+def test_table_is_complete():
+    builders = {
+        name
+        for name, thing in vars(groupcam_jax).items()
+        if inspect.isfunction(thing) and [*inspect.signature(thing).parameters][-1:] == ["has_aux"]
+    }
+    assert builders == {name.split()[0] for name in METHODS}
+
+
+@every_method
+def test_jit_equals_eager_and_vmap_a_loop(name):
+    explain = build(name)
+    looped = jnp.stack([explain(x, int(c), key=k) for x, c, k in zip(IMAGES, LABELS, KEYS, strict=True)])
+    batched = jax.jit(jax.vmap(lambda x, c, k: explain(x, c, key=k)))(IMAGES, LABELS, KEYS)
+    np.testing.assert_allclose(batched, looped, atol=2e-5)
+    np.testing.assert_allclose(jax.jit(explain)(IMAGES[0], 3, key=KEYS[0]), looped[0], atol=2e-5)
+
+
+@every_method
+def test_range_shape_and_dtype(name):
+    width = 12 if "given segments" in name else 15
+    saliency = build(name)(models.image(12, width, seed=4), key=KEYS[0])
+    assert saliency.shape == (12, width)
+    assert saliency.dtype == jnp.float32
+    assert jnp.isfinite(saliency).all()
+    assert 0.5 < jnp.abs(saliency).max() <= 1, "it is scaled, and not flat"
+    assert saliency.min() >= (-1 if METHODS[name].signed else 0)
+    if METHODS[name].signed:
+        assert saliency.min() < 0
+
+
+@every_method
+def test_the_predicted_class_is_the_default(name):
+    explain = build(name, has_aux=True)
+    saliency, aux = explain(IMAGES[1], key=KEYS[0])
+    expected = APPLY(PARAMS, IMAGES[1:2])[0]
+    assert aux.label == expected.argmax()
+    np.testing.assert_allclose(aux.logits, expected, atol=1e-5)
+    np.testing.assert_array_equal(saliency, explain(IMAGES[1], int(expected.argmax()), key=KEYS[0])[0])
+
+
+@every_method
+def test_classes_are_told_apart(name):
+    explain = jax.jit(build(name))
+    maps = [explain(IMAGES[0], label, key=KEYS[0]) for label in range(5)]
+    differ = any(not np.allclose(one, maps[0], atol=1e-3) for one in maps[1:])
+    assert differ == METHODS[name].labelled
+
+
+@every_method
+def test_float32_out_of_bfloat16_in(name):
+    params = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), PARAMS)
+    saliency = METHODS[name].build(APPLY, params)(IMAGES[0].astype(jnp.bfloat16), 3, key=KEYS[0])
+    assert saliency.dtype == jnp.float32
+    assert jnp.isfinite(saliency).all()
+
+
+@every_method
+def test_second_call_traces_and_compiles_nothing(name):
+    traced = []
+
+    def counted(params, images):
+        traced.append(images.shape)
+        return APPLY(params, images)
+
+    explain = jax.jit(METHODS[name].build(counted, PARAMS))
+    explain(IMAGES[0], 1, key=KEYS[0])
+    first = len(traced)
+    assert first <= (1 if "smooth_grad " not in f"{name} " else 2), "the model is traced once, or once more inside"
+    explain(IMAGES[1], 2, key=KEYS[1])
+    assert len(traced) == first
+    assert explain._cache_size() == 1
+
+
+@every_method
+def test_same_key_same_map_and_another_key_another(name):
+    explain = jax.jit(build(name))
+    first = explain(IMAGES[0], 3, key=KEYS[0])
+    np.testing.assert_array_equal(first, explain(IMAGES[0], 3, key=KEYS[0]))
+    others = [explain(IMAGES[0], 3, key=key) for key in KEYS[1:]]
+    assert any(not np.array_equal(first, other) for other in others) == METHODS[name].stochastic
+
+
+@every_method
+def test_missing_key(name):
+    if METHODS[name].stochastic:
+        with pytest.raises(TypeError, match=r"needs a key: explain\(image, label, key=jax.random.key\(0\)\)"):
+            build(name)(IMAGES[0], 3)
+    else:
+        assert jnp.isfinite(build(name)(IMAGES[0], 3)).all()
+
+
+@every_method
+@pytest.mark.parametrize(
+    ("image", "label", "message"),
+    [
+        (IMAGES, 3, r"explain takes one image \[h, w, c\], got \[3, 12, 12, 3\]; for a batch use jax.vmap"),
+        (jnp.zeros((12, 12)), 3, r"explain takes one image \[h, w, c\], got \[12, 12\]"),
+        (jnp.zeros((12, 12, 3), jnp.uint8), 3, "the image must be floating.*got uint8"),
+        (IMAGES[0], 5, "label=5 but the model has 5 classes; choose 0 <= label < 5"),
+        (IMAGES[0], -1, "label=-1 but the model has 5 classes"),
+        (IMAGES[0], 1.5, "label must be one class index, got float32"),
+    ],
+)
+def test_bad_input_says_what_to_do(name, image, label, message):
+    with pytest.raises(ValueError, match=message):
+        build(name)(image, label, key=KEYS[0])
+
+
+@every_method
+def test_broken_input_gives_nan_and_no_plausible_map(name):
+    explain = jax.jit(build(name))
+    assert jnp.isnan(explain(IMAGES[0].at[2, 3, 1].set(jnp.nan), 3, key=KEYS[0])).all()
+    assert jnp.isnan(explain(IMAGES[0].at[2, 3, 1].set(jnp.inf), 3, key=KEYS[0])).all()
+    assert jnp.isnan(explain(IMAGES[0], 5, key=KEYS[0])).all()
+    assert jnp.isnan(explain(IMAGES[0], -1, key=KEYS[0])).all()
+
+
+@every_method
+def test_a_flat_picture_of_nothing_is_finite(name):
+    assert jnp.isfinite(build(name)(jnp.zeros((12, 12, 3)), 3, key=KEYS[0])).all()
+
+
+@every_method
+def test_a_channel_first_model_gets_the_same_map(name):
+    expected = build(name)(IMAGES[0], 3, key=KEYS[0])
+    bundle = models.equinox()
+    layout = inspect.signature(METHODS[name].build).parameters
+    options = {"data_format": bundle.data_format} if "data_format" in layout else {}
+    explain = METHODS[name].build(bundle.apply, bundle.params, **options)
+    np.testing.assert_allclose(explain(IMAGES[0], 3, key=KEYS[0]), expected, atol=2e-4)
