@@ -16,6 +16,10 @@ from groupcam_jax.explainers.excitation_backprop import excitation_backprop as e
 from groupcam_jax.explainers.grad_cam import grad_cam as grad_cam
 from groupcam_jax.explainers.grad_cam_elementwise import grad_cam_elementwise as grad_cam_elementwise
 from groupcam_jax.explainers.grad_cam_pp import grad_cam_pp as grad_cam_pp
+
+# Arguments: coefficients of Grad-CAM++, attributions made maps, groupings, quadratures, baselines, targets.
+from groupcam_jax.explainers.grad_cam_pp import joint as joint
+from groupcam_jax.explainers.grad_cam_pp import separate as separate
 from groupcam_jax.explainers.gradient import gradient as gradient
 from groupcam_jax.explainers.group_cam import group_cam as group_cam
 from groupcam_jax.explainers.guided_backprop import guided_backprop as guided_backprop
@@ -36,8 +40,6 @@ from groupcam_jax.explainers.xrai import xrai as xrai
 # Layers: finding one, and cutting the model there.
 from groupcam_jax.program.layers import list_layers as list_layers
 from groupcam_jax.program.split import split as split
-
-# Arguments: attributions made maps, groupings, quadratures, baselines, targets.
 from groupcam_jax.stages.attributions import largest_magnitude as largest_magnitude
 from groupcam_jax.stages.attributions import signed as signed
 from groupcam_jax.stages.attributions import total_magnitude as total_magnitude

@@ -5,8 +5,8 @@
     saliency   relu(A v), enlarged, rescaled to [0, 1]
 
 The class plays no part. The paper does not center the channels; pytorch-grad-cam, which we follow, does: uncentered,
-the first vector is close to the mean map. A singular vector has no sign: ours makes the place that stands out most
-positive, where published code takes what the solver happens to return.
+the first vector is close to the mean map. A singular vector has no sign: ours agrees with the sum of the channels,
+where published code takes what the solver happens to return.
 """
 
 import jax

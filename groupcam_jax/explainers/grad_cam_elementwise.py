@@ -3,7 +3,8 @@
     A, dy/dA   activation of the layer and the gradient of the class score in it (as in arXiv:1610.02391)
     saliency   sum over k of relu(dy/dA_k A_k), enlarged, rescaled to [0, 1]
 
-HiResCAM in which channels that speak against the class are silent rather than subtracted.
+HiResCAM in which channels that speak against the class are silent rather than subtracted; LayerCAM where the activation
+is nowhere negative.
 """
 
 import jax

@@ -46,7 +46,7 @@ def replace_relu_rule(program: Program, rule: Rule, method: str) -> Program:
         if x is not None:
             bound = 6.0 if operation(eqn) == "relu6" else jnp.inf
             abstract = jax.ShapeDtypeStruct(x.aval.shape, x.aval.dtype)
-            ((_, new),), _ = inline(jax.make_jaxpr(clip_with_rule(rule, bound))(abstract), [x], scope, constants)
+            ((_, new),), _ = inline(jax.make_jaxpr(clip_with_rule(rule, bound))(abstract), [x], eqn, constants)
             eqn, replaced = new.replace(outvars=eqn.outvars), replaced + 1
         equations.append(Equation(scope, eqn))
     if not replaced:
@@ -89,7 +89,7 @@ def zero_variables(program: Program) -> set[Var]:
 
 def is_zero(atom: Any, zeros: set[Var]) -> bool:
     """Whether an operand is 0 in every place."""
-    return jnp.shape(atom.val) == () and atom.val == 0 if isinstance(atom, Literal) else atom in zeros
+    return jnp.shape(atom.val) == () and bool(atom.val == 0) if isinstance(atom, Literal) else atom in zeros
 
 
 def relu_input(eqn: JaxprEqn, zeros: set[Var]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var, jaxpr_as_fun
 
-from groupcam_jax.program.scopes import join_scopes, scope_of
+from groupcam_jax.program.scopes import scope_of
 from groupcam_jax.types import Model, Params
 
 INLINED = {"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"}
@@ -79,14 +79,17 @@ def trace(model_apply: Model, params: Params, images: Any) -> Program:
         )
     constants: dict[Var, Any] = {}
     *param_vars, image_var = closed.jaxpr.invars
-    equations, (logits,) = inline(closed, closed.jaxpr.invars, "", constants)
+    equations, (logits,) = inline(closed, closed.jaxpr.invars, None, constants)
     return Program(equations, constants, param_vars, image_var, logits, closed.jaxpr)
 
 
 def inline(
-    called: ClosedJaxpr | Jaxpr, arguments: Sequence[Any], scope: str, constants: dict[Var, Any]
+    called: ClosedJaxpr | Jaxpr, arguments: Sequence[Any], caller: JaxprEqn | None, constants: dict[Var, Any]
 ) -> tuple[list[Equation], list[Any]]:
-    """Lists the equations of a function applied to variables, and its results; each call gets variables of its own."""
+    """Lists the equations of a function applied to variables, and its results; each call gets variables of its own.
+
+    Each equation takes the scope of the call with it: it is not lost when the program is traced again.
+    """
     jaxpr, values = (called.jaxpr, called.consts) if isinstance(called, ClosedJaxpr) else (called, [])
     fresh = [Var(var.aval) for var in jaxpr.constvars]
     constants.update(zip(fresh, values, strict=True))
@@ -97,14 +100,16 @@ def inline(
 
     equations = []
     for eqn in jaxpr.eqns:
-        eqn_scope = join_scopes(scope, scope_of(eqn))
+        if caller is not None:
+            stack = caller.source_info.name_stack + eqn.source_info.name_stack
+            eqn = eqn.replace(source_info=eqn.source_info.replace(name_stack=stack))
         if eqn.primitive.name in INLINED:
             call = eqn.params["jaxpr" if "jaxpr" in eqn.params else "call_jaxpr"]
-            inner, results = inline(call, rename(eqn.invars), eqn_scope, constants)
+            inner, results = inline(call, rename(eqn.invars), eqn, constants)
             equations += inner
         else:
             results = [Var(var.aval) for var in eqn.outvars]
-            equations.append(Equation(eqn_scope, eqn.replace(invars=rename(eqn.invars), outvars=results)))
+            equations.append(Equation(scope_of(eqn), eqn.replace(invars=rename(eqn.invars), outvars=results)))
         renamed.update(zip(eqn.outvars, results, strict=True))
     return equations, rename(jaxpr.outvars)
 

@@ -6,7 +6,7 @@ from typing import Any
 from jax.extend.core import JaxprEqn, Literal
 
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.layers import VIEWS, shape_of, variables
+from groupcam_jax.program.layers import VIEWS, operation, shape_of, variables
 
 SCALINGS = {"add", "div", "mul", "sub"}
 PRODUCTS = {"dot_general", "conv_general_dilated"}
@@ -32,8 +32,8 @@ def check_pooled_linear(head: Program) -> None:
             pooled = True
         elif not (name in VIEWS or is_affine(eqn, dependent, pooled)):
             raise ValueError(
-                f"CAM is exact for a mean over space and one linear layer alone; after the layer comes {name} at "
-                f"{scope or 'the top level'!r}. Choose the layer before the pooling, or grad_cam, which takes any head"
+                "CAM is exact for a mean over space and one linear layer alone; after the layer comes "
+                f"{operation(eqn)} at {scope or 'the top level'!r}. Choose the layer before the pooling, or grad_cam, which takes any head"
             )
     if not pooled:
         raise ValueError("CAM needs a head that takes the mean over space; this one does not. grad_cam takes any head")

@@ -10,7 +10,7 @@ def principal_map(maps: Activation) -> Float[Array, "u v"]:
     """Projects each place on the direction in which the channels vary most over space.
 
     The direction is an eigenvector of the places' inner products [u v, u v], which are fewer than the channels. Of its
-    two signs the one is taken that makes the largest value positive. Maps that do not vary give 0.
+    two signs the one is taken that agrees with the sum of the channels. Maps that do not vary give 0.
     """
     height, width, channels = maps.shape
     places = maps.reshape(height * width, channels)
@@ -19,5 +19,5 @@ def principal_map(maps: Activation) -> Float[Array, "u v"]:
     places = places / jnp.where(scale == 0, 1, scale)  # products of small numbers would vanish
     variances, directions = jnp.linalg.eigh(jnp.matmul(places, places.T, precision="highest"))
     projection = directions[:, -1] * jnp.sqrt(jnp.maximum(variances[-1], 0))
-    sign = jnp.where(jnp.abs(projection.min()) > projection.max(), -1, 1).astype(projection.dtype)
-    return (sign * projection).reshape(height, width)
+    agreement = jnp.dot(projection, places.sum(1), precision="highest")
+    return jnp.where(agreement < 0, -projection, projection).reshape(height, width)

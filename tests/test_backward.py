@@ -1,0 +1,202 @@
+"""Methods that replace backward rules: against rules written out, and what they refuse."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import models
+import numpy as np
+import pytest
+
+import groupcam_jax as g
+from groupcam_jax.stages.masks import unit_range
+
+APPLY, PARAMS, _ = models.plain()
+IMAGE = models.image()
+ACTIVATION = models.below(PARAMS, IMAGE[None])[0][0]
+
+
+@jax.custom_vjp
+def guided(x):
+    return jax.nn.relu(x)
+
+
+@jax.custom_vjp
+def deconvolved(x):
+    return jax.nn.relu(x)
+
+
+guided.defvjp(lambda x: (jax.nn.relu(x), x), lambda x, c: (jnp.where((x > 0) & (c > 0), c, 0),))
+deconvolved.defvjp(lambda x: (jax.nn.relu(x), x), lambda _, c: (jnp.maximum(c, 0),))
+
+
+def with_relu(relu):
+    """The plain model with another function in the place of its ReLUs."""
+
+    def apply(params, images):
+        x = relu(models.conv(params["stem"], images))
+        x = relu(x + models.conv(params["conv2"], relu(models.conv(params["conv1"], x))))
+        return models.above(params, x)
+
+    return apply
+
+
+RELUS = {
+    "jax.nn.relu": jax.nn.relu,
+    "maximum": lambda x: jnp.maximum(x, 0),
+    "maximum the other way round": lambda x: jnp.maximum(0, x),
+    "maximum of zeros": lambda x: jnp.maximum(x, jnp.zeros_like(x)),
+    "clip": lambda x: jnp.clip(x, 0),
+}
+
+
+@pytest.mark.parametrize("relu", RELUS)
+@pytest.mark.parametrize(("build", "rule"), [(g.guided_backprop, guided), (g.deconvolution, deconvolved)])
+def test_rules_of_every_way_to_write_a_relu(build, rule, relu):
+    expected = jax.grad(lambda image: with_relu(rule)(PARAMS, image[None])[0, 2])(IMAGE)
+    _, aux = build(with_relu(RELUS[relu]), PARAMS, has_aux=True)(IMAGE, 2)
+    np.testing.assert_allclose(aux.attribution, expected, atol=1e-6)
+    assert not np.allclose(expected, jax.grad(lambda image: APPLY(PARAMS, image[None])[0, 2])(IMAGE), atol=1e-3)
+
+
+def test_relu6_opens_between_its_bounds():
+    big = jax.tree.map(lambda leaf: 4 * leaf, PARAMS)  # so that some units are above 6
+
+    @jax.custom_vjp
+    def rule(x):
+        return jax.nn.relu6(x)
+
+    rule.defvjp(lambda x: (rule(x), x), lambda x, c: (jnp.where((x > 0) & (x < 6) & (c > 0), c, 0),))
+    expected = jax.grad(lambda image: with_relu(rule)(big, image[None])[0, 2])(IMAGE)
+    _, aux = g.guided_backprop(with_relu(jax.nn.relu6), big, has_aux=True)(IMAGE, 2)
+    np.testing.assert_allclose(aux.attribution, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_guided_grad_cam_is_the_product():
+    _, fused = g.guided_grad_cam(APPLY, PARAMS, has_aux=True)(IMAGE, 2)
+    _, alone = g.guided_backprop(APPLY, PARAMS, has_aux=True)(IMAGE, 2)
+    heat = jax.nn.relu(ACTIVATION @ PARAMS["fc"]["kernel"][:, 2]) / 144
+    np.testing.assert_allclose(fused.attribution, alone.attribution * heat[:, :, None], atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "silu", "elu", "softplus", "leaky_relu"])
+@pytest.mark.parametrize("build", [g.guided_backprop, g.deconvolution, g.guided_grad_cam])
+def test_smooth_activations_are_refused_by_name(build, activation):
+    def apply(params, images):
+        with jax.named_scope("body"):
+            x = getattr(nn, activation)(models.conv(params["stem"], images))
+        return models.above(params, jax.nn.relu(x))
+
+    with pytest.raises(ValueError, match=rf"networks of ReLUs; this one has {activation} at 'body'. grad_cam"):
+        build(apply, PARAMS)(IMAGE, 2)
+
+
+def test_a_network_without_relu_is_refused():
+    def apply(params, images):
+        return models.above(params, models.conv(params["stem"], images) ** 2)
+
+    with pytest.raises(ValueError, match="the model has none outside loops: nothing would change"):
+        g.guided_backprop(apply, PARAMS)(IMAGE, 2)
+
+
+def test_excitation_backprop_on_a_pooled_linear_head():
+    votes = ACTIVATION * jax.nn.relu(PARAMS["fc"]["kernel"][:, 2])[None, None]
+    against = ACTIVATION * jax.nn.relu(-PARAMS["fc"]["kernel"][:, 2])[None, None]
+    plain = g.excitation_backprop(APPLY, PARAMS, contrastive=False)(IMAGE, 2)
+    np.testing.assert_allclose(plain, unit_range(votes.sum(2)), atol=1e-5)
+    contrast = jax.nn.relu((votes / votes.sum() - against / against.sum()).sum(2))
+    np.testing.assert_allclose(g.excitation_backprop(APPLY, PARAMS)(IMAGE, 2), unit_range(contrast), atol=1e-5)
+
+
+def test_excitation_backprop_through_a_residual_block():
+    """Equation 4 written out: a unit's probability goes to those below with odds activation times positive weight."""
+    w1, w2, fc = (jax.nn.relu(PARAMS[name]["kernel"]) for name in ("conv1", "conv2", "fc"))
+
+    def linear(kernel, x):
+        return models.conv({"kernel": kernel, "bias": jnp.zeros(kernel.shape[-1])}, x)
+
+    def pass_down(kernel, below, won):
+        """The probability that inputs of a convolution win what its outputs won."""
+        out, back = jax.vjp(lambda x: linear(kernel, x), below)
+        return below * back(jnp.where(out > 0, won / jnp.where(out > 0, out, 1), 0))[0]
+
+    stem = jax.nn.relu(models.conv(PARAMS["stem"], IMAGE[None]))
+    inner = jax.nn.relu(models.conv(PARAMS["conv1"], stem))
+    top = ACTIVATION[None] * fc[:, 2][None, None, None]
+    top = top / top.sum()
+    branch = linear(w2, inner)
+    share = jnp.where(branch + stem > 0, top / jnp.where(branch + stem > 0, branch + stem, 1), 0)
+    won = share * stem + pass_down(w1, stem, pass_down(w2, inner, share * branch))
+    saliency = g.excitation_backprop(APPLY, PARAMS, layer=0, contrastive=False)(IMAGE, 2)
+    np.testing.assert_allclose(saliency, unit_range(won[0].sum(2)), atol=1e-4)
+    np.testing.assert_allclose(won.sum(), 1, rtol=1e-3)  # nothing is lost on the way
+
+
+def average_pool(x, window, strides):
+    return jax.lax.reduce_window(x, 0.0, jax.lax.add, (1, *window, 1), (1, *strides, 1), "VALID") / 4
+
+
+@pytest.mark.parametrize("pool", [nn.max_pool, average_pool])
+def test_excitation_backprop_through_pooling_and_batch_norm(pool):
+    class Net(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            x = nn.relu(nn.BatchNorm(use_running_average=True)(nn.Conv(8, (3, 3), name="conv")(x)))
+            x = nn.relu(nn.Conv(8, (3, 3))(pool(x, (2, 2), strides=(2, 2))))
+            return nn.Dense(5)(x.reshape(x.shape[0], -1))
+
+    params = Net().init(jax.random.key(0), IMAGE[None])
+    for contrastive in (False, True):
+        explain = jax.jit(g.excitation_backprop(Net().apply, params, layer=0, contrastive=contrastive))
+        saliency = explain(IMAGE, 2)
+        assert jnp.isfinite(saliency).all()
+        assert saliency.max() == 1
+
+
+@pytest.mark.parametrize("activation", ["gelu", "silu", "sigmoid", "tanh"])
+def test_excitation_backprop_names_what_it_has_no_rule_for(activation):
+    def apply(params, images):
+        x = jax.nn.relu(models.conv(params["stem"], images))
+        with jax.named_scope("body"):
+            x = getattr(nn, activation)(models.conv(params["conv1"], x))
+        return models.above(params, x)
+
+    with pytest.raises(ValueError, match=r"excitation_backprop has no rule for .* at 'body'"):
+        g.excitation_backprop(apply, PARAMS, layer=0)(IMAGE, 2)
+
+
+HEADS = {
+    "flattened": (
+        lambda p, x: x.reshape(x.shape[0], -1) @ jnp.ones((12 * 12 * 8, 5)),
+        "dot_general at 'the top level'",
+    ),
+    "max": (lambda p, x: x.max((1, 2)) @ p["fc"]["kernel"], "reduce_max at 'the top level'"),
+    "hidden layer": (
+        lambda p, x: jax.nn.relu(x.mean((1, 2)) @ jnp.ones((8, 8))) @ p["fc"]["kernel"],
+        "relu at 'the top level'",
+    ),
+    "another layer between": (
+        lambda p, x: models.above(p, jax.nn.relu(models.conv(p["conv1"], x))),
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_cam_refuses_every_other_head(head):
+    above, what = HEADS[head]
+    layer = None if what else 0
+    with pytest.raises(ValueError, match=f"CAM is exact for a mean over space.*after the layer comes {what}"):
+        g.cam(lambda params, images: above(params, models.below(params, images)[0]), PARAMS, layer=layer)(IMAGE, 2)
+
+
+def test_cam_of_a_pair_of_functions_and_of_average_pooling():
+    class Net(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            x = nn.relu(nn.Conv(8, (3, 3))(x))
+            return nn.Dense(5)(average_pool(x, (12, 12), (1, 1)).reshape(x.shape[0], -1))
+
+    params = Net().init(jax.random.key(0), IMAGE[None])
+    assert g.cam(Net().apply, params)(IMAGE, 2).max() == pytest.approx(1)
+    pair = (models.below, models.above)
+    np.testing.assert_allclose(g.cam(APPLY, PARAMS, layer=pair)(IMAGE, 2), g.cam(APPLY, PARAMS)(IMAGE, 2), atol=1e-6)

@@ -1,0 +1,223 @@
+"""Where two methods are one, and where a method's result can be written down."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import models
+import numpy as np
+import pytest
+
+import groupcam_jax as g
+from groupcam_jax.stages.masks import unit_range
+
+APPLY, PARAMS, _ = models.plain()
+IMAGE = models.image()
+ACTIVATION = models.below(PARAMS, IMAGE[None])[0][0]
+WEIGHTS = PARAMS["fc"]["kernel"]
+FRIENDLY = {**PARAMS, "fc": jax.tree.map(jnp.abs, PARAMS["fc"])}  # no channel speaks against any class
+BIAS_FREE = {name: {"kernel": w["kernel"], "bias": jnp.zeros_like(w["bias"])} for name, w in PARAMS.items()}
+# Gradients beside which what guards the denominators of Grad-CAM++ is nothing.
+STEEP = {**PARAMS, "fc": jax.tree.map(lambda leaf: 1000 * leaf, PARAMS["fc"])}
+close = functools.partial(np.testing.assert_allclose, atol=2e-5)
+
+
+@pytest.mark.parametrize("label", range(5))
+def test_cam_is_what_the_head_weighs_and_grad_cam_its_positive_part(label):
+    heat = ACTIVATION @ WEIGHTS[:, label]
+    saliency = g.cam(APPLY, PARAMS)(IMAGE, label)
+    close(saliency, unit_range(heat))
+    nothing = -heat.min() / jnp.ptp(heat)  # where the heat is 0
+    close(unit_range(jax.nn.relu(saliency - nothing)), g.grad_cam(APPLY, PARAMS)(IMAGE, label))
+
+
+@pytest.mark.parametrize("other", [g.hires_cam, g.xgrad_cam])
+def test_on_a_pooled_linear_head_they_are_grad_cam(other):
+    for label in range(5):
+        close(other(APPLY, PARAMS)(IMAGE, label), g.grad_cam(APPLY, PARAMS)(IMAGE, label))
+
+
+@pytest.mark.parametrize("other", [g.layer_cam, g.grad_cam_elementwise, g.cam])
+def test_where_gradients_are_constant_and_not_negative_they_are_grad_cam(other):
+    close(other(APPLY, FRIENDLY)(IMAGE, 2), g.grad_cam(APPLY, FRIENDLY)(IMAGE, 2))
+
+
+def test_element_wise_grad_cam_is_layer_cam_after_a_relu():
+    close(g.grad_cam_elementwise(APPLY, PARAMS, layer=0)(IMAGE, 2), g.layer_cam(APPLY, PARAMS, layer=0)(IMAGE, 2))
+
+
+@pytest.mark.parametrize("name", ["grad_cam", "hires_cam", "xgrad_cam", "layer_cam"])
+def test_they_differ_where_the_gradient_varies_in_space(name):
+    build = getattr(g, name)
+    others = [getattr(g, other) for other in ("grad_cam", "hires_cam", "xgrad_cam", "layer_cam") if other != name]
+    saliency = build(APPLY, PARAMS, layer=0)(IMAGE, 2)
+    for other in others:
+        assert not np.allclose(saliency, other(APPLY, PARAMS, layer=0)(IMAGE, 2), atol=1e-2)
+
+
+def test_weightings_of_grad_cam_pp_are_one_where_the_gradient_is_constant_in_space():
+    close(*(g.grad_cam_pp(APPLY, STEEP, coefficients=c)(IMAGE, 2) for c in (g.joint, g.separate)), atol=1e-3)
+    inner = [g.grad_cam_pp(APPLY, PARAMS, layer=0, coefficients=c)(IMAGE, 2) for c in (g.joint, g.separate)]
+    assert not np.allclose(*inner, atol=1e-2)
+
+
+def test_grad_cam_pp_by_hand():
+    slope = jnp.broadcast_to(WEIGHTS[:, 2][None, None] / 144, ACTIVATION.shape)
+    alpha = slope**2 / (2 * slope**2 + (ACTIVATION * slope**3).sum((0, 1), keepdims=True) + 1e-7)
+    weights = (alpha * jnp.exp(1.5) * jax.nn.relu(slope)).sum((0, 1))  # exp(S) is a factor like any other
+    close(g.grad_cam_pp(APPLY, PARAMS)(IMAGE, 2), unit_range(jax.nn.relu(ACTIVATION @ weights)), atol=1e-4)
+
+
+def test_smooth_grad_cam_pp_without_noise_is_grad_cam_pp():
+    smooth = g.smooth_grad_cam_pp(APPLY, STEEP, samples=3, noise=0.0)(IMAGE, 2, key=jax.random.key(0))
+    close(smooth, g.grad_cam_pp(APPLY, STEEP, coefficients=g.separate)(IMAGE, 2), atol=1e-3)
+
+
+def test_integrated_grad_cam_with_one_step_is_grad_cam():
+    for label in range(5):
+        one = g.integrated_grad_cam(APPLY, PARAMS, steps=1)(IMAGE, label)
+        close(one, g.grad_cam(APPLY, PARAMS)(IMAGE, label))
+    assert not np.allclose(one, g.integrated_grad_cam(APPLY, PARAMS, steps=8)(IMAGE, 4), atol=1e-2)
+
+
+@pytest.mark.parametrize("method", [g.gradient, g.grad_cam, g.integrated_gradients])
+def test_smooth_grad_without_noise_is_the_method_inside(method):
+    reduce = {} if method is not g.integrated_gradients else {"reduce": g.total_magnitude}
+    smooth = g.smooth_grad(APPLY, PARAMS, method=method, samples=3, noise=0.0, **reduce)
+    close(smooth(IMAGE, 2, key=jax.random.key(0)), method(APPLY, PARAMS)(IMAGE, 2))
+
+
+def test_smooth_grad_averages_with_signs_and_for_the_class_of_the_clean_image():
+    key, samples = jax.random.key(3), 6
+    label = 3  # by a hair, on the clean image
+    bias = PARAMS["fc"]["bias"] - APPLY(PARAMS, IMAGE[None])[0] + 1e-3 * jax.nn.one_hot(label, 5)
+    params = {**PARAMS, "fc": {**PARAMS["fc"], "bias": bias}}
+    explain = g.smooth_grad(APPLY, params, samples=samples, noise=2.0, reduce=g.signed)
+    keys = [jax.random.split(one)[0] for one in jax.random.split(key, samples)]
+    noise = jnp.stack([jax.random.normal(one, IMAGE.shape) for one in keys])
+    noisy = IMAGE[None] + 2.0 * (IMAGE.max() - IMAGE.min()) * noise
+    assert (APPLY(params, noisy).argmax(1) != label).any(), "or the test tells nothing"
+    slopes = jax.vmap(jax.grad(lambda x: APPLY(params, x[None])[0, label]))(noisy)
+    close(explain(IMAGE, key=key), g.signed(slopes.mean(0)))
+
+
+@pytest.mark.parametrize("rule", [g.riemann_left, g.riemann_right, g.riemann_middle, g.trapezoid, g.gauss_legendre])
+def test_integrated_gradients_are_complete_up_to_the_error_they_state(rule):
+    def score(image):
+        return APPLY(PARAMS, image[None])[0, 2]
+
+    for baseline in (g.constant(0.3), g.gaussian_blur(5, 2.0)):
+        gap = score(IMAGE) - score(baseline(IMAGE, None))
+        errors = []
+        for steps in (3, 100):
+            explain = g.integrated_gradients(APPLY, PARAMS, baseline=baseline, rule=rule, steps=steps, has_aux=True)
+            _, aux = jax.jit(explain)(IMAGE, 2)
+            close(aux.attribution.sum() - aux.completeness_error, gap, rtol=1e-4)
+            errors.append(abs(float(aux.completeness_error)))
+        assert errors[1] < 0.05 * abs(gap)
+        assert errors[1] < errors[0]
+
+
+def test_integrated_gradients_from_zero_are_input_x_gradient_without_biases():
+    _, path = g.integrated_gradients(APPLY, BIAS_FREE, rule=g.riemann_right, steps=4, has_aux=True)(IMAGE, 2)
+    _, point = g.input_x_gradient(APPLY, BIAS_FREE, has_aux=True)(IMAGE, 2)
+    close(path.attribution, point.attribution)
+    assert abs(path.completeness_error) < 1e-5
+
+
+def test_quadratures_integrate_what_they_are_exact_for():
+    for rule, degree in [(g.riemann_left, 0), (g.riemann_right, 0), (g.riemann_middle, 1), (g.trapezoid, 1)]:
+        points, weights = rule(6)
+        assert weights.sum() == pytest.approx(1)
+        assert (weights * points**degree).sum() == pytest.approx(1 / (degree + 1))
+    points, weights = g.gauss_legendre(6)
+    assert (weights * points**11).sum() == pytest.approx(1 / 12)
+
+
+def test_score_cam_is_group_cam_with_a_group_for_each_channel_and_unit_weights():
+    channels = ACTIVATION.shape[-1]
+    black = jax.nn.softmax(APPLY(PARAMS, jnp.zeros((1, 12, 12, 3)))[0])
+    for label in range(5):
+        group = g.group_cam(
+            APPLY,
+            PARAMS,
+            groups=channels,
+            channel_weights=None,
+            percentile=None,
+            baseline=g.constant(0.0),
+            merge_rescaled=False,
+        )
+        score = g.score_cam(APPLY, PARAMS, weigh=lambda scores, label=label: scores - black[label])
+        close(score(IMAGE, label), group(IMAGE, label), atol=2e-4)
+
+
+def test_fast_score_cam_takes_the_channels_that_vary_most():
+    explain = g.score_cam(APPLY, PARAMS, channels=3, has_aux=True)
+    _, fast = explain(IMAGE, 2)
+    _, full = g.score_cam(APPLY, PARAMS, has_aux=True)(IMAGE, 2)
+    chosen = jnp.argsort(-ACTIVATION.var((0, 1)))[:3]
+    close(fast.scores, full.scores[chosen])
+    close(g.score_cam(APPLY, PARAMS, channels=8)(IMAGE, 2), g.score_cam(APPLY, PARAMS)(IMAGE, 2))
+    with pytest.raises(ValueError, match="channels=9 but layer None has 8; choose at most 8"):
+        g.score_cam(APPLY, PARAMS, channels=9)(IMAGE, 2)
+
+
+def test_permuting_channels_within_a_group_changes_nothing():
+    order = jnp.array([1, 0, 3, 2, 4, 5, 7, 6])  # groups of two
+    conv = {**PARAMS["conv2"], "kernel": PARAMS["conv2"]["kernel"][..., order], "bias": PARAMS["conv2"]["bias"][order]}
+    stem = {"kernel": PARAMS["stem"]["kernel"][..., order], "bias": PARAMS["stem"]["bias"][order]}
+    first = {**PARAMS["conv1"], "kernel": PARAMS["conv1"]["kernel"][:, :, order]}
+    fc = {**PARAMS["fc"], "kernel": PARAMS["fc"]["kernel"][order]}
+    permuted = {**PARAMS, "stem": stem, "conv1": first, "conv2": conv, "fc": fc}
+    close(APPLY(permuted, IMAGE[None]), APPLY(PARAMS, IMAGE[None]))
+    close(g.group_cam(APPLY, permuted, groups=4)(IMAGE, 2), g.group_cam(APPLY, PARAMS, groups=4)(IMAGE, 2))
+
+
+def test_group_cam_of_a_flipped_image_is_flipped():
+    symmetric = {
+        name: {**w, "kernel": w["kernel"] + w["kernel"][:, ::-1]} if w["kernel"].ndim == 4 else w
+        for name, w in PARAMS.items()
+    }
+    explain = g.group_cam(APPLY, symmetric, groups=4)
+    close(explain(IMAGE[:, ::-1], 2), explain(IMAGE, 2)[:, ::-1], atol=1e-4)
+
+
+def test_group_cam_of_several_layers_holds_the_votes_of_each():
+    alone = [g.group_cam(APPLY, PARAMS, groups=4, layer=one, has_aux=True)(IMAGE, 2)[1] for one in (0, "block")]
+    saliency, aux = g.group_cam(APPLY, PARAMS, groups=4, layer=[0, "block"], has_aux=True)(IMAGE, 2)
+    close(aux.gain, jnp.concatenate([one.gain for one in alone]))
+    for mask, one in zip(aux.masks, alone, strict=True):
+        close(mask, one.masks)
+    close(
+        g.group_cam(APPLY, PARAMS, groups=4, layer=["block"])(IMAGE, 2), g.group_cam(APPLY, PARAMS, groups=4)(IMAGE, 2)
+    )
+    assert saliency.max() == 1
+
+
+def test_group_cam_without_gradients_runs_nothing_backward():
+    explain = g.group_cam(APPLY, PARAMS, groups=4, channel_weights=None, percentile=None, has_aux=True)
+    _, aux = explain(IMAGE, 2)
+    close(aux.masks, jax.nn.relu(ACTIVATION).reshape(12, 12, 4, 2).sum(3).transpose(2, 0, 1))
+
+
+def test_ablation_cam_on_a_pooled_linear_head():
+    drop = WEIGHTS[:, 2] * ACTIVATION.mean((0, 1))
+    saliency, aux = g.ablation_cam(APPLY, PARAMS, has_aux=True)(IMAGE, 2)
+    close(aux.drop, drop)
+    close(saliency, unit_range(jax.nn.relu(ACTIVATION @ drop)))
+
+
+def test_ward_finds_the_clusters():
+    order = jax.random.permutation(jax.random.key(1), jnp.repeat(jnp.arange(4), 5))
+    maps = jnp.eye(4).reshape(2, 2, 4)[:, :, order] + 0.01 * jax.random.normal(jax.random.key(2), (2, 2, 20))
+    members = jax.jit(lambda maps: g.ward()(maps, 4, None))(maps)
+    assert members.sum(1).tolist() == [1] * 20
+    np.testing.assert_array_equal(members @ members.T, order[:, None] == order[None])
+
+
+def test_signed_attributions_keep_their_sign():
+    attribution = jnp.array([[[1.0, 1.0], [-3.0, -1.0], [0.0, 2.0]]])
+    close(g.signed(attribution), [[0.5, -1.0, 0.5]])
+    close(g.largest_magnitude(attribution), [[0.0, 1.0, 0.5]])
+    close(g.total_magnitude(attribution), [[0.0, 1.0, 0.0]])
+    assert jnp.isfinite(g.signed(jnp.zeros((2, 2, 3)))).all()

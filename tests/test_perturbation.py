@@ -1,0 +1,163 @@
+"""Methods of many forward passes: what they compute, and that memory is bounded by the batch."""
+
+import jax
+import jax.numpy as jnp
+import models
+import numpy as np
+import pytest
+
+import groupcam_jax as g
+from groupcam_jax.explainers.rise import draw_mask
+from groupcam_jax.stages.batches import map_batched, sum_batched
+from groupcam_jax.stages.masks import unit_range
+
+APPLY, PARAMS, _ = models.plain()
+IMAGE = models.image()
+
+
+def corner(params, images):
+    """Class 1 is the mean of the upper left quarter, class 0 has nothing to say."""
+    del params
+    bright = images[:, :6, :6].mean((1, 2, 3))
+    return jnp.stack([jnp.zeros_like(bright), 8 * bright], axis=1)
+
+
+@pytest.mark.parametrize("batch", [None, 1, 3, 4, 12, 50])
+def test_batches_change_nothing(batch):
+    inputs = (jnp.arange(12.0), jnp.arange(12))
+
+    def function(pair):
+        return pair[0] ** 2, jnp.full((2, 2), pair[1])
+
+    for ours, expected in zip(map_batched(function, inputs, batch), jax.vmap(function)(inputs), strict=True):
+        np.testing.assert_array_equal(ours, expected)
+    for ours, expected in zip(sum_batched(function, inputs, batch), jax.vmap(function)(inputs), strict=True):
+        np.testing.assert_allclose(ours, expected.sum(0))
+
+
+@pytest.mark.parametrize("batch", [None, 5])
+@pytest.mark.parametrize("mapped", [map_batched, sum_batched])
+def test_progress_hears_of_every_batch(mapped, batch):
+    done = []
+    jax.jit(lambda inputs: mapped(lambda x: x**2, inputs, batch, done.append))(jnp.arange(12.0)).block_until_ready()
+    jax.effects_barrier()
+    assert sorted(done) == ([12] if batch is None else [2, 5, 5])
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda **o: g.rise(APPLY, PARAMS, masks=20, mask_batch=8, **o),
+        lambda **o: g.score_cam(APPLY, PARAMS, mask_batch=3, **o),
+        lambda **o: g.occlusion(APPLY, PARAMS, window=4, stride=4, mask_batch=4, **o),
+        lambda **o: g.ablation_cam(APPLY, PARAMS, channel_batch=3, **o),
+        lambda **o: g.group_cam(APPLY, PARAMS, groups=4, mask_batch=2, **o),
+    ],
+)
+def test_progress_of_an_explainer(build):
+    done = []
+    with_progress = jax.jit(build(progress=done.append))(IMAGE, 2, key=jax.random.key(0))
+    jax.effects_barrier()
+    assert len(done) > 1
+    np.testing.assert_allclose(with_progress, jax.jit(build())(IMAGE, 2, key=jax.random.key(0)), atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [64, 640])
+@pytest.mark.parametrize("method", ["rise", "score_cam"])
+def test_memory_does_not_grow_with_the_masks(method, count):
+    """The compiler's own count of temporary memory: far below what all masks would take."""
+    size = 64
+    params = {**PARAMS, "stem": {"kernel": jnp.ones((3, 3, 3, count)), "bias": jnp.zeros(count)}}
+
+    def channels(params, images):
+        return models.conv(params["stem"], images).mean((1, 2))[:, :5]
+
+    explain = {
+        "rise": lambda: g.rise(corner, None, masks=count, mask_batch=8),
+        "score_cam": lambda: g.score_cam(channels, params, layer=(features, head), mask_batch=8),
+    }[method]()
+
+    compiled = (
+        jax.jit(lambda image, key: explain(image, 1, key=key))
+        .lower(jnp.zeros((size, size, 3)), jax.random.key(0))
+        .compile()
+    )
+    all_masks = count * size * size * 4
+    assert compiled.memory_analysis().temp_size_in_bytes < (0.5 if count == 640 else 4) * all_masks
+
+
+def features(params, images):
+    return jax.lax.reduce_window(
+        models.conv(params["stem"], images), 0.0, jax.lax.add, (1, 8, 8, 1), (1, 8, 8, 1), "VALID"
+    ), ()
+
+
+def head(params, activation, _):
+    del params
+    return activation.mean((1, 2))[:, :5]
+
+
+def test_rise_finds_what_matters():
+    explain = jax.jit(g.rise(corner, None, masks=1000, cells=4, score=g.logit))
+    saliency = explain(jnp.ones((12, 12, 3)), 1, key=jax.random.key(0))
+    y, x = jnp.unravel_index(saliency.argmax(), saliency.shape)
+    assert y < 6
+    assert x < 6
+    assert saliency[:6, :6].mean() > 2 * saliency[6:, 6:].mean()
+
+
+def test_masks_of_rise():
+    masks = jax.vmap(lambda key: draw_mask(key, (20, 30), 5, 0.3))(jax.random.split(jax.random.key(0), 2000))
+    assert masks.shape == (2000, 20, 30)
+    assert masks.min() == 0
+    assert masks.max() == 1
+    np.testing.assert_allclose(masks.mean((1, 2)).mean(), 0.3, atol=0.01)
+    np.testing.assert_allclose(masks.mean(0), 0.3, atol=0.05)  # every pixel alike: the shifts are uniform
+
+
+def test_occlusion_by_hand():
+    explain = g.occlusion(corner, None, window=6, stride=6, score=g.logit)
+    saliency = explain(jnp.ones((12, 12, 3)), 1)
+    expected = jnp.zeros((12, 12)).at[:6, :6].set(1)
+    np.testing.assert_allclose(saliency, expected, atol=1e-6)
+
+
+def test_occlusion_averages_over_the_windows_that_cover_a_pixel():
+    image, window, stride = IMAGE[:10, :11], 4, 3
+    drops, counts = np.zeros((10, 11)), np.zeros((10, 11))
+    whole = jax.nn.softmax(APPLY(PARAMS, image[None])[0])[2]
+    for top in (0, 3, 6):
+        for left in (0, 3, 6, 7):
+            hidden = image.at[top : top + window, left : left + window].set(0.5)
+            drop = whole - jax.nn.softmax(APPLY(PARAMS, hidden[None])[0])[2]
+            drops[top : top + window, left : left + window] += drop
+            counts[top : top + window, left : left + window] += 1
+    explain = g.occlusion(APPLY, PARAMS, window=window, stride=stride, baseline=g.constant(0.5))
+    expected = unit_range(jax.nn.relu(jnp.asarray(drops / counts, jnp.float32)))
+    np.testing.assert_allclose(explain(image, 2), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: g.rise(APPLY, PARAMS, masks=0), "masks=0"),
+        (lambda: g.rise(APPLY, PARAMS, keep=0.0), "keep=0.0: expected a probability above 0"),
+        (lambda: g.rise(APPLY, PARAMS, mask_batch=0), "mask_batch=0: expected at least 1, or None"),
+        (lambda: g.score_cam(APPLY, PARAMS, channels=0), "channels=0"),
+        (lambda: g.score_cam(APPLY, PARAMS, mask_batch=-1), "mask_batch=-1"),
+        (lambda: g.ablation_cam(APPLY, PARAMS, channel_batch=0), "channel_batch=0"),
+        (lambda: g.occlusion(APPLY, PARAMS, window=4, stride=5), "expected 1 <= stride <= window"),
+        (lambda: g.occlusion(APPLY, PARAMS)(IMAGE), "window=32 is larger than the image, 12 x 12"),
+        (lambda: g.smooth_grad(APPLY, PARAMS, samples=0), "samples=0"),
+        (lambda: g.smooth_grad(APPLY, PARAMS, noise=-1.0), "noise=-1.0"),
+        (lambda: g.smooth_grad_cam_pp(APPLY, PARAMS, noise=float("nan")), "noise=nan"),
+        (lambda: g.integrated_gradients(APPLY, PARAMS, steps=0), "steps=0: expected at least 1"),
+        (lambda: g.integrated_gradients(APPLY, PARAMS, steps=1, rule=g.trapezoid), "expected at least 2"),
+        (lambda: g.integrated_grad_cam(APPLY, PARAMS, step_batch=0), "step_batch=0"),
+        (lambda: g.xrai(APPLY, PARAMS, baselines=[]), "expected at least one, such as constant"),
+        (lambda: g.group_cam(APPLY, PARAMS, layer=[]), "expected at least one layer"),
+    ],
+)
+def test_bad_options_say_what_to_do(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
