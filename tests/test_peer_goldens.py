@@ -6,9 +6,9 @@ published outputs tell less than the others:
 - captum's hooks know `torch.nn.ReLU` alone. MobileNetV2 has ReLU6, so that there its guided backpropagation and
   deconvolution are the plain gradient, which is what ours is held against; ResNet-50 holds the rules themselves.
 - In float32 a ReLU that is a rounding error away from its kink opens on one side and not on the other, and gradients
-  below it jump: a computation in float64 lies as far from the published values (8e-4 of their range for the integrated
-  gradients of catdog/243) as from ours. So half of the values must agree to 1e-4 of the range, and all of them
-  correlate above 0.9999.
+  below it jump: computed in float64 the gradient differs from the published one by up to 5.6e-2 of its range
+  (retriever/282, where ours differs from it by 9e-7). So half of the values must agree to 1e-4 of the range, and all of
+  them correlate above 0.9999.
 - The sign of a principal component is arbitrary, and pytorch-grad-cam's EigenCAM takes what the solver returns: ours is
   compared up to it.
 """
@@ -44,9 +44,7 @@ CAMS = {
 other_sign = functools.partial(explain_by_heat, tokens_to_grid=None, data_format="NHWC", target=g.logit)
 OTHER_SIGN = {
     "pgc_EigenCAM other": functools.partial(other_sign, lambda a, _: jax.nn.relu(-principal_map(a))),
-    "pgc_EigenGradCAM other": functools.partial(
-        explain_by_heat, lambda a, s: jax.nn.relu(-principal_map(a * s)), **FIXED
-    ),
+    "pgc_EigenGradCAM other": functools.partial(other_sign, lambda a, s: jax.nn.relu(-principal_map(a * s))),
 }
 ATTRIBUTIONS = {
     "captum_saliency": g.gradient,
@@ -105,9 +103,8 @@ def test_class_activation(network):
         for name in CAMS:
             theirs = golden[f"{picture}/{label}/{name}"]
             saliency, *other = [np.asarray(maps[one][0])[::step, ::step] for one in maps if one.split()[0] == name]
-            assert max(correlation(one, theirs) for one in (saliency, *other)) > 0.999, (picture, label, name)
-            if name == "grad_cam_pp":
-                np.testing.assert_allclose(saliency, theirs, atol=1e-4, rtol=0)
+            closest = min((saliency, *other), key=lambda one: np.abs(one - theirs).max())
+            np.testing.assert_allclose(closest, theirs, atol=1e-4, rtol=0, err_msg=f"{picture} {label} {name}")
 
 
 def test_grad_cam_pp_of_vgg19_is_not_determined_in_float32():
@@ -146,6 +143,8 @@ def test_attributions(network):
         for name, ours in outputs.items():
             theirs = golden[f"{picture}/{label}/{name}"]
             assert_attributions_agree(ours, theirs)
+            if not is_relu6 and name != "captum_saliency":  # where the kinks do not show
+                assert np.abs(ours - theirs).max() < 1e-4 * np.ptp(theirs)
 
 
 def test_integrated_gradients_and_xrai(network):

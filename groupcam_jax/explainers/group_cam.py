@@ -116,34 +116,36 @@ def group_cam(
     def explain(image, label, key):
         grouping_key, baseline_key = (None, None) if key is None else jax.random.split(key)
         program = trace(model_apply, params, image[None])
-        masks, enlarged = [], []
-        for one in layer if isinstance(layer, list) else [layer]:
-            features, head = split_program(program, one, tokens_to_grid, data_format)
+
+        def group(one_layer):
+            """The label, the logits and the masks of the groups of one layer."""
+            features, head = split_program(program, one_layer, tokens_to_grid, data_format)
             activation, skips = features(params, image[None])
-            if groups > (channels := activation.shape[-1]):
-                raise ValueError(
-                    f"groups={groups} but layer {one!r} has {channels} channels; choose at most {channels}"
-                )
+            if groups > (most := activation.shape[-1]):
+                raise ValueError(f"groups={groups} but layer {one_layer!r} has {most} channels; choose at most {most}")
             if channel_weights is None:
                 logits = head(params, activation, skips)[0]
-                label, maps = resolve_label(label, logits), activation[0]
+                resolved, maps = resolve_label(label, logits), activation[0]
             else:
-                label, logits, gradient = score_gradient(head, params, activation, skips, target, label)
+                resolved, logits, gradient = score_gradient(head, params, activation, skips, target, label)
                 maps = channel_weights(gradient)[None, None] * activation[0]
             maps = maps.astype(jnp.float32)
-            masks.append(group_masks(maps, grouping(maps, groups, grouping_key)))
-            enlarged.append(jax.vmap(lambda mask: upsample(denoise(mask, percentile), image.shape[:2]))(masks[-1]))
-        enlarged = jnp.concatenate(enlarged)
+            return resolved, logits, group_masks(maps, grouping(maps, groups, grouping_key))
+
+        grouped = [group(one_layer) for one_layer in (layer if isinstance(layer, list) else [layer])]
+        (resolved, logits, _), masks = grouped[0], [masks for _, _, masks in grouped]
+        enlarge = jax.vmap(lambda mask: upsample(denoise(mask, percentile), image.shape[:2]))
+        enlarged = jnp.concatenate([enlarge(of_layer) for of_layer in masks])
         rescaled = jax.vmap(unit_range)(enlarged)
         if compute_dtype is not None:
             program, weights = lower_precision(model_apply, params, image, compute_dtype)
         else:
             weights = params
         image = image.astype(jnp.float32)
-        confidence = class_confidence(program, weights, score, label)
+        confidence = class_confidence(program, weights, score, resolved)
         gain = confidence_gain(confidence, image, baseline(image, baseline_key), rescaled, mask_batch, progress)
         votes = jax.nn.relu(gain) if positive_gain else gain
         saliency = unit_range(merge(votes, rescaled if merge_rescaled else enlarged))
-        return saliency, GroupCamAux(label, logits, gain, masks if isinstance(layer, list) else masks[0])
+        return saliency, GroupCamAux(resolved, logits, gain, masks if isinstance(layer, list) else masks[0])
 
     return make_explainer(explain, has_aux=has_aux)

@@ -138,7 +138,7 @@ def last_product(program: Program) -> int:
 
 def evaluate(program: Program, eqn: JaxprEqn, operands: Any) -> list[Any]:
     """Computes one equation."""
-    arguments = [Var(atom.aval) for atom in eqn.invars]
+    arguments: list[Any] = [Var(atom.aval) for atom in eqn.invars]
     jaxpr = Jaxpr(
         (), arguments, eqn.outvars, [eqn.replace(invars=arguments)], eqn.effects, debug_info=program.source.debug_info
     )
