@@ -27,7 +27,7 @@ class Method(NamedTuple):
 def smooth_grad_cam(model_apply, params, *, data_format="NHWC", **options):
     """SmoothGrad around a method that has no attribution."""
     method = functools.partial(g.grad_cam, data_format=data_format)
-    return g.smooth_grad(model_apply, params, method=method, samples=5, **options)
+    return g.smooth_grad(model_apply, params, method=method, samples=4, **options)
 
 
 SEGMENTS = np.zeros((4, 12, 12), bool)
@@ -61,18 +61,18 @@ METHODS = {
     "guided_grad_cam": Method(g.guided_grad_cam),
     "hires_cam": Method(g.hires_cam),
     "input_x_gradient": Method(g.input_x_gradient),
-    "integrated_grad_cam": Method(functools.partial(g.integrated_grad_cam, steps=5, step_batch=2)),
-    "integrated_gradients": Method(functools.partial(g.integrated_gradients, steps=5, step_batch=2)),
+    "integrated_grad_cam": Method(functools.partial(g.integrated_grad_cam, steps=4, step_batch=2)),
+    "integrated_gradients": Method(functools.partial(g.integrated_gradients, steps=4, step_batch=2)),
     "layer_cam": Method(g.layer_cam),
     "occlusion": Method(functools.partial(g.occlusion, window=4, stride=3, mask_batch=3)),
-    "rise": Method(functools.partial(g.rise, masks=50, cells=3), stochastic=True),
+    "rise": Method(functools.partial(g.rise, masks=48, cells=3), stochastic=True),
     "score_cam": Method(functools.partial(g.score_cam, mask_batch=3)),
     "score_cam fast": Method(functools.partial(g.score_cam, channels=3)),
-    "smooth_grad": Method(functools.partial(g.smooth_grad, samples=5, sample_batch=2), stochastic=True),
+    "smooth_grad": Method(functools.partial(g.smooth_grad, samples=4, sample_batch=2), stochastic=True),
     "smooth_grad grad_cam": Method(smooth_grad_cam, stochastic=True),
     # Above the last layer the toy network is linear: its gradient does not notice the noise.
     "smooth_grad_cam_pp": Method(
-        functools.partial(g.smooth_grad_cam_pp, layer=0, samples=5, sample_batch=2), stochastic=True
+        functools.partial(g.smooth_grad_cam_pp, layer=0, samples=4, sample_batch=2), stochastic=True
     ),
     "xgrad_cam": Method(g.xgrad_cam),
     "xrai": Method(functools.partial(g.xrai, steps=5), on_host=True),

@@ -90,12 +90,12 @@ def rise(
 
 def draw_mask(key: PRNGKey, shape: tuple[int, int], cells: int, keep: float) -> Mask:
     """Draws one smooth random mask in [0, 1]."""
-    grid_key, row_key, column_key = jax.random.split(key, 3)
+    grid_key, shift_key = jax.random.split(key)
     height, width = (-(-length // cells) for length in shape)  # of one cell
     grid = jax.random.bernoulli(grid_key, keep, (cells, cells)).astype(jnp.float32)
     enlarged = upsample(grid, ((cells + 1) * height, (cells + 1) * width))
-    row, column = jax.random.randint(row_key, (), 0, height), jax.random.randint(column_key, (), 0, width)
-    return jax.lax.dynamic_slice(enlarged, (row, column), shape)
+    shift = (jax.random.uniform(shift_key, (2,)) * jnp.array([height, width], jnp.float32)).astype(jnp.int32)
+    return jax.lax.dynamic_slice(enlarged, shift, shape)
 
 
 def merge_scored(
