@@ -1,13 +1,21 @@
 """Pictures of explanations."""
 
-from collections.abc import Sequence
+import itertools
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 WIDTH = 3.4  # inches of one panel
+WIDTH_OF_MANY = 1.75  # inches of one panel where methods stand side by side
+GAP = 0.06  # inches between those
+MOST_METHODS = 7  # side by side; more go on below
+BRIGHTEST = 99.5  # percentile of a map that the brightest colour stands for, where methods stand side by side
 COLORS = "inferno"
 
 
@@ -22,8 +30,7 @@ def explanation_figure(picture: Any, saliencies: Sequence[Any], titles: Sequence
     Returns:
       The figure; `figure.savefig(path)` writes it.
     """
-    height, width = picture.shape[:2]
-    panel = WIDTH * min(max(height / width, 0.4), 2.0)
+    panel = WIDTH * panel_aspect(picture)
     figure = Figure(figsize=(3 * WIDTH + 0.6, len(titles) * (panel + 0.45)), dpi=120, layout="constrained")
     rows = figure.subplots(len(titles), 3, squeeze=False)
     for row, saliency, title in zip(rows, saliencies, titles, strict=True):
@@ -31,17 +38,87 @@ def explanation_figure(picture: Any, saliencies: Sequence[Any], titles: Sequence
     return figure
 
 
+def methods_figure(picture: Any, saliencies: Mapping[str, Sequence[Any]], titles: Sequence[str]) -> Figure:
+    """Draws a picture and, beside it, what several methods make of it, a row for each class: the paper's figure 2.
+
+    Args:
+      picture: uint8 `[H, W, 3]`.
+      saliencies: by the name of the method, one map `[h, w]` in [0, 1] a class, stretched over the picture. Methods
+        that do not fit side by side go on below, beside the picture again. The brightest colour stands for a high
+        percentile of the map: else, next to smooth maps, one bright pixel leaves the rest of a fine one dark.
+      titles: one a class.
+
+    Returns:
+      The figure; `figure.savefig(path)` writes it.
+    """
+    lines = -(-len(saliencies) // MOST_METHODS)
+    columns = -(-len(saliencies) // lines)  # no more than are needed, lest the last line be a stump
+    width, height = WIDTH_OF_MANY, WIDTH_OF_MANY * panel_aspect(picture)
+    above = [textwrap.fill(name, 21) for name in ("picture", *saliencies)]  # long names break at their hyphens
+    beside = [textwrap.fill(title, max(8, int(11 * height))) for title in titles]
+    top, left = (0.14 + 0.16 * (1 + max(text.count("\n") for text in texts)) for texts in (above, beside))
+    down = top + len(titles) * (height + GAP)  # from one line to the next
+    across = left + (1 + columns) * (width + GAP)
+    figure = Figure(figsize=(across + 0.6, lines * down + GAP), dpi=150)
+
+    def place(x: float, y: float, width: float, height: float) -> Axes:
+        """Axes at inches from the upper left."""
+        whole_width, whole_height = figure.get_size_inches()
+        box = (x / whole_width, 1 - (y + height) / whole_height, width / whole_width, height / whole_height)
+        return figure.add_axes(box)
+
+    def panel(line: int, column: int, row: int) -> Axes:
+        """Axes for one class and one method, or the picture."""
+        axes = place(left + column * (width + GAP), line * down + top + row * (height + GAP), width, height)
+        axes.set_axis_off()
+        if row == 0:
+            axes.set_title(above[line * columns + column if column else 0], fontsize=9, pad=4)
+        return axes
+
+    style = {"rotation": 90, "ha": "right", "va": "center", "multialignment": "center", "weight": "bold", "fontsize": 9}
+    for line, (row, title) in itertools.product(range(lines), enumerate(beside)):
+        axes = panel(line, 0, row)
+        axes.imshow(picture)
+        axes.text(-0.04, 0.5, title, transform=axes.transAxes, **style)
+    for number, maps in enumerate(saliencies.values()):
+        line, column = divmod(number, columns)
+        for row, saliency in enumerate(maps):
+            brightest = np.percentile(saliency, BRIGHTEST)
+            shown = np.clip(saliency / brightest, 0, 1) if brightest > 0 else saliency
+            draw_overlay(panel(line, column + 1, row), picture, shown)
+    bar = place(across + 0.04, top, 0.09, lines * down - top - GAP)
+    figure.colorbar(ScalarMappable(Normalize(0, 1), COLORS), cax=bar)
+    bar.set_yticks([0, 1], ["0", "high"], fontsize=9)
+    bar.set_ylabel("saliency", fontsize=9, labelpad=-12)  # between those two
+    return figure
+
+
 def draw_explanation(figure: Figure, row: Sequence[Axes], picture: Any, saliency: Any, title: str) -> None:
     """Draws one class into the three axes of a row."""
-    height, width = picture.shape[:2]
-    heat = {"extent": (0, width, height, 0), "cmap": COLORS, "vmin": 0, "vmax": 1, "interpolation": "bilinear"}
     plain, alone, overlay = row
     plain.imshow(picture)
-    shown = alone.imshow(saliency, **heat)
-    # Grey under the heat: its colours then mean saliency and nothing else.
-    overlay.imshow(picture.mean(2), extent=heat["extent"], cmap="gray", vmin=-60, vmax=315)
-    overlay.imshow(saliency, alpha=0.6 * np.clip(saliency, 0, 1) ** 0.7, **heat)
+    shown = alone.imshow(saliency, **heat(picture))
+    draw_overlay(overlay, picture, saliency)
     figure.colorbar(shown, cax=overlay.inset_axes((1.03, 0, 0.04, 1)), label="saliency")
     for axes, name in zip(row, ("picture", title, "overlay"), strict=True):
         axes.set_axis_off()
         axes.set_title(name, fontsize=11, fontweight="bold" if axes is alone else "normal")
+
+
+def draw_overlay(axes: Axes, picture: Any, saliency: Any) -> None:
+    """Draws a saliency over its picture, which is grey: the colours then mean saliency and nothing else."""
+    colored = heat(picture)
+    axes.imshow(picture.mean(2), extent=colored["extent"], cmap="gray", vmin=-60, vmax=315)
+    axes.imshow(saliency, alpha=0.6 * np.clip(saliency, 0, 1) ** 0.7, **colored)
+
+
+def heat(picture: Any) -> dict[str, Any]:
+    """How a saliency is drawn: stretched over its picture, in the same colours everywhere."""
+    height, width = picture.shape[:2]
+    return {"extent": (0, width, height, 0), "cmap": COLORS, "vmin": 0, "vmax": 1, "interpolation": "bilinear"}
+
+
+def panel_aspect(picture: Any) -> float:
+    """Height over width of a panel: the picture's, unless that is very long or high."""
+    height, width = picture.shape[:2]
+    return min(max(height / width, 0.4), 2.0)

@@ -1,8 +1,11 @@
 """The `groupcam` command, run on a user's own network and on the embedded one."""
 
+import io
+import itertools
 import json
 import os
 import pathlib
+import re
 import shlex
 import signal
 import subprocess
@@ -13,10 +16,13 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from groupcam_jax.cli.classifiers import find_label
 from groupcam_jax.cli.main import main
+from groupcam_jax.cli.methods import METHODS, find_methods
 from groupcam_jax.cli.pictures import read_picture, result_names
+from groupcam_jax.cli.run import explain_picture
 
 FACTORY = """
     import types
@@ -67,6 +73,11 @@ def groupcam(monkeypatch, capsys):
 
 
 NET = ("--model", "../net.py:factory", "--groups", "4")
+
+
+def several(*methods):
+    """The options that ask for methods."""
+    return [word for method in methods for word in ("--method", method)]
 
 
 def test_without_arguments_it_explains_a_scene_offline(folder, groupcam):
@@ -130,6 +141,9 @@ def test_list_layers(folder, groupcam):
         (("../noise.png", *NET, "--layer", "layer9"), "layer 'layer9': no such scope"),
         (("../noise.png", *NET, "--method", "magic"), "--method magic: there is none of this name"),
         (("../noise.png", *NET, "--method", "grad-cam"), "--groups is no option of --method grad-cam"),
+        (("../noise.png", *NET, "--method", "cam", "--method", "rise"), "--groups is no option of --method cam, rise"),
+        (("../noise.png", *NET[:2], "--method", "rise", "--layer", "0"), "--layer is no option of --method rise"),
+        (("../noise.png", *NET[:2], "--method", "score-cam-fast"), "error: channels=64 but layer 'stem' has 32"),
         (("../noise.png", "--model", "alexnet"), "there is no network 'alexnet'"),
         (("../noise.png", "--model", "../none.py:factory"), "there is no file ../none.py"),
         (("../noise.png", "--model", "../net.py:make"), "../net.py has no function make"),
@@ -144,6 +158,103 @@ def test_errors_are_one_line(folder, groupcam, arguments, message):
     assert message in errors
     assert "Traceback" not in errors
     assert not [*folder.joinpath("out").iterdir()]
+
+
+def test_several_methods_stand_side_by_side(folder, groupcam):
+    chosen = several("grad-cam", "gradient", "group-cam", "gradient")
+    code, out, errors = groupcam("explain", "../noise.png", *NET, *chosen, "--class", "red", "--class", "3", "--raw")
+    assert (code, errors) == (0, "")
+    order = ["compiled grad-cam", "compiled gradient", "compiled group-cam", "noise.png", "  grad-cam ", "  gradient "]
+    assert sorted(order, key=out.index) == order
+    assert out.count("compiled") == out.count("red_ball (") == out.count("grey (") == 3
+    methods, kinds = ("grad-cam", "gradient", "group-cam"), ("npy", "json")
+    maps = {f"noise-{method}-{label}.{kind}" for method in methods for label in (0, 3) for kind in kinds}
+    assert {path.name for path in pathlib.Path().iterdir()} == {"noise-methods.png", *maps}
+    with Image.open("noise-methods.png") as drawn:
+        assert drawn.width > drawn.height > 300  # four panels beside each other, two above
+    options = {method: json.loads(pathlib.Path(f"noise-{method}-3.json").read_text())["options"] for method in methods}
+    layer = {"layer": "stem", "data_format": "NCHW"}
+    assert options == {"grad-cam": layer, "gradient": {}, "group-cam": {**layer, "groups": 4}}
+
+
+def test_a_method_draws_the_same_map_alone_and_among_others(folder, groupcam):
+    groupcam("explain", "../noise.png", *NET[:2], *several("gradient", "grad-cam"), "--raw")
+    (path,) = pathlib.Path().glob("noise-grad-cam-*.npy")  # of the class that the gradient's program predicts
+    among_others = np.load(path)
+    path.unlink()
+    groupcam("explain", "../noise.png", *NET[:2], *several("grad-cam"), "--raw")
+    np.testing.assert_allclose(np.load(path), among_others, atol=1e-5)
+
+
+def test_methods_that_do_not_fit_the_network_are_left_out(folder, groupcam):
+    gelu = FACTORY.replace("jax.nn.relu", "jax.nn.gelu")
+    (folder / "gelu.py").write_text(textwrap.dedent(gelu))
+    names = ("guided-backprop", "grad-cam", "deconvolution", "score-cam-fast")
+    command = ("explain", "../noise.png", "--model", "../gelu.py:factory", "--raw", "--class", "1")
+    code, out, errors = groupcam(*command, *several(*names))
+    assert code == 0
+    assert "left out score-cam-fast: channels=64" in errors
+    assert "left out guided-backprop" in errors
+    assert "deconvolution" in errors
+    assert "Traceback" not in errors
+    assert out.count("compiled") == 1
+    assert sorted(path.name for path in pathlib.Path().iterdir()) == [
+        "noise-grad-cam-1.json",
+        "noise-grad-cam-1.npy",
+        "noise-methods.png",
+    ]
+    code, _, errors = groupcam(*command, *several("guided-backprop", "score-cam-fast"))
+    assert code == 2
+    assert errors.count("left out") == 2
+    assert "none of the methods fits ../gelu.py:factory" in errors
+
+
+def test_all_stands_for_every_method():
+    assert find_methods(["all"]) == [*METHODS]
+    assert find_methods(["rise", "cam", "rise"]) == ["rise", "cam"]
+    assert find_methods(["rise", "all", "cam"]) == ["rise", *(method for method in METHODS if method != "rise")]
+
+
+def test_methods_are_listed_with_their_papers(groupcam):
+    code, out, _ = groupcam("methods")
+    assert code == 0
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 100
+    starts = [number for number, line in enumerate(lines) if line[1] != " "]
+    entries = {lines[i].split()[0]: lines[i:j] for i, j in itertools.pairwise([*starts[1:], len(lines)])}
+    assert [*entries] == [*METHODS]
+    for first, *others in entries.values():
+        assert len(first.split()) > 3
+        assert "arXiv:" in others[-1] or ", 20" in others[-1] or "pytorch-grad-cam" in others[-1]
+    assert "Selvaraju et al., arXiv:1610.02391" in entries["grad-cam"][1]
+    assert "(channels=64)" in "".join(entries["score-cam-fast"])
+    assert "_batch" not in out
+
+
+def test_a_terminal_shows_how_many_masks_are_scored(folder, groupcam, monkeypatch):
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=120)
+    monkeypatch.setattr("groupcam_jax.cli.main.errors", terminal)
+    code, out, errors = groupcam("explain", "../noise.png", *NET[:2], *several("score-cam", "gradient"))
+    assert code == 0
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.file.getvalue())
+    assert "compiling score-cam" in shown
+    assert "32 masks" in shown
+    assert re.search(r"gradient ━+ +0:00:", shown)
+    assert "masks" not in out + errors
+
+
+def test_stopped_between_methods_it_keeps_whole_maps(folder, groupcam, monkeypatch):
+    def stopped(*arguments):
+        yield next(explain_picture(*arguments))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("groupcam_jax.cli.main.explain_picture", stopped)
+    chosen = several("gradient", "grad-cam")
+    code, _, errors = groupcam("explain", "../noise.png", *NET[:2], *chosen, "--raw", "--class", "1")
+    assert code == 130
+    assert "stopped after 0 of 1 pictures" in errors
+    assert sorted(path.name for path in pathlib.Path().iterdir()) == ["noise-gradient-1.json", "noise-gradient-1.npy"]
+    assert np.load("noise-gradient-1.npy").shape == (32, 32)
 
 
 def test_stopped_by_control_c_it_keeps_what_is_finished(folder):
@@ -180,6 +291,12 @@ def test_classes_by_part_of_their_name(wanted, label):
 def test_results_of_pictures_with_one_name_stay_apart():
     sources = [pathlib.Path(name) for name in ("a/1.jpg", "b/1.jpg", "c/1.png", "2.png")]
     assert result_names(sources, "x") == ["1-x", "1-x-2", "1-x-3", "2-x"]
+    assert result_names(sources[:2], "x", "y") == ["1-x", "1-y", "1-x-2", "1-y-2"]
+    sources = [pathlib.Path(name) for name in ("a-smooth.jpg", "a.jpg")]
+    assert result_names(sources, "grad-cam-pp", "smooth-grad-cam-pp")[::3] == [
+        "a-smooth-grad-cam-pp",
+        "a-smooth-grad-cam-pp-2",
+    ]
 
 
 def test_pictures_of_all_kinds(tmp_path):

@@ -1,4 +1,4 @@
-"""One compiled program that explains pictures."""
+"""A compiled program that explains pictures with one method."""
 
 import time
 from collections.abc import Callable

@@ -7,13 +7,15 @@ from typing import Annotated, Any, Literal
 import jax
 import typer
 from rich.console import Console
-from rich.progress import track
 
+from groupcam_jax.cli.catalogue import methods_table
 from groupcam_jax.cli.classifiers import find_label, load_classifier
-from groupcam_jax.cli.explain import compile_explainer, timed
-from groupcam_jax.cli.methods import METHODS, find_method
+from groupcam_jax.cli.explain import Explanation
+from groupcam_jax.cli.methods import find_methods, fix_options
 from groupcam_jax.cli.pictures import draw_scene, read_picture, result_names
-from groupcam_jax.cli.results import layers_table, report, save_figure, save_raw
+from groupcam_jax.cli.progress import mask_bar
+from groupcam_jax.cli.results import classes_table, layers_table, peaks, save_figure, save_raw
+from groupcam_jax.cli.run import REFUSALS, Request, compile_methods, explain_picture
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
@@ -23,7 +25,7 @@ def main() -> None:
     """Runs the command; what a user can mend is one line, not a traceback."""
     try:
         app()
-    except (ValueError, TypeError, OSError) as error:
+    except (*REFUSALS, OSError) as error:
         errors.print("error:", str(error), style="red", markup=False)
         sys.exit(2)
 
@@ -41,7 +43,10 @@ def explain(
     classes: Annotated[
         list[str] | None, typer.Option("--class", help="Class to explain: name, part of it, or index; repeatable.")
     ] = None,
-    method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "group-cam",
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="One that `groupcam methods` lists, or all; repeatable.", show_default="group-cam"),
+    ] = None,
     layer: Annotated[str | None, typer.Option(help="Scope name or index, see --list-layers.")] = None,
     groups: Annotated[int | None, typer.Option(help="Groups of channels.")] = None,
     mask_batch: Annotated[int | None, typer.Option(help="Masks scored at once; fewer need less memory.")] = None,
@@ -61,45 +66,60 @@ def explain(
         return
     if not images and model != "shapes":
         raise ValueError(f"name the pictures to explain with --model {model}")
+    asked = find_methods(method or ["group-cam"])
     options = {
-        "layer": classifier.layer if layer is None else int(layer) if layer.lstrip("-").isdecimal() else layer,
-        "tokens_to_grid": getattr(classifier, "tokens_to_grid", None),
-        "data_format": getattr(classifier, "data_format", None),
+        "layer": int(layer) if layer is not None and layer.lstrip("-").isdecimal() else layer,
         "groups": groups,
         "mask_batch": mask_batch,
     }
-    builder = find_method(method, options)
+    defaults = {name: getattr(classifier, name, None) for name in ("layer", "tokens_to_grid", "data_format")}
+    builders = fix_options(asked, options, defaults)
     output.mkdir(parents=True, exist_ok=True)  # now, rather than fail after the first explanation
     labels = [find_label(classifier.class_names, wanted) for wanted in classes or []]
-    run, seconds = timed(lambda: compile_explainer(builder, classifier, seed=seed, predicted=not labels))
-    console.print(f"compiled {method} of {model} in {seconds:.1f} s for {jax.devices()[0].device_kind}")
+    request, bar = Request(model, classifier, builders, labels, seed), mask_bar(errors)
+    programs = compile_methods(request, bar, console)
 
-    sources, names = images or [None], result_names(images or [pathlib.Path(f"scene{seed}")], method)
-    progress = track(sources, "explaining", console=errors, transient=True, disable=len(sources) == 1)
+    sources, several = images or [None], len(asked) > 1
+    kinds = ["methods", *asked] if several else asked
+    unused = iter(result_names(images or [pathlib.Path(f"scene{seed}")], *kinds))
     finished, broken = 0, 0
     try:
-        for source, name in zip(progress, names, strict=True):
+        for number, source in enumerate(sources, start=1):
+            names = {kind: next(unused) for kind in kinds}
             try:
                 picture = draw_scene(seed) if source is None else read_picture(source, classifier.image_size)
             except OSError as error:
                 errors.print(f"skipped {source}: {error}", style="red", markup=False)
                 broken += 1
                 continue
-            pixels = picture.resized
-            explanations, seconds = timed(lambda pixels=pixels: [run(pixels, label) for label in labels or [None]])
-            report(console, classifier, picture, explanations, top)
-            save_figure(output / f"{name}.png", classifier, picture, explanations)
-            for explanation in explanations if raw else ():
-                how = {"picture": picture.source, "model": model, "method": method, "options": options, "seed": seed}
-                save_raw(output / f"{name}-{explanation.label}.npy", classifier, explanation, how)
-            console.print(f"  explained in {seconds:.2f} s: {output / name}.png")
+            which = f"{number} of {len(sources)}: " if len(sources) > 1 else ""
+            explained: dict[str, list[Explanation]] = {}
+            took = 0.0
+            for name, explanations, seconds in explain_picture(request, programs, picture, bar, which):
+                if not explained:
+                    console.print(classes_table(classifier, picture, explanations[0].probabilities, top))
+                explained[name] = explanations
+                took += seconds
+                beside = f"  {name:{max(map(len, programs))}} {seconds:7.2f} s  " if several else "  "
+                console.print(peaks(classifier, picture, explanations, beside))
+                for explanation in explanations if raw else ():
+                    save_raw(output / f"{names[name]}-{explanation.label}.npy", request, picture, name, explanation)
+            figure = output / f"{names[kinds[0]]}.png"
+            save_figure(figure, classifier, picture, explained, grid=several)
+            console.print(f"  explained in {took:.2f} s: {figure}")
             finished += 1
     except KeyboardInterrupt:
-        errors.print(f"stopped after {finished} of {len(names)} pictures; their results are complete", style="red")
+        errors.print(f"stopped after {finished} of {len(sources)} pictures; their results are complete", style="red")
         raise typer.Exit(130) from None
     if broken:
-        errors.print(f"{broken} of {len(names)} pictures could not be read", style="red")
+        errors.print(f"{broken} of {len(sources)} pictures could not be read", style="red")
         raise typer.Exit(1)
+
+
+@app.command()
+def methods() -> None:
+    """List the methods: what the saliency of each means, and its paper."""
+    Console(highlight=False, width=None if console.is_terminal else 100).print(methods_table())
 
 
 def first_device(kind: str) -> Any:

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import groupcam_jax as g
@@ -39,17 +39,38 @@ METHODS = {
 }
 
 
-def find_method(name: str, options: Mapping[str, Any]) -> Any:
-    """Finds the builder of a method and fixes the options that were given (those not None).
+def find_methods(names: Sequence[str]) -> list[str]:
+    """Lists the methods that are asked for, each once and in this order; "all" asks for all of METHODS.
 
     Raises:
-      ValueError: no such method, or an option that it does not have.
+      ValueError: no such method.
     """
-    if name not in METHODS:
-        raise ValueError(f"--method {name}: there is none of this name; there are {', '.join(METHODS)}")
-    known = inspect.signature(METHODS[name]).parameters
-    given = {option: value for option, value in options.items() if value is not None}
-    for option in given:
-        if option not in known:
-            raise ValueError(f"--{option.replace('_', '-')} is no option of --method {name}")
-    return functools.partial(METHODS[name], **given)
+    for name in names:
+        if name != "all" and name not in METHODS:
+            raise ValueError(f"--method {name}: there is none of this name; there are {', '.join(METHODS)}")
+    return list(dict.fromkeys(found for name in names for found in (METHODS if name == "all" else [name])))
+
+
+def fix_options(
+    names: Sequence[str], options: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, functools.partial[Any]]:
+    """Takes the builders of methods and fixes, of the options that are not None, those that each of them has.
+
+    Args:
+      names: of METHODS.
+      options: what was asked for; at least one of the methods has to have it.
+      defaults: what comes with the classifier.
+
+    Raises:
+      ValueError: an option that no method has.
+    """
+    parameters = {name: inspect.signature(METHODS[name]).parameters for name in names}
+    asked = {option: value for option, value in options.items() if value is not None}
+    for option in asked:
+        if not any(option in known for known in parameters.values()):
+            raise ValueError(f"--{option.replace('_', '-')} is no option of --method {', '.join(names)}")
+    fixed = {**{option: value for option, value in defaults.items() if value is not None}, **asked}
+    return {
+        name: functools.partial(METHODS[name], **{option: fixed[option] for option in fixed if option in known})
+        for name, known in parameters.items()
+    }

@@ -1,6 +1,8 @@
 """Pictures to explain: files in any form that Pillow reads, and drawn scenes."""
 
+import itertools
 import pathlib
+from collections import Counter
 from typing import Any, NamedTuple
 
 import jax
@@ -39,13 +41,14 @@ def draw_scene(seed: int) -> Picture:
     return Picture(f"scene {seed}", pixels, pixels)
 
 
-def result_names(sources: list[pathlib.Path], method: str) -> list[str]:
-    """Names the results after the pictures; of pictures with one name the later ones get a number."""
-    names: list[str] = []
-    for source in sources:
-        name = stem = f"{source.stem}-{method}"
-        count = 1
+def result_names(sources: list[pathlib.Path], *kinds: str) -> list[str]:
+    """Names the results of every kind after each picture in turn; of results with one name the later get a number."""
+    names: dict[str, None] = {}
+    counts: Counter[str] = Counter()
+    for source, kind in itertools.product(sources, kinds):
+        name = stem = f"{source.stem}-{kind}"
         while name in names:
-            name = f"{stem}-{(count := count + 1)}"
-        names.append(name)
-    return names
+            counts[stem] += 1
+            name = f"{stem}-{counts[stem] + 1}"
+        names[name] = None
+    return list(names)

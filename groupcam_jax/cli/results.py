@@ -5,30 +5,34 @@ import json
 import pathlib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
 import jax
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from groupcam_jax.cli.explain import Explanation
 from groupcam_jax.cli.pictures import Picture
-from groupcam_jax.plots import explanation_figure
+from groupcam_jax.cli.run import Request
+from groupcam_jax.plots import explanation_figure, methods_figure
 from groupcam_jax.program.layers import list_layers
 from pretrained.files import whole_file
 
 
-def report(console: Console, classifier: Any, picture: Picture, explanations: Sequence[Explanation], top: int) -> None:
-    """Prints the top classes of a picture, and where the saliency of each explained class peaks."""
-    probabilities = explanations[0].probabilities
+def classes_table(classifier: Any, picture: Picture, probabilities: Any, top: int) -> Table:
+    """Lists the most probable classes of a picture as a table."""
     table = Table(title=picture.source, title_justify="left", show_header=False, box=None)
     for rank, label in enumerate(np.argsort(-probabilities)[:top], start=1):
         table.add_row(str(rank), f"{probabilities[label]:.1%}", classifier.class_names[label], f"class {label}")
-    console.print(table)
+    return table
+
+
+def peaks(classifier: Any, picture: Picture, explanations: Sequence[Explanation], beside: str) -> str:
+    """Tells where in a picture the saliency of each class peaks, line by line; the first begins with what is beside."""
     height, width = picture.pixels.shape[:2]
+    lines = []
     for explanation in explanations:
         saliency, name = explanation.saliency, classifier.class_names[explanation.label]
         row, column = np.unravel_index(saliency.argmax(), saliency.shape)
@@ -36,7 +40,8 @@ def report(console: Console, classifier: Any, picture: Picture, explanations: Se
         where = f"peaks at x {x:.0f}, y {y:.0f} of {width} x {height}"
         if not saliency.max() > 0:
             where = "nothing in the picture speaks for it at this layer: the map is zero"
-        console.print(f"  {name} ({explanation.probability:.1%}): {where}")
+        lines.append(f"{name} ({explanation.probability:.1%}): {where}")
+    return beside + f"\n{' ' * len(beside)}".join(lines)
 
 
 def layers_table(classifier: Any) -> Table:
@@ -49,23 +54,39 @@ def layers_table(classifier: Any) -> Table:
     return table
 
 
-def save_figure(path: pathlib.Path, classifier: Any, picture: Picture, explanations: Sequence[Explanation]) -> None:
-    """Draws the explanations of a picture into one PNG."""
-    names = [classifier.class_names[explanation.label].replace("_", " ") for explanation in explanations]
-    titles = [f"{name}  {e.probability:.1%}" for name, e in zip(names, explanations, strict=True)]
-    figure = explanation_figure(picture.pixels, [e.saliency for e in explanations], titles)
+def save_figure(
+    path: pathlib.Path,
+    classifier: Any,
+    picture: Picture,
+    explanations: Mapping[str, Sequence[Explanation]],
+    *,
+    grid: bool,
+) -> None:
+    """Draws the explanations of a picture, by the name of the method, into one PNG: a grid, or one method in detail."""
+    first = next(iter(explanations.values()))
+    names = [classifier.class_names[explanation.label].replace("_", " ") for explanation in first]
+    titles = [f"{name}  {e.probability:.1%}" for name, e in zip(names, first, strict=True)]
+    if grid:
+        maps = {method: [e.saliency for e in classes] for method, classes in explanations.items()}
+        figure = methods_figure(picture.pixels, maps, titles)
+    else:
+        figure = explanation_figure(picture.pixels, [e.saliency for e in first], titles)
     with whole_file(path) as file:
         figure.savefig(file, format="png")
 
 
-def save_raw(path: pathlib.Path, classifier: Any, explanation: Explanation, options: dict[str, Any]) -> None:
+def save_raw(path: pathlib.Path, request: Request, picture: Picture, method: str, explanation: Explanation) -> None:
     """Writes a map as float32 `.npy`, and beside it, as `.json`, from what and how it was made."""
     with whole_file(path) as file:
         np.save(file, explanation.saliency.astype(np.float32))
     manifest = {
-        **options,
+        "picture": picture.source,
+        "model": request.model,
+        "method": method,
+        "options": request.builders[method].keywords,
+        "seed": request.seed,
         "label": explanation.label,
-        "class": classifier.class_names[explanation.label],
+        "class": request.classifier.class_names[explanation.label],
         "probability": explanation.probability,
         "command": shlex.join(["groupcam", *sys.argv[1:]]),
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -73,4 +94,4 @@ def save_raw(path: pathlib.Path, classifier: Any, explanation: Explanation, opti
         "versions": {name: metadata.version(name) for name in ("groupcam-jax", "jax", "jaxlib", "numpy")},
     }
     with whole_file(path.with_suffix(".json")) as file:
-        file.write(json.dumps(manifest, indent=2).encode())
+        file.write(json.dumps(manifest, indent=2, default=repr).encode())

@@ -1,15 +1,13 @@
 """Excitation backpropagation: who wins the vote, passed down from winner to winner (Zhang et al., arXiv:1608.00507).
 
     P(A)          the probability that a winner-take-all walk from the class passes through A: from a unit to those
-    below
-                  it with odds proportional to their activation times the positive part of the weight
+                  below it with odds proportional to their activation times the positive part of the weight
     contrastive   relu(P(A) - the same walk from a dual unit of the class, whose weights change their signs)
     saliency      the sum of P(A_k) over the channels of the layer, enlarged, rescaled to [0, 1]
 
 The contrastive form (c-MWP) tells classes apart, the plain one hardly. Biases take no part. A batch norm that is not
 folded into its convolution is a product with its scale: negative scales win nothing. Negative values of the layer
-itself count as 0: choose one after a ReLU. The paper looks at middle layers; the default is the last, which is
-coarser.
+itself count as 0: choose one after a ReLU. The paper looks at middle layers; the default is the last, coarser.
 """
 
 import jax
@@ -50,8 +48,7 @@ def excitation_backprop(
       class, NaN for an image that is not finite or a traced label out of range.
 
     Raises:
-      ValueError: in the explainer: an operation above the layer that has no rule, such as gelu or silu; no such layer
-      or
+      ValueError: in the explainer: an operation above the layer that has no rule, such as gelu or silu; no such layer or
         class, not one floating image.
     """
 

@@ -14,8 +14,7 @@ percentile, lets no group vote against the class and merges the masks as the net
 dead group, a flat map) ours returns zeros.
 
 For training (section 5 of the paper) there is a form without gradients and percentile, M_g = relu(sum of A_k):
-`group_cam(..., channel_weights=None, percentile=None, groups=16)`. With a list of layers the groups of all of them
-vote.
+`group_cam(..., channel_weights=None, percentile=None, groups=16)`. With a list of layers the groups of all vote.
 """
 
 from collections.abc import Callable

@@ -44,8 +44,7 @@ def guided_backprop(
 
     Raises:
       ValueError: in the explainer: the model has a smooth activation such as gelu or silu, or no ReLU; no such class,
-      not
-        one floating image.
+        not one floating image.
     """
 
     def explain(image, label, key):

@@ -7,8 +7,7 @@
 
 As in the authors' code, and that of Group-CAM's authors. The paper's algorithm takes the softmax of the scores over the
 channels (and so does pytorch-grad-cam, of logits): `weigh=jax.nn.softmax, score=logit`. A flat channel shows nothing
-and weighs nothing. `channels` is the fast form (as in arXiv:2007.14748's Fast Score-CAM): those that vary most over
-space.
+and weighs nothing. `channels` is the fast form (as in arXiv:2007.14748's Fast Score-CAM): those that vary most.
 
 The masks are made and scored `mask_batch` at a time and never held all at once; what is merged are the small maps.
 """

@@ -62,8 +62,7 @@ def xrai(
     Raises:
       ModuleNotFoundError: no segments are given and scikit-image is missing.
       ValueError: no baselines, steps or step_batch below 1; in the explainer: segments of another size than the image,
-      no
-        such class, not one floating image.
+        no such class, not one floating image.
       TypeError: in the explainer: a key is needed and missing.
     """
     if not baselines:

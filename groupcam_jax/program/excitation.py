@@ -3,8 +3,7 @@
 Between nonlinearities the excitation is what the linear layers give with their negative weights and their biases left
 out; after each nonlinearity it is the activation itself. With r the gradient of a seed in the excitation e of a
 variable, e r is the probability that a winner takes its way through it (Zhang et al., arXiv:1608.00507, equation 4):
-the gradient carries it through the linear layers by itself, and each nonlinearity hands it on, from its output to its
-input.
+the gradient carries it through the linear layers by itself, and each nonlinearity hands it on to its input.
 """
 
 from typing import Any

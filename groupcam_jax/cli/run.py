@@ -1,0 +1,93 @@
+"""The methods that were asked for, one after the other: compiled, each by itself, and run on a picture."""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax
+from rich.console import Console
+from rich.progress import Progress
+
+from groupcam_jax.cli.explain import Explanation, compile_explainer, timed
+from groupcam_jax.cli.pictures import Picture
+from groupcam_jax.cli.progress import counted, mask_count, running
+
+# What a method raises, while it is traced, for a network that it does not fit or a package that is missing.
+REFUSALS = (ValueError, TypeError, NotImplementedError, ImportError)
+
+
+class Request(NamedTuple):
+    """What was asked for.
+
+    Attributes:
+      model: the name of the classifier.
+      classifier: what is explained, see `pretrained.classifier`.
+      builders: the methods by their names, with their options.
+      labels: the classes to explain; none for the predicted one.
+      seed: of the key, for methods that draw.
+    """
+
+    model: str
+    classifier: Any
+    builders: Mapping[str, functools.partial[Any]]
+    labels: list[int]
+    seed: int
+
+
+Programs = Mapping[str, Callable[[Any, int | None], Explanation]]
+
+
+def compile_methods(request: Request, bar: Progress, console: Console) -> Programs:
+    """Compiles a program for each method; of several, those that the network does not fit are left out.
+
+    Where the predicted class is explained, the first program predicts it and the others are told: rounding must not
+    part them.
+
+    Raises:
+      one of REFUSALS: by the only method.
+      ValueError: all of several methods are left out.
+    """
+    programs: dict[str, Callable[[Any, int | None], Explanation]] = {}
+    left_out: dict[str, list[str]] = {}
+    for method, builder in request.builders.items():
+        predicted = not request.labels and not programs
+        build = functools.partial(compile_explainer, seed=request.seed, predicted=predicted)
+        try:
+            with bar.console.status(f"compiling {method}"):
+                programs[method], seconds = timed(functools.partial(build, counted(builder, bar), request.classifier))
+        except REFUSALS as error:
+            if len(request.builders) == 1:
+                raise
+            left_out.setdefault(str(error), []).append(method)
+        else:
+            console.print(f"compiled {method} of {request.model} in {seconds:.1f} s for {jax.devices()[0].device_kind}")
+    for message, methods in left_out.items():
+        bar.console.print(f"left out {', '.join(methods)}: {message}", style="yellow", markup=False)
+    if not programs:
+        raise ValueError(f"none of the methods fits {request.model}")
+    return programs
+
+
+def explain_picture(
+    request: Request, programs: Programs, picture: Picture, bar: Progress, which: str
+) -> Iterator[tuple[str, list[Explanation], float]]:
+    """Explains a picture with each method in turn.
+
+    Args:
+      request: what was asked for.
+      programs: of `compile_methods`.
+      picture: what is explained.
+      bar: what counts the masks.
+      which: of several pictures, shown before the method's name.
+
+    Yields:
+      the method, its explanations, one a class, and the seconds that they took.
+    """
+    labels: list[Any] = request.labels or [None]
+    for method, program in programs.items():
+        masks = mask_count(request.builders[method])
+        one_by_one = map(program, [picture.resized] * len(labels), labels)
+        with running(bar, f"{which}{method}", masks and masks * len(labels)):
+            explanations, seconds = timed(functools.partial(list, one_by_one))
+        labels = [explanation.label for explanation in explanations]
+        yield method, explanations, seconds
