@@ -16,13 +16,31 @@ import jax.numpy as jnp
 
 def alternate(contenders: Mapping[str, Callable[[], Any]], runs: int) -> dict[str, list[float]]:
     """Seconds of each contender's runs, in turns (A B A B ...) after one warm-up; each must wait for its own result."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for round_ in range(-1, runs):
-        for name, run in contenders.items():
-            started = time.perf_counter()
-            run()
-            if round_ >= 0:
-                seconds[name].append(time.perf_counter() - started)
+    turn(contenders)
+    turns = [turn(contenders) for _ in range(runs)]
+    return {name: [seconds[name] for seconds in turns] for name in contenders}
+
+
+def alternate_within(
+    contenders: Mapping[str, Callable[[], Any]], budget: float, most: int
+) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Seconds of the warm-up, and of as many turns as the budget of seconds has room for, at most `most`.
+
+    Contenders that the budget has no room for again have their warm-up for their only run: they must be compiled.
+    """
+    first = turn(contenders)
+    affordable = min(most, int(budget / sum(first.values())))
+    turns = [turn(contenders) for _ in range(affordable)] or [first]
+    return first, {name: [seconds[name] for seconds in turns] for name in contenders}
+
+
+def turn(contenders: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
+    """Seconds of one run of each contender, one after the other."""
+    seconds = {}
+    for name, run in contenders.items():
+        started = time.perf_counter()
+        run()
+        seconds[name] = time.perf_counter() - started
     return seconds
 
 
@@ -51,7 +69,7 @@ def peak_memory_of(arguments: list[str]) -> float:
 
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
-    names = ("groupcam-jax", "jax", "jaxlib", "flax", "numpy", "optax", "torch")
+    names = ("groupcam-jax", "jax", "jaxlib", "flax", "numpy", "optax", "scikit-image", "torch", "captum")
     installed = {distribution.metadata["Name"]: distribution.version for distribution in metadata.distributions()}
     return {
         "device": jax.devices()[0].device_kind,

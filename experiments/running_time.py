@@ -1,6 +1,9 @@
 """Table 3: the running time of an explanation, here against PyTorch on the same weights in the same process.
 
     python -m experiments.running_time --output experiments/results/running_time_cpu.json
+    python -m experiments.running_time methods --output experiments/results/running_time_methods_cpu.json
+
+The first command measures Group-CAM, of which this file tells; the second all methods, see `running_time_methods.py`.
 
 The paper (one NVIDIA 2080 Ti, ResNet-50, seconds): RISE 38.23, XRAI 42.17, Grad-CAM 0.03, Score-CAM 2.46,
 Group-CAM 0.09. Ours, on 2 cores of a Xeon with a matrix-product rate of 315 GF/s (medians of 5; about 7 minutes, all
@@ -20,45 +23,31 @@ convolution: Winograd's algorithm can pass below it.
 import functools
 import json
 import statistics
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from experiments import running_time_methods
+from experiments.compiled import LABEL, SIZE, Compiled, compile_explanation
 from experiments.measure import alternate, machine, matrix_product_rate, peak_memory_of, ratio
 from groupcam_jax import group_cam
 from pretrained.files import whole_file
 from pretrained.networks import IMAGENET
 
-GROUPS, SIZE, LABEL = 32, 224, 243
+GROUPS = 32
 MULTIPLY_ADDS = {"resnet50": 4.09e9, "vgg19": 19.63e9}  # of one forward pass, as torchvision publishes them
 
 
-def ours(network: str, *, mask_batch: int | None, images: int = 1, **options: Any) -> tuple[Any, dict[str, float]]:
-    """Compiles our explanation; returns a function that runs it, and the seconds to trace and compile."""
-    build, layer = IMAGENET[network]
-    module = build()
-    params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)))
-    batch = jax.random.normal(jax.random.key(1), (images, SIZE, SIZE, 3))
-    labels = jnp.full((images,), LABEL)
-
-    def explain(params, batch, labels):
-        one = group_cam(module.apply, params, layer=layer, groups=GROUPS, mask_batch=mask_batch, **options)
-        return jax.vmap(one)(batch, labels) if images > 1 else one(batch[0], labels[0])
-
-    started = time.perf_counter()
-    lowered = jax.jit(explain).lower(params, batch, labels)
-    traced = time.perf_counter()
-    compiled = lowered.compile()
-    seconds = {"trace": traced - started, "compile": time.perf_counter() - traced}
-    return lambda: compiled(params, batch, labels).block_until_ready(), seconds
+def ours(network: str, *, mask_batch: int | None, images: int = 1) -> Compiled:
+    """Compiles our explanation of so many images."""
+    build = functools.partial(group_cam, layer=IMAGENET[network][1], groups=GROUPS, mask_batch=mask_batch)
+    return compile_explanation(network, build, jax.random.normal(jax.random.key(1), (images, SIZE, SIZE, 3)))
 
 
 def pytorch(network: str, *, tuned: bool, batch: int | None) -> Any:
@@ -68,10 +57,7 @@ def pytorch(network: str, *, tuned: bool, batch: int | None) -> Any:
     from experiments import torch_group_cam, torch_networks
 
     device = "cuda" if jax.default_backend() == "gpu" else "cpu"
-    build, layer = {
-        "resnet50": (torch_networks.ResNet50, "layer4.2"),
-        "vgg19": (torch_networks.VGG19, "features.35"),
-    }[network]
+    build, layer = torch_networks.NETWORKS[network]
     memory_format = torch.channels_last if tuned else torch.contiguous_format
     model = build().eval().requires_grad_(not tuned).to(device, memory_format=memory_format)
     image = torch.from_numpy(np.random.default_rng(1).standard_normal((3, SIZE, SIZE), np.float32)).to(device)
@@ -82,7 +68,7 @@ def pytorch(network: str, *, tuned: bool, batch: int | None) -> Any:
 def contenders(network: str, mask_batch: int | None) -> dict[str, Any]:
     """The functions that explain one image, by name; each is made when it is called for."""
     return {
-        "ours": lambda: ours(network, mask_batch=mask_batch)[0],
+        "ours": lambda: ours(network, mask_batch=mask_batch).run,
         "torch tuned": lambda: pytorch(network, tuned=True, batch=None),
         "torch plain": lambda: pytorch(network, tuned=False, batch=None),
         "torch loop": lambda: pytorch(network, tuned=False, batch=1),
@@ -92,8 +78,8 @@ def contenders(network: str, mask_batch: int | None) -> dict[str, Any]:
 def measure(network: str, runs: int, mask_batch: int | None, images: int, rate: float) -> dict[str, Any]:
     """All figures of one network."""
     seconds = alternate({name: make() for name, make in contenders(network, mask_batch).items()}, runs)
-    run_batch, compiling = ours(network, mask_batch=mask_batch, images=images)
-    batched = alternate({"ours": run_batch}, max(1, runs // 2))["ours"]
+    batch = ours(network, mask_batch=mask_batch, images=images)
+    batched = alternate({"ours": batch.run}, max(1, runs // 2))["ours"]
     command = ["-m", "experiments.running_time", "--network", network, "--mask-batch", str(mask_batch or 0), "--only"]
     return {
         "median_seconds": {name: statistics.median(times) for name, times in seconds.items()},
@@ -101,8 +87,8 @@ def measure(network: str, runs: int, mask_batch: int | None, images: int, rate: 
         "floor_seconds": 2 * MULTIPLY_ADDS[network] * (GROUPS + 2) / rate,
         "seconds_of_an_image_in_a_batch": statistics.median(batched) / images,
         "images_in_the_batch": images,
-        "compiling_seconds": ours(network, mask_batch=mask_batch)[1],
-        "compiling_seconds_of_the_batch": compiling,
+        "compiling_seconds": ours(network, mask_batch=mask_batch).seconds,
+        "compiling_seconds_of_the_batch": batch.seconds,
         "peak_memory_mib": {name: peak_memory_of([*command, name]) for name in seconds},
         "all_seconds": seconds,
     }
@@ -124,7 +110,13 @@ def table(results: dict[str, Any]) -> Table:
     return shown
 
 
+app = typer.Typer(add_completion=False)
+app.command("methods")(running_time_methods.main)
+
+
+@app.callback(invoke_without_command=True)
 def main(
+    context: typer.Context,
     network: Annotated[list[str], typer.Option(help="Networks to measure; repeatable.")] = ["resnet50", "vgg19"],  # noqa: B006
     runs: Annotated[int, typer.Option(help="Runs of each contender, after a warm-up.")] = 7,
     mask_batch: Annotated[int, typer.Option(help="Masks that ours scores at once; 0 for all.")] = 11,
@@ -132,7 +124,9 @@ def main(
     only: Annotated[str | None, typer.Option(help="Run one contender once, for its peak memory.")] = None,
     output: Annotated[Path | None, typer.Option(help="Where the figures go as JSON.")] = None,
 ) -> None:
-    """Measure an explanation against PyTorch."""
+    """Measure an explanation by Group-CAM against PyTorch; `methods` measures all methods."""
+    if context.invoked_subcommand is not None:
+        return
     if only is not None:
         contenders(network[0], mask_batch or None)[only]()()
         return
@@ -146,4 +140,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -75,3 +75,7 @@ class VGG19(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Maps `[n, 3, h, w]` to logits `[n, 1000]`."""
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
+
+
+# Name -> module and the layer to explain, as in `pretrained.networks.IMAGENET`.
+NETWORKS = {"resnet50": (ResNet50, "layer4.2"), "vgg19": (VGG19, "features.35")}

@@ -12,7 +12,7 @@ from table import METHODS
 
 import groupcam_jax
 
-APPLY, PARAMS, _ = models.plain()
+PLAIN, PARAMS, _ = models.plain()
 IMAGES = jnp.stack([models.image(seed=seed) for seed in range(3)])
 LABELS = jnp.array([3, 0, 4])
 KEYS = jax.random.split(jax.random.key(0), 3)
@@ -20,18 +20,24 @@ every_method = pytest.mark.parametrize("name", METHODS)
 
 
 def build(name, **options):
-    return METHODS[name].build(APPLY, PARAMS, **options)
+    return METHODS[name].build(PLAIN, PARAMS, **options)
 
 
 @functools.cache
 def compiled(name):
-    """One program a method for most tests: `(image, label, key) -> (saliency, aux)`."""
-    explain = build(name, has_aux=True)
-    return jax.jit(lambda image, label, key: explain(image, label, key=key))
+    """One program a method for most tests, `(image, label, key) -> saliency`, and how often its model was traced."""
+    traced = []
+
+    def counted(params, images):
+        traced.append(images.shape)
+        return PLAIN(params, images)
+
+    explain = METHODS[name].build(counted, PARAMS)
+    return jax.jit(lambda image, label, key: explain(image, label, key=key)), traced
 
 
 def saliency(name, image=IMAGES[0], label=3, key=KEYS[0]):
-    return compiled(name)(image, label, key)[0]
+    return compiled(name)[0](image, jnp.int32(label), key)
 
 
 def test_table_is_complete():
@@ -44,37 +50,37 @@ def test_table_is_complete():
 
 
 @every_method
-def test_jit_equals_eager(name):
-    np.testing.assert_allclose(build(name)(IMAGES[0], 3, key=KEYS[0]), saliency(name), atol=2e-5)
+def test_jit_equals_eager_and_only_what_draws_needs_a_key(name):
+    explain = build(name)
+    if METHODS[name].stochastic:
+        with pytest.raises(TypeError, match=r"needs a key: explain\(image, label, key=jax.random.key\(0\)\)"):
+            explain(IMAGES[0], 3)
+    eager = explain(IMAGES[0], 3, key=KEYS[0]) if METHODS[name].stochastic else explain(IMAGES[0], 3)
+    np.testing.assert_allclose(eager, saliency(name), atol=2e-5)
 
 
 @every_method
 def test_vmap_equals_a_loop(name):
     looped = jnp.stack([saliency(name, *arguments) for arguments in zip(IMAGES, LABELS, KEYS, strict=True)])
-    batched, _ = jax.jit(jax.vmap(compiled(name)))(IMAGES, LABELS, KEYS)
+    batched = jax.jit(jax.vmap(compiled(name)[0]))(IMAGES, LABELS, KEYS)
     np.testing.assert_allclose(batched, looped, atol=2e-5)
 
 
 @every_method
-def test_range_and_shape_of_a_picture_that_is_not_square(name):
-    width = 12 if "given segments" in name else 15
-    one = build(name)(models.image(12, width, seed=4), key=KEYS[0])
-    assert one.shape == (12, width)
+def test_the_predicted_class_of_a_picture_that_is_not_square(name):
+    image = models.image(12, 12 if "given segments" in name else 15, seed=4)
+    explain = build(name, has_aux=True)
+    one, aux = jax.jit(lambda image, key: explain(image, key=key))(image, KEYS[0])
+    logits = PLAIN(PARAMS, image[None])[0]
+    assert aux.label == logits.argmax()
+    np.testing.assert_allclose(aux.logits, logits, atol=1e-5)
+    assert one.shape == image.shape[:2]
     assert one.dtype == jnp.float32
     assert jnp.isfinite(one).all()
     assert 0.5 < jnp.abs(one).max() <= 1, "it is scaled, and not flat"
     assert one.min() >= (-1 if METHODS[name].signed else 0)
     if METHODS[name].signed:
         assert one.min() < 0
-
-
-@every_method
-def test_the_predicted_class_is_the_default(name):
-    expected = APPLY(PARAMS, IMAGES[1:2])[0]
-    one, aux = compiled(name)(IMAGES[1], None, KEYS[0])
-    assert aux.label == expected.argmax()
-    np.testing.assert_allclose(aux.logits, expected, atol=1e-5)
-    np.testing.assert_allclose(one, saliency(name, IMAGES[1], int(expected.argmax())), atol=1e-5)
 
 
 @every_method
@@ -87,7 +93,7 @@ def test_classes_are_told_apart(name):
 @every_method
 def test_float32_out_of_bfloat16_in(name):
     params = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), PARAMS)
-    explain = jax.jit(METHODS[name].build(APPLY, params))
+    explain = jax.jit(METHODS[name].build(PLAIN, params))
     one = explain(IMAGES[0].astype(jnp.bfloat16), 3, key=KEYS[0])
     assert one.dtype == jnp.float32
     assert jnp.isfinite(one).all()
@@ -95,19 +101,11 @@ def test_float32_out_of_bfloat16_in(name):
 
 @every_method
 def test_second_call_traces_and_compiles_nothing(name):
-    traced = []
-
-    def counted(params, images):
-        traced.append(images.shape)
-        return APPLY(params, images)
-
-    explain = jax.jit(METHODS[name].build(counted, PARAMS))
-    explain(IMAGES[0], 1, key=KEYS[0])
-    first = len(traced)
-    assert first == (2 if name.startswith("smooth_grad") and "pp" not in name else 1), "SmoothGrad's inside is another"
-    explain(IMAGES[1], 2, key=KEYS[1])
-    assert len(traced) == first
-    assert explain._cache_size() == 1
+    program, traced = compiled(name)
+    saliency(name, IMAGES[1], 1, KEYS[1])
+    saliency(name, IMAGES[2], 2, KEYS[2])
+    assert program._cache_size() == 1
+    assert len(traced) == (2 if "smooth_grad" in name and "pp" not in name else 1), "SmoothGrad's inside is another"
 
 
 @every_method
@@ -116,16 +114,6 @@ def test_same_key_same_map_and_another_key_another(name):
     keyed = [[saliency(name, label=label, key=key) for key in KEYS] for label in range(5)]
     differ = any(not np.array_equal(first, other) for first, *others in keyed for other in others)
     assert differ == METHODS[name].stochastic
-
-
-@every_method
-def test_missing_key(name):
-    explain = build(name)
-    if METHODS[name].stochastic:
-        with pytest.raises(TypeError, match=r"needs a key: explain\(image, label, key=jax.random.key\(0\)\)"):
-            explain(IMAGES[0], 3)
-    else:
-        np.testing.assert_array_equal(compiled(name)(IMAGES[0], 3, None)[0], saliency(name))
 
 
 @every_method

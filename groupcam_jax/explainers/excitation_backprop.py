@@ -48,8 +48,8 @@ def excitation_backprop(
       class, NaN for an image that is not finite or a traced label out of range.
 
     Raises:
-      ValueError: in the explainer: an operation above the layer that has no rule, such as gelu or silu; no such layer or
-        class, not one floating image.
+      ValueError: in the explainer: an operation above the layer that has no rule, such as gelu or silu; no such layer
+        or class, not one floating image.
     """
 
     def explain(image, label, key):

@@ -5,7 +5,7 @@
     saliency   sum of s_i m_i / (n p), rescaled to [0, 1]
 
 As in the authors' code a grid of s x s cells covers (s + 1) x (s + 1) cells of the image's size / s, from which a
-window of the image's size is cut. Scores are probabilities, as in the paper; the code of Group-CAM's authors takes logits.
+window of the image's size is cut. Scores are probabilities, as in the paper; Group-CAM's authors take logits.
 
 The masks are drawn, scored and merged `mask_batch` at a time, and never held all at once.
 """

@@ -33,7 +33,8 @@ def check_pooled_linear(head: Program) -> None:
         elif not (name in VIEWS or is_affine(eqn, dependent, pooled)):
             raise ValueError(
                 "CAM is exact for a mean over space and one linear layer alone; after the layer comes "
-                f"{operation(eqn)} at {scope or 'the top level'!r}. Choose the layer before the pooling, or grad_cam, which takes any head"
+                f"{operation(eqn)} at {scope or 'the top level'!r}. "
+                "Choose the layer before the pooling, or grad_cam, which takes any head"
             )
     if not pooled:
         raise ValueError("CAM needs a head that takes the mean over space; this one does not. grad_cam takes any head")
