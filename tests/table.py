@@ -1,15 +1,25 @@
 """Every explainer once, with options for the toy network and its images of 12 x 12, and what is true of it.
 
-The property tests take `METHODS`; a method that is not in the table fails `test_table_is_complete`.
+Each property is a test file of its own over `every_method`, and they share one program a method (`saliency`); a method
+that is not in the table fails `test_predicted_class.py`.
 """
 
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+import models
 import numpy as np
+import pytest
 
 import groupcam_jax as g
+
+PLAIN, PARAMS, _ = models.plain()
+IMAGES = jnp.stack([models.image(seed=seed) for seed in range(3)])
+LABELS = jnp.array([3, 0, 4])
+KEYS = jax.random.split(jax.random.key(0), 3)
 
 
 class Method(NamedTuple):
@@ -78,3 +88,27 @@ METHODS = {
     "xrai": Method(functools.partial(g.xrai, steps=5), on_host=True),
     "xrai given segments": Method(functools.partial(g.xrai, steps=5, segments=SEGMENTS), on_host=True),
 }
+every_method = pytest.mark.parametrize("name", METHODS)
+
+
+def build(name, **options):
+    """A method's explainer of the toy network."""
+    return METHODS[name].build(PLAIN, PARAMS, **options)
+
+
+@functools.cache
+def compiled(name):
+    """One program a method for most tests, `(image, label, key) -> saliency`, and how often its model was traced."""
+    traced = []
+
+    def counted(params, images):
+        traced.append(images.shape)
+        return PLAIN(params, images)
+
+    explain = METHODS[name].build(counted, PARAMS)
+    return jax.jit(lambda image, label, key: explain(image, label, key=key)), traced
+
+
+def saliency(name, image=IMAGES[0], label=3, key=KEYS[0]):
+    """The saliency of an image of the toy network."""
+    return compiled(name)[0](image, jnp.int32(label), key)
