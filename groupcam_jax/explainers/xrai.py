@@ -48,7 +48,8 @@ def xrai(
       model_apply: `logits = model_apply(params, images)`, see `types.Model`.
       params: the model's weights, any pytree; may be traced.
       baselines: where the paths of integrated gradients start.
-      segments: masks of the regions, which may overlap; None finds them in the image (needs scikit-image).
+      segments: masks of the regions, which may overlap or be empty, maybe traced; None finds them in the image (needs
+        scikit-image).
       rule: the quadrature of integrated gradients, see there.
       steps: points on each path.
       target: the score that is differentiated.
@@ -87,10 +88,11 @@ def xrai(
         attribution /= len(baselines)
 
         regions = jax.pure_callback(
-            lambda image, density: host_regions(image, density, segments),
+            host_regions,
             jax.ShapeDtypeStruct(image.shape[:2], jnp.float32),
             image,
             attribution.max(2),
+            *(() if segments is None else (segments,)),
             vmap_method="sequential",
         )
         return unit_range(regions), AttributionAux(label, logits, attribution)
@@ -98,7 +100,7 @@ def xrai(
     return make_explainer(explain, has_aux=has_aux)
 
 
-def host_regions(image: Any, density: Any, segments: Any) -> Any:
+def host_regions(image: Any, density: Any, segments: Any = None) -> Any:
     """Segments an image, unless its segments are given, and grows the regions; on the host."""
     image, density = np.asarray(image), np.asarray(density)
     if not (np.isfinite(image).all() and np.isfinite(density).all()):
