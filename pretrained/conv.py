@@ -13,6 +13,7 @@ For the `conv_general_dilated` field of `flax.linen.Conv`.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -65,7 +66,7 @@ def _winograd_tile(x: jax.Array, kernel: jax.Array) -> int | None:
 
 
 def _with_plain_backward(
-    values: Callable[..., jax.Array], library: Callable[..., jax.Array], x: jax.Array, kernel: jax.Array
+    values: Callable[..., Any], library: Callable[..., jax.Array], x: jax.Array, kernel: jax.Array
 ) -> jax.Array:
     """A convolution with the kernel of its transpose in the plain layout; `values` and `library` compute the same."""
 
