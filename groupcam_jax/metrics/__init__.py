@@ -1,0 +1,1 @@
+"""What explanations are measured by, one metric a file: pure functions of one image, to be jitted and vmapped."""

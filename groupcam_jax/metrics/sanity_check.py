@@ -1,0 +1,79 @@
+"""Sanity checks: a saliency that does not change with the weights does not explain them (arXiv:1810.03292).
+
+    cascading     modules lose their trained weights one after another, from the last to the first, and stay without
+    independent   one module at a time, all others trained
+
+A module is the leaves of the parameter tree with one parent, such as a kernel and its bias; modules come in the order
+in which the model reads them. Weights are lost by a random permutation of each leaf: their distribution stays, so that
+variances stay positive and activations in range. Adebayo et al. draw them again from their initialiser.
+
+Every tree has the same shapes: one compiled explanation, with the weights as its argument, serves all of them.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+from jaxtyping import Array, Shaped
+
+from groupcam_jax.program.flat import partition, trace
+from groupcam_jax.program.layers import variables
+from groupcam_jax.types import Model, Params, PRNGKey
+
+
+def modules(model_apply: Model, params: Params, images: Any) -> list[str]:
+    """Lists the modules of a parameter tree by their paths, as `jax.tree_util.keystr` writes them, in reading order.
+
+    Args:
+      model_apply: `logits = model_apply(params, images)`.
+      params: the model's weights.
+      images: `[n, h, w, c]`, an array or `jax.ShapeDtypeStruct`.
+    """
+    program = trace(model_apply, params, images)
+    reads: dict[Any, int] = {}
+    for position, (_, eqn) in enumerate(program.equations):
+        for var in variables(eqn.invars):
+            reads.setdefault(var, position)
+    paths = [module_of(path) for path, leaf in jax.tree_util.tree_leaves_with_path(params) if is_traced(leaf)]
+    first: dict[str, int] = {}
+    for path, var in zip(paths, program.params, strict=True):
+        if var in reads:
+            first[path] = min(first.get(path, reads[var]), reads[var])
+    return sorted(first, key=lambda path: first[path])
+
+
+def cascading(params: Params, order: list[str], key: PRNGKey) -> Iterator[tuple[str, Params]]:
+    """Yields each module from the last to the first, with the tree in which it and all after it are permuted."""
+    for place in reversed(range(len(order))):
+        yield order[place], permuted(params, order[place:], key)
+
+
+def independent(params: Params, order: list[str], key: PRNGKey) -> Iterator[tuple[str, Params]]:
+    """Yields each module from the last to the first, with the tree in which it alone is permuted."""
+    for path in reversed(order):
+        yield path, permuted(params, [path], key)
+
+
+def permuted(params: Params, chosen: list[str], key: PRNGKey) -> Params:
+    """The tree with the values of each leaf of the chosen modules in random order; the same order for the same key."""
+
+    def permute(path: Any, leaf: Any, number: Any) -> Any:
+        return shuffle(leaf, jax.random.fold_in(key, number)) if module_of(path) in chosen else leaf
+
+    numbers = jax.tree.unflatten(jax.tree.structure(params), range(len(jax.tree.leaves(params))))
+    return jax.tree_util.tree_map_with_path(permute, params, numbers)
+
+
+def shuffle(leaf: Shaped[Array, "*shape"], key: PRNGKey) -> Shaped[Array, "*shape"]:
+    """The values of an array in random order."""
+    return jax.random.permutation(key, leaf.ravel()).reshape(leaf.shape)
+
+
+def module_of(path: Any) -> str:
+    """The path of a leaf's parent."""
+    return jax.tree_util.keystr(path[:-1])
+
+
+def is_traced(leaf: Any) -> bool:
+    """Whether a leaf is an array of the program, see `partition`."""
+    return bool(partition(leaf)[0])

@@ -1,0 +1,67 @@
+"""How alike two saliencies are, as the sanity checks measure it (Adebayo et al., arXiv:1810.03292, section 3).
+
+    Spearman   the correlation of the pixels' ranks, equals sharing the mean of their ranks
+    SSIM       structural similarity, of maps in [0, 1]
+    HOG        the correlation of histograms of oriented gradients: 8 directions, cells of 16 x 16 pixels
+
+All are 1 for equal maps. A map without variance has no correlation: 0.
+"""
+
+import dm_pix
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from groupcam_jax.types import Saliency, Scalar
+
+
+def spearman(one: Saliency, other: Saliency) -> Scalar:
+    """Spearman's rank correlation, in [-1, 1]."""
+    return correlation(ranks(one), ranks(other))
+
+
+def ssim(one: Saliency, other: Saliency) -> Scalar:
+    """Structural similarity (Wang et al., 2004) of maps in [0, 1] of at least 11 x 11 pixels."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # dm_pix relies on both
+        return jnp.asarray(dm_pix.ssim(one[:, :, None], other[:, :, None]))
+
+
+def hog_similarity(one: Saliency, other: Saliency, cell: int = 16) -> Scalar:
+    """The correlation of the two maps' histograms of oriented gradients, in [-1, 1]."""
+    return correlation(oriented_gradients(one, cell), oriented_gradients(other, cell))
+
+
+def ranks(saliency: Saliency) -> Float[Array, " pixels"]:
+    """The rank of every pixel from 0 on; equals share the mean of theirs."""
+    values = saliency.ravel()
+    ordered = jnp.sort(values)
+    first, behind = (jnp.searchsorted(ordered, values, side=side) for side in ("left", "right"))
+    return (first + behind - 1).astype(jnp.float32) / 2
+
+
+def oriented_gradients(saliency: Saliency, cell: int, directions: int = 8) -> Float[Array, " features"]:
+    """Histograms of oriented gradients (Dalal and Triggs, 2005), each cell's clipped at 0.2 of its length (L2-Hys).
+
+    Pixels beyond the last whole cell are left out.
+    """
+    down = jnp.pad(saliency[2:] - saliency[:-2], ((1, 1), (0, 0)))
+    across = jnp.pad(saliency[:, 2:] - saliency[:, :-2], ((0, 0), (1, 1)))
+    size = jnp.hypot(down, across)
+    direction = jnp.mod(jnp.arctan2(down, across), jnp.pi) * (directions / jnp.pi)
+    member = jnp.floor(direction)[None] == jnp.arange(directions, dtype=jnp.float32)[:, None, None]
+    rows, columns = saliency.shape[0] // cell, saliency.shape[1] // cell
+    votes = jnp.where(member, size[None], 0)[:, : rows * cell, : columns * cell]
+    cells = votes.reshape(directions, rows, cell, columns, cell).mean((2, 4))
+    return unit_length(jnp.minimum(unit_length(cells), 0.2)).ravel()
+
+
+def unit_length(vectors: Array) -> Array:
+    """Scales vectors along the first axis to length 1; zeros stay."""
+    return vectors / jnp.sqrt((vectors**2).sum(0, keepdims=True) + 1e-10)
+
+
+def correlation(one: Array, other: Array) -> Scalar:
+    """Pearson's correlation, 0 where one of the two does not vary."""
+    one, other = one - one.mean(), other - other.mean()
+    scale = jnp.sqrt((one**2).sum() * (other**2).sum())
+    return jnp.where(scale == 0, 0, (one * other).sum() / jnp.where(scale == 0, 1, scale))
