@@ -8,12 +8,13 @@ convolution of a bottleneck ("ResNet v1.5"), as in torchvision and unlike the pa
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 from flax import linen as nn
 
 from pretrained.conv import conv_general_dilated
+from pretrained.pool import max_pool
 
 
 def _conv(features: int, size: int, stride: int = 1, name: str | None = None) -> nn.Conv:
@@ -86,8 +87,7 @@ class ResNet(nn.Module):
         norm = partial(nn.BatchNorm, use_running_average=self.use_running_average, momentum=0.9, epsilon=1e-5)
         x = self.activation(norm(name="bn1")(_conv(64, 7, 2, name="conv1")(images)))
         with jax.named_scope("maxpool"):
-            border: Any = ((1, 1), (1, 1))  # Flax's annotation knows strings only
-            x = nn.max_pool(x, (3, 3), (2, 2), border)
+            x = max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
         for layer, depth in enumerate(self.depths, start=1):
             for index in range(depth):
                 stride = 2 if index == 0 and layer > 1 else 1

@@ -15,6 +15,7 @@ import numpy as np
 from flax import linen as nn
 
 from pretrained.conv import conv_general_dilated
+from pretrained.pool import max_pool
 
 
 def _bins(size: int, bins: int) -> np.ndarray:
@@ -59,7 +60,7 @@ class VGG(nn.Module):
                     x = self.activation(x)
                 index += 2
             with jax.named_scope(f"features_{index}"):
-                x = nn.max_pool(x, (2, 2), (2, 2))
+                x = max_pool(x, (2, 2), (2, 2))
             index += 1
         with jax.named_scope("avgpool"):
             x = adaptive_average_pool(x, 7)
