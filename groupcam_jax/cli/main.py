@@ -122,6 +122,17 @@ def methods() -> None:
     Console(highlight=False, width=None if console.is_terminal else 100).print(methods_table())
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,  # the experiments have their own
+)
+def evaluate(context: typer.Context) -> None:
+    """Measure methods on a data set: the paper's tables and figures."""
+    from experiments.evaluate import app as experiments  # takes seconds to import
+
+    experiments(context.args, prog_name="groupcam evaluate")
+
+
 def first_device(kind: str) -> Any:
     """The first device of a kind.
 

@@ -1,1 +1,41 @@
-"""What explanations are measured by, one metric a file: pure functions of one image, to be jitted and vmapped."""
+"""What explanations are measured by, one metric a file: pure functions of one image, to be jitted and vmapped.
+
+measure = jax.jit(insertion_deletion(model.apply, params))
+measure(image, saliency).overall
+"""
+
+# Of a classifier: what the salient pixels do to its score.
+from groupcam_jax.metrics.confidence_change import ConfidenceChange as ConfidenceChange
+from groupcam_jax.metrics.confidence_change import confidence_change as confidence_change
+from groupcam_jax.metrics.infidelity import Infidelity as Infidelity
+from groupcam_jax.metrics.infidelity import infidelity as infidelity
+from groupcam_jax.metrics.insertion_deletion import InsertionDeletion as InsertionDeletion
+from groupcam_jax.metrics.insertion_deletion import insertion_deletion as insertion_deletion
+
+# Of a saliency and objects: whether it lies on them, and whether a box around it does.
+from groupcam_jax.metrics.localization import best_overlap as best_overlap
+from groupcam_jax.metrics.localization import localization_error as localization_error
+from groupcam_jax.metrics.localization import mask_overlap as mask_overlap
+from groupcam_jax.metrics.localization import max_box_accuracy as max_box_accuracy
+from groupcam_jax.metrics.localization import salient_box as salient_box
+from groupcam_jax.metrics.pointing_game import PointingAccuracy as PointingAccuracy
+from groupcam_jax.metrics.pointing_game import energy_inside as energy_inside
+from groupcam_jax.metrics.pointing_game import hit as hit
+from groupcam_jax.metrics.pointing_game import is_difficult as is_difficult
+from groupcam_jax.metrics.pointing_game import mask_of_boxes as mask_of_boxes
+from groupcam_jax.metrics.pointing_game import pointing_accuracy as pointing_accuracy
+from groupcam_jax.metrics.road import Road as Road
+from groupcam_jax.metrics.road import is_predicted as is_predicted
+from groupcam_jax.metrics.road import road as road
+
+# Of an explainer: whether it changes with the weights, and stays where the image hardly changes.
+from groupcam_jax.metrics.sanity_check import cascading as cascading
+from groupcam_jax.metrics.sanity_check import independent as independent
+from groupcam_jax.metrics.sanity_check import modules as modules
+from groupcam_jax.metrics.sanity_check import sanity_check as sanity_check
+from groupcam_jax.metrics.sensitivity import max_sensitivity as max_sensitivity
+from groupcam_jax.metrics.similarity import Similarity as Similarity
+from groupcam_jax.metrics.similarity import hog_similarity as hog_similarity
+from groupcam_jax.metrics.similarity import similarity as similarity
+from groupcam_jax.metrics.similarity import spearman as spearman
+from groupcam_jax.metrics.similarity import ssim as ssim

@@ -18,12 +18,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from groupcam_jax.explainer import check_image
-from groupcam_jax.program.flat import trace
+from groupcam_jax.metrics.confidence import check_saliency, confidence_like
 from groupcam_jax.stages.batches import check_batch, map_batched
 from groupcam_jax.stages.perturb import Baseline, constant, gaussian_blur, reveal
-from groupcam_jax.stages.score import class_confidence
-from groupcam_jax.targets import Target, probability, resolve_label
+from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Model, Params, Saliency, Scalar
 
 Curve = Float[Array, " steps"]
@@ -62,7 +60,7 @@ def insertion_deletion(
 
     Returns:
       `measure(image, saliency, label=None, *, key=None) -> InsertionDeletion` of one image `[h, w, c]` and saliency
-      `[h, w]` of any range; label None follows the predicted class. NaN where the saliency holds NaN.
+      `[h, w]` of any range; label None follows the predicted class. NaN where image or saliency holds NaN or infinity.
 
     Raises:
       ValueError: pixels_per_step or step_batch below 1; in the metric: image and saliency of different sizes, no such
@@ -74,26 +72,25 @@ def insertion_deletion(
     check_batch("step_batch", step_batch)
 
     def measure(image: Any, saliency: Any, label: Any = None, *, key: Any = None) -> InsertionDeletion:
-        check_image(image)
-        if saliency.shape != image.shape[:2]:
-            raise ValueError(f"saliency {[*saliency.shape]} does not fit the image {[*image.shape]}")
+        check_saliency(image, saliency)
         image = jnp.asarray(image)
-        program = trace(model_apply, params, image[None])
-        label = resolve_label(label, program(params, image[None])[0])
-        confidence = class_confidence(program, params, score, label)
+        confidence = confidence_like(model_apply, params, score, image, label)
         image = image.astype(jnp.float32)
         keys = (None, None) if key is None else jax.random.split(key)
-        blurred, emptied = insertion_substrate(image, keys[0]), deletion_substrate(image, keys[1])
+        shown = jnp.stack([image, deletion_substrate(image, keys[1])])
+        hidden = jnp.stack([insertion_substrate(image, keys[0]), image])
         step = salient_order(saliency) // pixels_per_step  # in which a pixel changes
-        steps = jnp.arange(-(-saliency.size // pixels_per_step) + 1)
+        done = jnp.arange(-(-saliency.size // pixels_per_step) + 1)
 
-        def scores(done):
-            shown = (step < done).astype(jnp.float32)
-            return confidence(reveal(image, blurred, shown)), confidence(reveal(emptied, image, shown))
+        def score_after(entry):
+            curve, done = entry
+            return confidence(reveal(shown[curve], hidden[curve], (step < done).astype(jnp.float32)))
 
-        curves = map_batched(scores, steps, step_batch)
+        # Both curves in one list of images: the model is compiled once.
+        entries = jnp.repeat(jnp.arange(2), done.size), jnp.tile(done, 2)
+        curves = map_batched(score_after, entries, step_batch).reshape(2, -1)
         valid = jnp.isfinite(saliency).all() & jnp.isfinite(image).all()
-        insertion, deletion = (jnp.where(valid, curve, jnp.nan) for curve in curves)
+        insertion, deletion = jnp.where(valid, curves, jnp.nan)
         inserted, deleted = area(insertion), area(deletion)
         return InsertionDeletion(insertion, deletion, inserted, deleted, inserted - deleted)
 
@@ -107,5 +104,5 @@ def salient_order(saliency: Saliency) -> Int[Array, "h w"]:
 
 
 def area(curve: Curve) -> Scalar:
-    """The area under a curve over [0, 1] by the trapezoid rule; of a single point its value."""
+    """The area under a curve of at least two points over [0, 1], by the trapezoid rule."""
     return (curve[1:] + curve[:-1]).mean() / 2

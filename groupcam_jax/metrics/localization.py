@@ -1,55 +1,45 @@
 """Weakly supervised localization: a box around what is salient (CAM, arXiv:1512.04150; Grad-CAM, arXiv:1610.02391).
 
-    region   where the saliency is at least `threshold` times its maximum: 0.2 in the CAM paper, 0.15 in Grad-CAM's
+    region   where the saliency is above `threshold` times its maximum: 0.2 in the CAM paper, 0.15 in Grad-CAM's
     box      around the largest connected component of the region (pixels that touch by a side or a corner)
-    located  the box and an object's box have an intersection over union of at least 0.5
+    located  the box and an object's box have an intersection over union (IoU) of at least 0.5
 
 An image is right in the top k if its class is among the k highest logits and the box for that class is located; the
 error is the share of the others. MaxBoxAcc (Choe et al., arXiv:2001.07437) is the share located at the best threshold
-for the whole data set, whatever class is predicted.
+for the whole data set, whatever class is predicted; its published code rounds the saliency to 256 levels, measures a
+component by the area within its outline, and boxes from centre to centre of their pixels.
 """
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float, Int
 
+from groupcam_jax.metrics.component import largest_component
 from groupcam_jax.metrics.pointing_game import ObjectMask
 from groupcam_jax.types import Saliency, Scalar
 
 Box = Float[Array, " 4"]
 
 
-def salient_box(saliency: Saliency, threshold: float) -> Box:
+def salient_region(saliency: Saliency, threshold: float | Scalar) -> ObjectMask:
+    """Where the saliency is above a share of its maximum; nowhere, if it is nowhere positive."""
+    return saliency > threshold * jax.nn.relu(saliency.max())
+
+
+def salient_box(saliency: Saliency, threshold: float | Scalar) -> Box:
     """The box around the largest salient component: left, top, right, bottom from edge to edge, as in `mask_of_boxes`.
 
-    All 0 for a map that is nowhere positive.
+    All 0 for a map that is nowhere positive, NaN for one that holds NaN. Several thresholds are
+    `jax.vmap(salient_box, (None, 0))(saliency, thresholds)`.
     """
-    region = largest_component((saliency >= threshold * saliency.max()) & (saliency > 0))
-    left, right = ends(region.any(0))
-    top, bottom = ends(region.any(1))
-    return jnp.stack([left, top, right, bottom]).astype(jnp.float32)
-
-
-def largest_component(region: ObjectMask) -> ObjectMask:
-    """The largest set of pixels that touch by a side or a corner; of equals the one whose last pixel comes last."""
-    numbers = jnp.where(region, jnp.arange(1, region.size + 1, dtype=jnp.int32).reshape(region.shape), 0)
-
-    def spread(state):
-        numbers, _ = state
-        around = jax.lax.reduce_window(numbers, 0, jax.lax.max, (3, 3), (1, 1), "SAME")
-        spreading = jnp.where(region, around, 0)
-        return spreading, (spreading != numbers).any()
-
-    numbers, _ = jax.lax.while_loop(lambda state: state[1], spread, (numbers, region.any()))
-    sizes = jnp.zeros(region.size + 1, jnp.int32).at[numbers.ravel()].add(1).at[0].set(0)
-    largest = region.size - sizes[::-1].argmax()
-    return region & (numbers == largest)
-
-
-def ends(marked: Bool[Array, " n"]) -> tuple[Array, Array]:
-    """Where the marked places begin, and one past where they end; 0 and 0 if there are none."""
-    last = marked.size - marked[::-1].argmax()
-    return marked.argmax(), jnp.where(marked.any(), last, 0)
+    component = largest_component(salient_region(saliency, threshold))
+    sides = []
+    for marked in (component.any(0), component.any(1)):
+        first, behind_last = marked.argmax(), marked.size - marked[::-1].argmax()
+        sides.append((first, jnp.where(marked.any(), behind_last, 0)))
+    (left, right), (top, bottom) = sides
+    box = jnp.stack([left, top, right, bottom]).astype(jnp.float32)
+    return jnp.where(jnp.isnan(saliency).any(), jnp.nan, box)
 
 
 def best_overlap(box: Box, boxes: Float[Array, "n 4"]) -> Scalar:
@@ -59,16 +49,45 @@ def best_overlap(box: Box, boxes: Float[Array, "n 4"]) -> Scalar:
     height = jnp.minimum(bottom, box[3]) - jnp.maximum(top, box[1])
     shared = jax.nn.relu(width) * jax.nn.relu(height)
     both = (right - left) * (bottom - top) + (box[2] - box[0]) * (box[3] - box[1]) - shared
-    return jnp.where(shared > 0, shared / jnp.where(shared > 0, both, 1), 0).max()
+    return jnp.where(shared == 0, 0, shared / jnp.where(shared == 0, 1, both)).max()
 
 
-def mask_overlap(saliency: Saliency, mask: ObjectMask, threshold: float) -> Scalar:
-    """The intersection over union of an object's mask and of where the saliency reaches `threshold` of its maximum."""
-    region = (saliency >= threshold * saliency.max()) & (saliency > 0)
-    return (region & mask).sum() / jnp.maximum((region | mask).sum(), 1)
+def mask_overlap(saliency: Saliency, mask: ObjectMask, threshold: float | Scalar) -> Scalar:
+    """The intersection over union of an object's mask and of the salient region; NaN where the saliency holds NaN."""
+    region = salient_region(saliency, threshold)
+    overlap = (region & mask).sum() / jnp.maximum((region | mask).sum(), 1)
+    return jnp.where(jnp.isnan(saliency).any(), jnp.nan, overlap)
 
 
-def max_box_accuracy(overlaps: Float[Array, "n thresholds"], least: float = 0.5) -> tuple[Scalar, Array]:
+def localization_error(
+    logits: Float[Array, "n classes"],
+    labels: Int[Array, " n"],
+    overlaps: Float[Array, " n"],
+    *,
+    top: int,
+    least: float = 0.5,
+) -> Scalar:
+    """The share of images whose class is not among the `top` highest logits, or whose object is not located.
+
+    Args:
+      logits: of every image; of equal ones the first class ranks first.
+      labels: the right class of every image.
+      overlaps: `best_overlap` of the box of that class's saliency with the boxes of its objects.
+      top: how many classes an image may be given, 1 or 5 in the papers.
+      least: the overlap from which on an object is located.
+
+    Raises:
+      ValueError: top below 1.
+    """
+    if top < 1:
+        raise ValueError(f"top={top}: expected at least 1")
+    _, guesses = jax.lax.top_k(logits, min(top, logits.shape[1]))
+    right = (guesses == labels[:, None]).any(1) & (overlaps >= least)
+    valid = jnp.isfinite(logits).all(1) & jnp.isfinite(overlaps)
+    return 1 - jnp.where(valid, right.astype(jnp.float32), jnp.nan).mean()
+
+
+def max_box_accuracy(overlaps: Float[Array, "n thresholds"], least: float = 0.5) -> tuple[Scalar, Int[Array, ""]]:
     """MaxBoxAcc and the place of its threshold, from the best overlap of every image at every threshold."""
-    accuracy = (overlaps >= least).mean(0)
+    accuracy = jnp.where(jnp.isnan(overlaps), jnp.nan, (overlaps >= least).astype(jnp.float32)).mean(0)
     return accuracy.max(), accuracy.argmax()

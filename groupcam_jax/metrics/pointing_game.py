@@ -2,12 +2,17 @@
 
     hit        the most salient pixel lies in the object's mask, or within `tolerance` pixels of it
     energy     the share of all saliency that lies in the mask (Wang et al., arXiv:1910.01279, section 4.3)
-    accuracy   hits / (hits + misses) of each category, and the mean over the categories
+    accuracy   hits / (hits + misses) of each category, the mean over the categories, and over all objects
 
-Group-CAM's paper (arXiv:2103.13859, Table 4) has tolerance 0 and boxes; TorchRay has 15 pixels and COCO's masks. Its
-difficult subset is, of all images, those whose objects of the category cover less than a quarter and that show another
-category as well. Of several pixels that are the most salient the first in reading order counts.
+Objects are masks `[h, w]`; `mask_of_boxes` makes them of boxes. Group-CAM's paper (arXiv:2103.13859, Table 4) has
+tolerance 0 and boxes; TorchRay has COCO's masks and counts what is less than 15 pixels away, here 14.99. Of several
+pixels that are the most salient the first in reading order counts.
+
+The difficult subset is, of all pairs of image and category, those whose objects cover less than a quarter of the image
+while it shows another category as well: give `pointing_accuracy` their hits alone.
 """
+
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -15,6 +20,14 @@ from jaxtyping import Array, Bool, Float, Int
 from groupcam_jax.types import Saliency, Scalar
 
 ObjectMask = Bool[Array, "h w"]
+
+
+class PointingAccuracy(NamedTuple):
+    """The accuracy of every category, NaN for those without an object, their mean, and that of all objects alike."""
+
+    by_category: Float[Array, " categories"]
+    mean: Scalar
+    overall: Scalar
 
 
 def mask_of_boxes(boxes: Float[Array, "n 4"], shape: tuple[int, int]) -> ObjectMask:
@@ -32,7 +45,7 @@ def mask_of_boxes(boxes: Float[Array, "n 4"], shape: tuple[int, int]) -> ObjectM
     return (rows[:, :, None] & columns[:, None, :]).any(0)
 
 
-def hit(saliency: Saliency, mask: ObjectMask, tolerance: float = 0.0) -> Float[Array, ""]:
+def hit(saliency: Saliency, mask: ObjectMask, tolerance: float = 0.0) -> Scalar:
     """Whether the most salient pixel lies on the object: 1 or 0, and NaN where the saliency holds NaN.
 
     Args:
@@ -59,11 +72,21 @@ def is_difficult(mask: ObjectMask, others_present: Bool[Array, ""]) -> Bool[Arra
     return (mask.mean() < 0.25) & others_present
 
 
-def accuracy_by_category(
-    hits: Float[Array, " n"], categories: Int[Array, " n"], count: int
-) -> tuple[Float[Array, " count"], Scalar]:
-    """The accuracy of each of `count` categories, NaN for those without an image, and the mean over the others."""
-    totals = jnp.zeros(count).at[categories].add(hits)
-    images = jnp.zeros(count).at[categories].add(1)
-    accuracies = jnp.where(images == 0, jnp.nan, totals / jnp.where(images == 0, 1, images))
-    return accuracies, jnp.nanmean(accuracies)
+def pointing_accuracy(
+    hits: Float[Array, " n"], categories: Int[Array, " n"], count: int, counted: Bool[Array, " n"] | None = None
+) -> PointingAccuracy:
+    """The accuracy over a data set.
+
+    Args:
+      hits: `hit` of every pair of image and category; or its energy, which is averaged alike.
+      categories: in [0, count).
+      count: of categories.
+      counted: which pairs to count, such as the difficult ones; None counts all.
+    """
+    weights = jnp.ones_like(hits) if counted is None else counted.astype(hits.dtype)
+    totals = jnp.zeros(count).at[categories].add(jnp.where(weights > 0, hits, 0))
+    objects = jnp.zeros(count).at[categories].add(weights)
+    by_category = jnp.where(objects == 0, jnp.nan, totals / jnp.where(objects == 0, 1, objects))
+    present = jnp.maximum((objects > 0).sum(), 1).astype(jnp.float32)
+    mean = jnp.where(objects == 0, 0, by_category).sum() / present  # not nanmean: a broken hit must show
+    return PointingAccuracy(by_category, mean, totals.sum() / objects.sum())

@@ -10,15 +10,17 @@ variances stay positive and activations in range. Adebayo et al. draw them again
 Every tree has the same shapes: one compiled explanation, with the weights as its argument, serves all of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Shaped
 
+from groupcam_jax.metrics.similarity import Similarity, similarity
 from groupcam_jax.program.flat import partition, trace
 from groupcam_jax.program.layers import variables
-from groupcam_jax.types import Model, Params, PRNGKey
+from groupcam_jax.types import Model, Params, PRNGKey, Saliency
 
 
 def modules(model_apply: Model, params: Params, images: Any) -> list[str]:
@@ -44,14 +46,35 @@ def modules(model_apply: Model, params: Params, images: Any) -> list[str]:
 
 def cascading(params: Params, order: list[str], key: PRNGKey) -> Iterator[tuple[str, Params]]:
     """Yields each module from the last to the first, with the tree in which it and all after it are permuted."""
-    for place in reversed(range(len(order))):
-        yield order[place], permuted(params, order[place:], key)
+    for path in reversed(order):
+        params = permuted(params, [path], key)
+        yield path, params
 
 
 def independent(params: Params, order: list[str], key: PRNGKey) -> Iterator[tuple[str, Params]]:
     """Yields each module from the last to the first, with the tree in which it alone is permuted."""
     for path in reversed(order):
         yield path, permuted(params, [path], key)
+
+
+def sanity_check(
+    explain: Callable[[Any], Saliency], params: Params, randomized: Iterable[tuple[str, Params]]
+) -> tuple[list[str], Similarity]:
+    """Compares the saliency of the trained weights with those of randomised ones.
+
+    Args:
+      explain: `saliency = explain(params)` of one image and one label, the one predicted with the trained weights, in
+        [0, 1]. Give it jitted, as `jax.jit(lambda params: group_cam(model.apply, params)(image, label))`: it is
+        compiled once for all trees.
+      params: the trained weights.
+      randomized: `cascading(params, order, key)` or `independent(params, order, key)`.
+
+    Returns:
+      The modules in the order in which they were randomised, and the similarities `[modules]` after each.
+    """
+    steps = [(path, explain(weights)) for path, weights in randomized]
+    paths, saliencies = zip(*steps, strict=True)
+    return [*paths], jax.vmap(similarity, (None, 0))(explain(params), jnp.stack(saliencies))
 
 
 def permuted(params: Params, chosen: list[str], key: PRNGKey) -> Params:

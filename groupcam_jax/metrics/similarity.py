@@ -7,12 +7,27 @@
 All are 1 for equal maps. A map without variance has no correlation: 0.
 """
 
+from typing import NamedTuple
+
 import dm_pix
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groupcam_jax.types import Saliency, Scalar
+
+
+class Similarity(NamedTuple):
+    """The three measures of one pair of maps, or of several along the first axis."""
+
+    spearman: Float[Array, "*pairs"]
+    ssim: Float[Array, "*pairs"]
+    hog: Float[Array, "*pairs"]
+
+
+def similarity(one: Saliency, other: Saliency) -> Similarity:
+    """Compares two maps in [0, 1] of at least 16 x 16 pixels."""
+    return Similarity(spearman(one, other), ssim(one, other), hog_similarity(one, other))
 
 
 def spearman(one: Saliency, other: Saliency) -> Scalar:

@@ -1,0 +1,76 @@
+"""Table 2 and figure 5: Group-CAM by its number of groups and its percentile.
+
+    python -m experiments.ablation --model resnet50 --data imagenet2012 --limit 1000 --output results
+    groupcam evaluate ablation ...        the same
+
+The paper (ResNet-50, per cent; figure 5 is highest for insertion about the 70th percentile):
+
+    groups       1      4      8      16     32     64     128    256
+    insertion    61.72  64.27  64.94  65.38  65.48  65.77  65.81  65.84
+    deletion     11.21  11.21  11.29  11.34  11.31  11.31  11.29  11.28
+    over-all     50.51  53.07  53.65  54.04  54.17  54.46  54.52  54.56
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments import insertion_deletion
+from experiments.evaluation.figures import Panel, curves_figure
+from experiments.evaluation.records import Row
+from experiments.evaluation.study import Experiment, Program, Study
+
+GROUPS = (1, 4, 8, 16, 32, 64, 128)
+PERCENTILES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90)
+
+
+def programs(study: Study) -> dict[str, Program]:
+    """Insertion and deletion of every variant; all but what is varied is as the method was asked for."""
+    variants = {}
+    for method, builder in study.builders.items():
+        for groups in GROUPS:
+            variants[f"{method}, {groups} groups"] = functools.partial(builder, groups=groups)
+        for percentile in PERCENTILES:
+            variants[f"{method}, percentile {percentile}"] = functools.partial(builder, percentile=float(percentile))
+    return insertion_deletion.programs(study._replace(builders=variants))
+
+
+def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
+    """The areas by groups and by percentile, as in figure 5."""
+    del folder  # the rows hold the areas
+    methods = dict.fromkeys(row["method"].partition(", ")[0] for row in rows)
+
+    def curves(variants: Sequence[str], value: str) -> dict[str, np.ndarray]:
+        """For every method the values of the pictures that all variants have."""
+        found = {}
+        for method in methods:
+            by_variant = [
+                {row["id"]: row[value] for row in rows if row["method"] == f"{method}, {variant}"}
+                for variant in variants
+            ]
+            common = set.intersection(*map(set, by_variant))
+            found[method] = np.array([[one[name] for one in by_variant] for name in sorted(common)], float)
+        return {method: values for method, values in found.items() if len(values)}
+
+    panels = {}
+    for value in ("insertion", "deletion", "overall"):
+        groups = curves([f"{count} groups" for count in GROUPS], value)
+        panels[f"{value} by groups"] = Panel([str(count) for count in GROUPS], "groups", "area", groups)
+        cuts = curves([f"percentile {cut}" for cut in PERCENTILES], value)
+        panels[f"{value} by percentile"] = Panel(PERCENTILES, "percentile", "area", cuts)
+    return {
+        "groups": curves_figure({title: panel for title, panel in panels.items() if "groups" in title}),
+        "percentiles": curves_figure({title: panel for title, panel in panels.items() if "percentile" in title}),
+    }
+
+
+EXPERIMENT = Experiment(
+    "Group-CAM by groups and percentile", ("group-cam",), programs, insertion_deletion.summarize, draw
+)
+
+if __name__ == "__main__":
+    from experiments.evaluate import main
+
+    main("ablation")

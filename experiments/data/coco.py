@@ -1,0 +1,69 @@
+"""Pictures with objects as COCO publishes them: `instances_*.json` and a folder of pictures.
+
+A box is left, top, width and height in COCO, with fractions of pixels and from edge to edge. Crowds (`iscrowd`), whose
+box surrounds many objects, are left out. Categories are sorted by COCO's id, which has gaps; ours have none.
+"""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+from experiments.data.annotations import (
+    Annotation,
+    annotated_dataset,
+    find_pictures,
+    warn_of_empty,
+    warn_of_unlisted,
+)
+from experiments.data.examples import Dataset
+
+
+def find_instances(folder: Path) -> list[Path]:
+    """The annotation files of a folder in COCO's layout."""
+    return sorted([*folder.glob("instances_*.json"), *folder.glob("annotations/instances_*.json")])
+
+
+def open_coco(folder: Path, split: str | None = None) -> Dataset:
+    """Opens `instances_<split>.json` with its pictures in `images`, or in a folder named as the split.
+
+    The annotations may lie in the folder `annotations` as well. A split need not be named where there is but one.
+
+    Raises:
+      FileNotFoundError: no such annotations, or no pictures.
+      ValueError: several splits and none is named, or annotations that are not as expected.
+    """
+    found = {path.stem.removeprefix("instances_"): path for path in find_instances(folder)}
+    if split is None and len(found) > 1:
+        raise ValueError(f"{folder} has the splits {', '.join(found)}; name one")
+    split = split or next(iter(found), "*")
+    if split not in found:
+        there = f"; there is {', '.join(found)}" if found else ""
+        raise FileNotFoundError(f"{folder}: expected instances_{split}.json there or in annotations/{there}")
+    path = found[split]
+    pictures = folder / "images"
+    if not pictures.is_dir():
+        pictures = folder / split
+    try:
+        content = json.loads(path.read_text())
+        categories = {record["id"]: record["name"] for record in sorted(content["categories"], key=lambda r: r["id"])}
+        index = {id: position for position, id in enumerate(categories)}
+        objects = defaultdict(list)
+        for record in content["annotations"]:
+            left, top, width, height = record["bbox"]
+            if not record.get("iscrowd", 0):
+                box = (left, top, left + width, top + height)
+                objects[record["image_id"]].append((box, index[record["category_id"]]))
+        annotations = []
+        for record in content["images"]:
+            found = objects.pop(record["id"], [])
+            name, size = record["file_name"], (record["width"], record["height"])
+            boxes, kinds = [box for box, _ in found], [kind for _, kind in found]
+            annotations.append(Annotation(name, pictures / name, -1, boxes, kinds, size))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: {error!r}; expected COCO's images, annotations and categories") from error
+    if objects:
+        raise ValueError(f"{path}: objects of pictures that it does not list: {', '.join(map(str, objects))}")
+    names = list(categories.values())
+    warn_of_unlisted(annotations, find_pictures(pictures), path)
+    warn_of_empty(annotations, names, path)
+    return annotated_dataset(folder, names, annotations)

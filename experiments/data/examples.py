@@ -1,0 +1,52 @@
+"""One picture with what is known of it, and a data set as a sequence of such pictures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Example(NamedTuple):
+    """A picture, upright and in RGB, and what it shows.
+
+    Attributes:
+      id: the picture's name within its data set.
+      image: uint8 `[h, w, 3]`.
+      label: the class of the whole picture, or -1 where the data set knows objects only.
+      boxes: float32 `[n, 4]`, left, top, right and bottom in pixels from edge to edge: a whole picture is 0, 0, w, h.
+      categories: int32 `[n]`, what each box holds, an index of `Dataset.categories`.
+      mask: bool `[h, w]`, where the object of the label is, if it is known to the pixel.
+    """
+
+    id: str
+    image: np.ndarray
+    label: int
+    boxes: np.ndarray
+    categories: np.ndarray
+    mask: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures in a fixed order, each read when it is asked for; a data source for grain.
+
+    Attributes:
+      name: where the pictures come from.
+      categories: the names of the categories; labels and the categories of boxes are indices of it.
+      length: how many pictures there are, those that cannot be read among them.
+      read: position -> example; raises `BrokenPicture` where the picture cannot be read.
+      shown: position -> the categories of the boxes, without reading the picture where that can be had.
+    """
+
+    name: str
+    categories: tuple[str, ...]
+    length: int
+    read: Callable[[int], Example]
+    shown: Callable[[int], Sequence[int]]
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Example:
+        return self.read(range(self.length)[index])

@@ -1,0 +1,41 @@
+"""Turns pictures upright, and boxes with them, as the EXIF tag Orientation says.
+
+orientation   1  2  3  4  5  6  7  8
+transposed                x  x  x  x      first rows become columns,
+mirrored         x  x        x  x         then left and right change places,
+flipped             x  x        x  x      then top and bottom
+"""
+
+import numpy as np
+
+_TRANSPOSED, _MIRRORED, _FLIPPED = (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
+
+
+def turn_pixels(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turns a picture as stored, `[h, w, c]`, upright: `[h, w, c]`, or `[w, h, c]` for orientations above 4."""
+    if orientation in _TRANSPOSED:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in _MIRRORED:
+        pixels = pixels[:, ::-1]
+    if orientation in _FLIPPED:
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def turn_boxes(boxes: np.ndarray, orientation: int, size: tuple[int, int]) -> np.ndarray:
+    """Turns boxes of a picture as stored into those of the upright picture.
+
+    Args:
+      boxes: `[n, 4]`, left, top, right and bottom in pixels from edge to edge.
+      orientation: 1 to 8.
+      size: width and height of the picture as stored.
+    """
+    left, top, right, bottom = boxes.T
+    width, height = size
+    if orientation in _TRANSPOSED:
+        left, top, right, bottom, width, height = top, left, bottom, right, height, width
+    if orientation in _MIRRORED:
+        left, right = width - right, width - left
+    if orientation in _FLIPPED:
+        top, bottom = height - bottom, height - top
+    return np.stack([left, top, right, bottom], axis=1)

@@ -1,0 +1,44 @@
+"""Curves of several methods with their bands."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+
+class Panel(NamedTuple):
+    """One pair of axes.
+
+    Attributes:
+      x: the places along x, numbers or names.
+      across: what x is.
+      up: what y is.
+      curves: by the name of the method, `[n, len(x)]`: a curve for each picture.
+    """
+
+    x: Sequence[Any]
+    across: str
+    up: str
+    curves: Mapping[str, np.ndarray]
+
+
+def curves_figure(panels: Mapping[str, Panel]) -> Figure:
+    """Draws mean curves, side by side; a band reaches two standard errors of the mean to either side."""
+    figure = Figure(figsize=(5.2 * len(panels), 4.2), dpi=120, layout="constrained")
+    rows = figure.subplots(1, len(panels), squeeze=False)
+    for axes, (title, panel) in zip(rows[0], panels.items(), strict=True):
+        for method, curves in panel.curves.items():
+            middle = curves.mean(0)
+            reach = 2 * curves.std(0) / np.sqrt(len(curves))
+            (line,) = axes.plot(panel.x, middle, label=method, linewidth=1.5)
+            axes.fill_between(panel.x, middle - reach, middle + reach, color=line.get_color(), alpha=0.15, linewidth=0)
+        axes.set_title(title, fontsize=11, weight="bold")
+        axes.set_xlabel(panel.across)
+        axes.set_ylabel(panel.up)
+        axes.spines[["top", "right"]].set_visible(False)
+        if isinstance(panel.x[0], str):
+            axes.tick_params("x", rotation=90, labelsize=7)
+    handles, names = rows[0][0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside right upper", frameon=False, fontsize=9)
+    return figure

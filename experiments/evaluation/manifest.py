@@ -1,0 +1,40 @@
+"""What a run is made from, written into its folder: rows of different runs must not mix."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from pretrained.files import whole_file
+
+
+def fingerprint(params: Any) -> str:
+    """Tells weights apart: the SHA-256 of all arrays of a tree, shortened."""
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(params):
+        if hasattr(leaf, "dtype"):
+            digest.update(np.ascontiguousarray(leaf).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def claim(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Makes a folder that of a run, or finds that it is.
+
+    Raises:
+      ValueError: the folder holds another run.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "run.json"
+    if file.exists():
+        found = json.loads(file.read_text())
+        differing = [name for name in manifest if found.get(name) != manifest[name]]
+        if differing:
+            listed = "; ".join(f"{name} is {found.get(name)!r}, not {manifest[name]!r}" for name in differing)
+            raise ValueError(f"{folder} holds another run ({listed}); choose another --output, or remove that folder")
+        return
+    with whole_file(file) as written:
+        written.write(f"{json.dumps(manifest, indent=2)}\n".encode())

@@ -1,0 +1,54 @@
+"""The compiled program of each method: a batch of pictures in, what is measured of them out."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.data import Batch
+from experiments.evaluation.devices import spread
+from experiments.evaluation.study import Item, Program, Study
+from groupcam_jax.metrics.pointing_game import mask_of_boxes
+from groupcam_jax.program.flat import partition
+
+Measure = Callable[[Any, Any, Callable[..., Any], Item], Mapping[str, Any]]
+
+
+def measuring(study: Study, measure: Measure) -> dict[str, Program]:
+    """Makes the programs that explain and measure in one.
+
+    Args:
+      study: what is compared.
+      measure: `(model_apply, params, explain, item) -> values`, of one picture, to be jitted and vmapped.
+        `explain(image, label)` has its key, which is the same whatever batch or process the picture is in.
+    """
+    arrays, rebuild = partition(study.classifier.params)
+
+    def program(builder: Callable[..., Any]) -> Program:
+        def one(arrays: Any, item: Item) -> Mapping[str, Any]:
+            params = rebuild(arrays)
+            explainer, key = builder(study.classifier.apply, params), item_key(study, item)
+            return measure(study.classifier.apply, params, lambda image, label: explainer(image, label, key=key), item)
+
+        run = spread(one, study.batch)
+        return lambda batch: run(arrays, items(study.classifier, batch))
+
+    return {method: program(builder) for method, builder in study.builders.items()}
+
+
+def item_key(study: Study, item: Item) -> Any:
+    """The key of a picture."""
+    return jax.random.fold_in(jax.random.key(study.seed), item.number)
+
+
+def items(classifier: Any, batch: Batch) -> Item:
+    """What a batch of a data set brings, as programs take it: only the objects of the class that is explained."""
+    shown = batch.categories == batch.labels[:, None]
+    boxes = np.where(shown[:, :, None], batch.boxes, 0).astype(np.float32)
+    masks = batch.masks
+    if masks is None:
+        masks = np.stack([np.asarray(mask_of_boxes(one, batch.images.shape[1:3])) for one in boxes])
+    others = ((batch.categories >= 0) & ~shown).any(1)
+    images = np.stack([np.asarray(classifier.preprocess(image), np.float32) for image in batch.images])
+    return Item(images, batch.labels, boxes, masks, others, batch.numbers)

@@ -1,0 +1,81 @@
+"""Weakly supervised localization: the tables of the CAM and Grad-CAM papers.
+
+    python -m experiments.localization --model vgg16 --data imagenet2012 --output results
+    groupcam evaluate localization ...        the same
+
+The papers (VGG-16, ImageNet validation, error in per cent): CAM (GoogLeNet-GAP) top-1 56.4 and top-5 43.0; Grad-CAM
+top-1 56.51 and top-5 46.41; Group-CAM's paper has no such table.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.evaluation.estimates import Estimate, estimate
+from experiments.evaluation.programs import measuring
+from experiments.evaluation.records import Row
+from experiments.evaluation.study import Experiment, Item, Program, Study
+from groupcam_jax.metrics.localization import best_overlap, mask_overlap, salient_box
+
+THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))  # shares of the maximum
+GRAD_CAM, CAM = THRESHOLDS.index(0.15), THRESHOLDS.index(0.2)  # the papers' own
+OVERLAP = 0.5
+
+
+def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str, Any]:
+    """How well the box of the true class fits, at every threshold, and how high the class is ranked."""
+    logits = model_apply(params, item.image[None])[0]
+    saliency = explain(item.image, item.label)
+    thresholds = jnp.array(THRESHOLDS, jnp.float32)
+    boxes = jax.vmap(lambda threshold: salient_box(saliency, threshold))(thresholds)
+    return {
+        "overlaps": jax.vmap(lambda box: best_overlap(box, item.boxes))(boxes),
+        "mask_overlap": mask_overlap(saliency, item.mask, THRESHOLDS[GRAD_CAM]),
+        "rank": (logits > logits[item.label]).sum(),
+        "cover": jnp.mean(item.mask, dtype=jnp.float32),
+    }
+
+
+def programs(study: Study) -> dict[str, Program]:
+    """The explanation and its boxes in one program."""
+    return measuring(study, measure)
+
+
+def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
+    """Errors and accuracies in per cent."""
+
+    def error(threshold: int, top: int) -> Estimate:
+        right = [row["rank"] < top and row["overlaps"][threshold] >= OVERLAP for row in rows]
+        return estimate([1.0 - one for one in right])
+
+    small = [row for row in rows if row["cover"] <= 0.5]
+    return {
+        "top-1 error at 15 %": error(GRAD_CAM, 1),
+        "top-5 error at 15 %": error(GRAD_CAM, 5),
+        "top-1 error at 20 %": error(CAM, 1),
+        "top-5 error at 20 %": error(CAM, 5),
+        "MaxBoxAcc": estimate([row["overlaps"] for row in rows], max_box_accuracy),
+        "MaxBoxAcc, object at most half": estimate([row["overlaps"] for row in small], max_box_accuracy),
+        "IoU with the mask": estimate([row["mask_overlap"] for row in rows]),
+    }
+
+
+def max_box_accuracy(overlaps: np.ndarray) -> float:
+    """The share of pictures with a fitting box at the best threshold, from overlaps `[n, thresholds]`."""
+    return float((overlaps >= OVERLAP).mean(0).max())
+
+
+EXPERIMENT = Experiment(
+    "Weakly supervised localization",
+    ("group-cam", "group-cam-released", "grad-cam", "grad-cam-pp", "centre", "random"),
+    programs,
+    summarize,
+)
+
+if __name__ == "__main__":
+    from experiments.evaluate import main
+
+    main("localization")

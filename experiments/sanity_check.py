@@ -1,0 +1,146 @@
+"""Figure 6: the sanity checks of Adebayo et al. (arXiv:1810.03292): does the saliency change with the weights?
+
+    python -m experiments.sanity_check --model vgg19 --data imagenet2012 --limit 20 --output results
+    groupcam evaluate sanity-check ...        the same
+
+The paper shows one picture for VGG19: the map of Group-CAM changes as the layers lose their weights.
+
+Both ways of randomising, at eight modules of the network, evenly spread from the last to the first. Similarity is that
+with the map of the trained network; a low one is good.
+"""
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.evaluation.devices import spread
+from experiments.evaluation.estimates import Estimate, estimate
+from experiments.evaluation.figures import Panel, curves_figure
+from experiments.evaluation.programs import item_key, items
+from experiments.evaluation.records import Row, map_file
+from experiments.evaluation.study import Experiment, Item, Program, Study
+from groupcam_jax.metrics.sanity_check import modules, permuted
+from groupcam_jax.metrics.similarity import hog_similarity, spearman, ssim
+from groupcam_jax.plots import methods_figure
+from groupcam_jax.program.flat import partition
+
+STAGES = 8
+CASCADING, INDEPENDENT = "cascading", "independent"
+
+
+def randomisations(study: Study) -> dict[str, dict[str, Any]]:
+    """The trees of each way of randomising, by the module that came last; made as they are asked for."""
+    classifier = study.classifier
+    size = classifier.image_size
+    order = modules(classifier.apply, classifier.params, jax.ShapeDtypeStruct((1, size, size, 3), np.float32))
+    places = np.unique(np.linspace(len(order) - 1, 0, STAGES).round().astype(int))[::-1]
+    key = jax.random.key(study.seed)
+
+    def tree(chosen: list[str]) -> Any:
+        return functools.partial(permuted, classifier.params, chosen, key)
+
+    return {
+        CASCADING: {order[place]: tree(order[place:]) for place in places},
+        INDEPENDENT: {order[place]: tree([order[place]]) for place in places},
+    }
+
+
+@jax.jit
+@functools.partial(jax.vmap, in_axes=(0, 0))
+def similarities(one: Any, other: Any) -> dict[str, Any]:
+    """How alike two batches of maps are."""
+    return {
+        "spearman": spearman(one, other),
+        "ssim": ssim(one, other),
+        "hog": hog_similarity(one, other, cell=one.shape[0] // 14),
+    }
+
+
+def programs(study: Study) -> dict[str, Program]:
+    """The program of every method and way; one compiled explanation serves all trees."""
+    arrays = partition(study.classifier.params)[0]
+    _, rebuild = partition(study.classifier.params)
+    trees = randomisations(study)
+
+    def program(run: Any, way: str) -> Program:
+        def compare(batch: Any) -> Mapping[str, np.ndarray]:
+            pictures = items(study.classifier, batch)
+            maps = [run(arrays, pictures)]
+            values = []
+            for tree in trees[way].values():
+                maps.append(run(partition(tree())[0], pictures))
+                values.append(similarities(maps[0], maps[-1]))
+            stages = {name: np.stack([np.asarray(one[name]) for one in values], axis=1) for name in values[0]}
+            names = np.array([list(trees[way])] * len(batch.ids))
+            return {**stages, "modules": names, "maps": np.stack(maps, axis=1), "picture": batch.images}
+
+        return compare
+
+    def explain(builder: Any, arrays: Any, item: Item) -> Any:
+        return builder(study.classifier.apply, rebuild(arrays))(item.image, item.label, key=item_key(study, item))
+
+    return {
+        f"{method}, {way}": program(run, way)
+        for method, builder in study.builders.items()
+        for run in [spread(functools.partial(explain, builder), study.batch)]
+        for way in trees
+    }
+
+
+def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
+    """The mean similarity over the modules, and with all of them randomised or, alone, the first."""
+    return {
+        "Spearman, mean": estimate([np.mean(row["spearman"]) for row in rows], scale=1),
+        "SSIM, mean": estimate([np.mean(row["ssim"]) for row in rows], scale=1),
+        "HOG, mean": estimate([np.mean(row["hog"]) for row in rows], scale=1),
+        "Spearman, first module": estimate([row["spearman"][-1] for row in rows], scale=1),
+    }
+
+
+def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
+    """The curves of all pictures, and the strips of the first."""
+    figures = {}
+    for way in (CASCADING, INDEPENDENT):
+        of_way = [row for row in rows if row["method"].endswith(f", {way}")]
+        methods = list(dict.fromkeys(row["method"] for row in of_way))
+        stages = ["/".join(re.findall(r"\w+", path)) for path in of_way[0]["modules"]]
+        figures[f"{way}-curves"] = curves_figure(
+            {
+                title: Panel(
+                    stages,
+                    "randomised down to" if way == CASCADING else "randomised",
+                    "similarity",
+                    {
+                        method.removesuffix(f", {way}"): np.array(
+                            [row[name] for row in of_way if row["method"] == method], float
+                        )
+                        for method in methods
+                    },
+                )
+                for name, title in (("spearman", "Spearman"), ("ssim", "SSIM"), ("hog", "HOG"))
+            }
+        )
+        first = of_way[0]["id"]
+        strips, picture = {}, None
+        for method in methods:
+            with np.load(map_file(folder, {"id": first, "method": method})) as kept:
+                strips[method], picture = kept["maps"].astype(np.float32), kept["picture"].astype(np.uint8)
+        columns = {
+            stage: [strips[method][number] for method in methods] for number, stage in enumerate(["trained", *stages])
+        }
+        figures[f"{way}-maps"] = methods_figure(
+            picture, columns, [method.removesuffix(f", {way}") for method in methods]
+        )
+    return figures
+
+
+EXPERIMENT = Experiment("Sanity checks", ("group-cam", "grad-cam", "guided-backprop"), programs, summarize, draw)
+
+if __name__ == "__main__":
+    from experiments.evaluate import main
+
+    main("sanity-check")

@@ -1,0 +1,66 @@
+"""Drop and increase of confidence: what remains where the saliency veils the image (Grad-CAM++, arXiv:1710.11063, 5.1).
+
+    o          p_c(s x + (1 - s) b), the saliency s in [0, 1] and the baseline b, 0 in the paper
+    drop       relu(p_c(x) - o) / p_c(x): the share of the confidence that is lost; low is good
+    increase   1 where o > p_c(x), else 0; high is good
+
+The paper reports means over a data set in percent: "average drop" and "increase in confidence". pytorch-grad-cam's
+`DropInConfidence` does not divide by p_c(x). The map that is 1 everywhere is perfect by both: mind how much it shows.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from groupcam_jax.metrics.confidence import check_saliency, confidence_like
+from groupcam_jax.stages.perturb import Baseline, constant, reveal
+from groupcam_jax.targets import Target, probability
+from groupcam_jax.types import Model, Params, Scalar
+
+
+class ConfidenceChange(NamedTuple):
+    """What a veil does to the confidence in one image: the share lost, in [0, 1], and whether it grew, 1 or 0."""
+
+    drop: Scalar
+    increase: Scalar
+
+
+def confidence_change(
+    model_apply: Model,
+    params: Params,
+    *,
+    baseline: Baseline = constant(0.0),  # noqa: B008 (a pure function)
+    score: Target = probability,
+) -> Callable[..., ConfidenceChange]:
+    """Builds the metric of a classifier: two forward passes.
+
+    Args:
+      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
+      params: the model's weights, any pytree; may be traced.
+      baseline: what shows where the saliency is 0; the default multiplies the normalised image by the saliency.
+      score: the confidence, positive.
+
+    Returns:
+      `measure(image, saliency, label=None, *, key=None) -> ConfidenceChange` of one image `[h, w, c]` and saliency
+      `[h, w]` in [0, 1]; label None is the predicted class. NaN where image or saliency holds NaN.
+
+    Raises (in the metric):
+      ValueError: image and saliency of different sizes, no such class, not one floating image.
+      TypeError: a key is needed and missing.
+    """
+
+    def measure(image: Any, saliency: Any, label: Any = None, *, key: Any = None) -> ConfidenceChange:
+        check_saliency(image, saliency)
+        image = jnp.asarray(image)
+        confidence = confidence_like(model_apply, params, score, image, label)
+        image = image.astype(jnp.float32)
+        whole, veiled = confidence(image), confidence(reveal(image, baseline(image, key), saliency))
+        lost = jax.nn.relu(whole - veiled)
+        drop = jnp.where(lost == 0, 0, lost / jnp.where(lost == 0, 1, whole))
+        increase = (veiled > whole).astype(jnp.float32)
+        valid = jnp.isfinite(saliency).all() & jnp.isfinite(image).all()
+        return ConfidenceChange(*(jnp.where(valid, value, jnp.nan) for value in (drop, increase)))
+
+    return measure

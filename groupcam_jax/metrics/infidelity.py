@@ -1,0 +1,90 @@
+"""Infidelity: how badly an attribution predicts what a change of the image does (Yeh et al., arXiv:1901.09392).
+
+    a            sum of I L, the change I = x - x' times the attribution L, over pixels and channels
+    b            f(x) - f(x'), what the change takes from the score
+    infidelity   the mean of (a - b)^2 over random changed images x'; 0 is perfect
+    scaled       the mean of (beta a - b)^2, beta = mean(a b) / mean(a^2) being the best scale of the attribution
+
+The authors' code and captum's `normalize=True` report the scaled one, the only one that makes sense for a saliency in
+[0, 1]. What attributes the score to the input as a whole, such as integrated gradients, is predicted by the share of
+the input that changes, I = (x - x') / x: `times_input=True`, captum's `multiply_by_inputs`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from groupcam_jax.explainer import check_image, require_key
+from groupcam_jax.metrics.confidence import confidence_like
+from groupcam_jax.stages import perturb
+from groupcam_jax.stages.batches import check_batch, map_batched
+from groupcam_jax.stages.perturb import Baseline
+from groupcam_jax.targets import Target, logit
+from groupcam_jax.types import Model, Params, Scalar
+
+
+class Infidelity(NamedTuple):
+    """The infidelity of one attribution, as it is and scaled at its best, in squared units of the score."""
+
+    infidelity: Scalar
+    scaled: Scalar
+
+
+def infidelity(
+    model_apply: Model,
+    params: Params,
+    *,
+    changed: Baseline = perturb.noise(0.2),  # noqa: B008 (a pure function)
+    times_input: bool = False,
+    score: Target = logit,
+    samples: int = 100,
+    sample_batch: int | None = 10,
+) -> Callable[..., Infidelity]:
+    """Builds the metric of a classifier: one forward pass a sample, plus one.
+
+    Args:
+      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
+      params: the model's weights, any pytree; may be traced.
+      changed: draws a changed image x' from an image and a key; the default is the paper's noisy baseline, to change
+        the image a little use `lambda image, key: image + 0.01 * jax.random.normal(key, image.shape)`.
+      times_input: whether the attribution is one of the input, not of a unit of it.
+      score: the score f.
+      samples: changed images to take the mean over.
+      sample_batch: changed images scored at once; None takes all, fewer need less memory.
+
+    Returns:
+      `measure(image, attribution, label=None, *, key) -> Infidelity` of one image and its attribution, both
+      `[h, w, c]`; label None is the predicted class.
+
+    Raises:
+      ValueError: samples or sample_batch below 1; in the metric: image and attribution of different shapes, no such
+        class, not one floating image.
+      TypeError: in the metric: no key.
+    """
+    if samples < 1:
+        raise ValueError(f"samples={samples}: expected at least 1")
+    check_batch("sample_batch", sample_batch)
+
+    def measure(image: Any, attribution: Any, label: Any = None, *, key: Any = None) -> Infidelity:
+        check_image(image)
+        if attribution.shape != image.shape:
+            raise ValueError(f"attribution {[*attribution.shape]} does not fit the image {[*image.shape]}")
+        key = require_key(key, "infidelity")
+        image = jnp.asarray(image)
+        value = confidence_like(model_apply, params, score, image, label)
+        image = image.astype(jnp.float32)
+        whole = value(image)
+        unit = jnp.where(image == 0, 1, image) if times_input else jnp.ones_like(image)
+
+        def predicted_and_true(key):
+            other = changed(image, key)
+            return ((image - other) / unit * attribution).sum(), whole - value(other)
+
+        predicted, true = map_batched(predicted_and_true, jax.random.split(key, samples), sample_batch)
+        square = (predicted**2).mean()
+        scale = jnp.where(square == 0, 0, (predicted * true).mean() / jnp.where(square == 0, 1, square))
+        return Infidelity(*(((factor * predicted - true) ** 2).mean() for factor in (1, scale)))
+
+    return measure

@@ -1,0 +1,104 @@
+"""ROAD: the score after salient pixels are removed so that their place does not show (Rong et al., arXiv:2202.00449).
+
+    MoRF       most relevant first: the score without the p % most salient pixels, for each p; low is good
+    LeRF       least relevant first: the score without the p % least salient ones; high is good
+    combined   the mean over p of (LeRF - MoRF) / 2
+
+Pixels are removed by noisy linear imputation: the weighted mean of their surroundings, see `imputation`, plus Gaussian
+noise. The paper's score is the accuracy, `score=is_predicted` averaged over a data set; pytorch-grad-cam's
+(`ROADCombined`) is the class's score.
+
+Published code: the authors' LeRF takes the share that is kept, not removed, breaks ties by noise and fills in images in
+[0, 1], before they are normalised: the default noise is about a quarter of theirs then. pytorch-grad-cam
+fills in normalised images, as we do, and takes p as a percentile: it removes 100 - p %, of equals all.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from groupcam_jax.explainer import require_key
+from groupcam_jax.metrics.confidence import check_saliency, confidence_like
+from groupcam_jax.metrics.imputation import impute
+from groupcam_jax.metrics.insertion_deletion import Curve, salient_order
+from groupcam_jax.stages.batches import check_batch, map_batched
+from groupcam_jax.targets import Target, probability
+from groupcam_jax.types import Logits, Model, Params, Scalar
+
+
+class Road(NamedTuple):
+    """The score of one image at each percentage, and what both curves sum up to."""
+
+    most_relevant_first: Curve
+    least_relevant_first: Curve
+    combined: Scalar
+
+
+def road(
+    model_apply: Model,
+    params: Params,
+    *,
+    percentages: Sequence[float] = (10, 20, 30, 40, 50, 60, 70, 80, 90),
+    noise: float = 0.01,
+    score: Target = probability,
+    step_batch: int | None = None,
+) -> Callable[..., Road]:
+    """Builds the metric of a classifier: two forward passes a percentage, plus one for the predicted class.
+
+    Args:
+      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
+      params: the model's weights, any pytree; may be traced.
+      percentages: of the pixels that are removed, between 0 and 100; a count is rounded to whole pixels.
+      noise: its standard deviation, in the units of the normalised image.
+      score: the score that is followed.
+      step_batch: images filled in and scored at once; None takes all, fewer need less memory.
+
+    Returns:
+      `measure(image, saliency, label=None, *, key) -> Road` of one image `[h, w, c]` and saliency `[h, w]` of any
+      range; label None follows the predicted class. Of equally salient pixels the first in reading order counts as the
+      more salient. NaN where image or saliency holds NaN or infinity.
+
+    Raises:
+      ValueError: a percentage that is not between 0 and 100, or none; step_batch below 1; in the metric: image and
+        saliency of different sizes, an image so small that all its pixels are removed, no such class, not one floating
+        image.
+      TypeError: in the metric: no key.
+    """
+    if not percentages or not all(0 < percentage < 100 for percentage in percentages):
+        raise ValueError(f"percentages={[*percentages]}: expected at least one, each between 0 and 100")
+    check_batch("step_batch", step_batch)
+
+    def measure(image: Any, saliency: Any, label: Any = None, *, key: Any = None) -> Road:
+        check_saliency(image, saliency)
+        key = require_key(key, "road")
+        counts = [round(saliency.size * percentage / 100) for percentage in percentages]
+        if max(counts) == saliency.size:
+            raise ValueError(f"percentages={[*percentages]} leave no pixel of the image {[*image.shape]}")
+        image = jnp.asarray(image)
+        confidence = confidence_like(model_apply, params, score, image, label)
+        image = image.astype(jnp.float32)
+        order = salient_order(saliency)
+        orders = jnp.stack([order, saliency.size - 1 - order])
+
+        def score_without(entry):
+            curve, count, key = entry
+            missing = orders[curve] < count
+            filled = impute(image, missing) + noise * jax.random.normal(key, image.shape)
+            return confidence(jnp.where(missing[:, :, None], filled, image))
+
+        curves = jnp.repeat(jnp.arange(2), len(counts))
+        entries = curves, jnp.tile(jnp.array(counts), 2), jax.random.split(key, 2 * len(counts))
+        scores = map_batched(score_without, entries, step_batch).reshape(2, -1)
+        valid = jnp.isfinite(saliency).all() & jnp.isfinite(image).all()
+        most, least = jnp.where(valid, scores, jnp.nan)
+        return Road(most, least, (least - most).mean() / 2)
+
+    return measure
+
+
+def is_predicted(logits: Logits, label: Any) -> Scalar:
+    """A score: 1 where the class is the predicted one, else 0; its mean over a data set is the accuracy."""
+    predicted = (logits.argmax() == label).astype(jnp.float32)
+    return jnp.where(jnp.isnan(logits).any(), jnp.nan, predicted)

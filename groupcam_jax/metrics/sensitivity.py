@@ -1,0 +1,59 @@
+"""Maximum sensitivity: how far a saliency moves when the image hardly does (Yeh et al., arXiv:1901.09392, section 4).
+
+    max over d of |L(x + d) - L(x)| / |L(x)|,   d uniform in [-radius, radius] for every pixel and channel; low is good
+
+The paper's definition does not divide by |L(x)|, its experiments and captum do. The authors' code divides once more in
+every round of its loop over d. A constant explanation has the lowest sensitivity there is: report the infidelity too.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from groupcam_jax.explainer import require_key
+from groupcam_jax.stages.batches import check_batch, map_batched
+from groupcam_jax.types import Explainer, Scalar
+
+
+def max_sensitivity(
+    explain: Explainer, *, radius: float = 0.02, samples: int = 10, sample_batch: int | None = 1
+) -> Callable[..., Scalar]:
+    """Builds the metric of an explainer: one explanation a sample, plus that of the image itself.
+
+    Args:
+      explain: the explainer, without `has_aux`.
+      radius: the largest change of a value, in the units of the normalised image.
+      samples: random changes to take the maximum over.
+      sample_batch: changed images explained at once; None takes all, fewer need less memory.
+
+    Returns:
+      `measure(image, label, *, key)` of one image `[h, w, c]`: at least 0, and NaN where a saliency holds NaN. The key
+      draws the changes and feeds the explainer, which draws the same for every image. A saliency of zeros has the
+      length 1, as in captum.
+
+    Raises:
+      ValueError: samples or sample_batch below 1, radius not positive.
+      TypeError: in the metric: no key.
+    """
+    if samples < 1:
+        raise ValueError(f"samples={samples}: expected at least 1")
+    if not radius > 0:
+        raise ValueError(f"radius={radius}: expected a positive number, in the units of the normalised image")
+    check_batch("sample_batch", sample_batch)
+
+    def measure(image: Any, label: Any, *, key: Any = None) -> Scalar:
+        change_key, explain_key = jax.random.split(require_key(key, "max_sensitivity"))
+        image = jnp.asarray(image)
+        still = explain(image, label, key=explain_key)
+
+        def moved(key):
+            change = jax.random.uniform(key, image.shape, image.dtype, -radius, radius)
+            return jnp.linalg.norm(explain(image + change, label, key=explain_key) - still)
+
+        length = jnp.linalg.norm(still)
+        farthest = map_batched(moved, jax.random.split(change_key, samples), sample_batch).max()
+        return farthest / jnp.where(length == 0, 1, length)
+
+    return measure

@@ -1,0 +1,54 @@
+"""A picture counts once for every category that it shows."""
+
+import numpy as np
+import pytest
+
+from experiments.data import BrokenPicture, Dataset, Example, batches, by_category, open_data, resize_straight
+
+SHOWN = [[0, 2, 0], [], [1], [3, 2], [2]]
+
+
+def read(index):
+    if index == 4:
+        raise BrokenPicture("p4", "cut short")
+    boxes = np.arange(4 * len(SHOWN[index]), dtype=np.float32).reshape(-1, 4)
+    return Example(f"p{index}", np.zeros((2, 2, 3), np.uint8), -1, boxes, np.array(SHOWN[index], np.int32))
+
+
+DATASET = Dataset("drawn", ("ant", "bee", "cow", "dog"), 5, read, SHOWN.__getitem__)
+
+
+def test_pairs():
+    pairs = by_category(DATASET, ["cow", "ant"])
+    assert pairs.categories == ("cow", "ant", "anything else")
+    found = [(example.id, example.label, example.categories.tolist()) for example in map(pairs.__getitem__, range(3))]
+    assert found == [("p0 cow", 0, [1, 0, 1]), ("p0 ant", 1, [1, 0, 1]), ("p3 cow", 0, [2, 0])]
+    np.testing.assert_array_equal(pairs[0].boxes, DATASET[0].boxes)
+    assert [pairs.shown(index) for index in range(4)] == [[0], [1], [0], [0]]
+
+
+def test_broken_pairs_have_names_of_their_own():
+    with pytest.raises(BrokenPicture, match="p4 cow: cut short") as caught:
+        by_category(DATASET, ["cow"])[2]
+    assert caught.value.id == "p4 cow"
+
+
+def test_no_such_category():
+    with pytest.raises(ValueError, match="drawn has no category 'elk'; it has ant, bee, cow, dog"):
+        by_category(DATASET, ["ant", "elk"])
+    with pytest.raises(ValueError, match="no picture of drawn has an object of bee"):
+        by_category(Dataset("drawn", ("ant", "bee"), 1, read, lambda index: []), ["bee"])
+
+
+def test_scenes():
+    scenes = open_data("scenes")
+    first, again = scenes[3], open_data("scenes")[3]
+    np.testing.assert_array_equal(first.image, again.image)
+    assert (first.image != scenes[4].image).any()
+    ((left, top, right, bottom),) = first.boxes.astype(int)
+    assert first.mask[top:bottom, left:right].sum() == first.mask.sum()
+    assert first.categories.tolist() == [first.label] == scenes.shown(3)
+    (batch,) = batches(scenes, lambda example: resize_straight(example, 48), 2, limit=2)
+    assert batch.masks.shape == (2, 48, 48)
+    assert batch.masks.dtype == bool
+    assert batch.masks.mean() == pytest.approx(np.mean([scenes[index].mask.mean() for index in (0, 1)]), rel=0.1)

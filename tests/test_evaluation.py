@@ -1,0 +1,98 @@
+"""The parts of an evaluation: rows that survive a kill, what is left to do, intervals, categories."""
+
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.evaluation.categories import read_categories, union_classifier
+from experiments.evaluation.estimates import estimate
+from experiments.evaluation.ledger import BROKEN, Ledger
+from experiments.evaluation.manifest import claim
+from experiments.evaluation.records import append_rows, make_row, map_file, read_rows
+from experiments.pointing_game import mean_over_categories
+from pretrained.classifier import Classifier
+
+
+def row(batch, name, method, value=0.5):
+    return {"batch": batch, "id": name, "method": method, "value": value}
+
+
+def test_a_cut_line_counts_for_nothing_and_goes(tmp_path):
+    file = tmp_path / "rows-0.jsonl"
+    append_rows(file, [row(0, "a", "m"), row(0, "b", "m")])
+    whole = file.read_bytes()
+    file.write_bytes(whole + whole[: len(whole) // 3])
+    assert [one["id"] for one in read_rows(tmp_path)] == ["a", "b"]
+    append_rows(file, [row(1, "c", "m")])
+    assert [one["id"] for one in read_rows(tmp_path)] == ["a", "b", "c"]
+    assert file.read_bytes().startswith(whole)
+    file.write_bytes(whole[:10])  # cut within its first line
+    append_rows(file, [row(2, "d", "m")])
+    assert [one["id"] for one in read_rows(tmp_path)] == ["d"]
+
+
+def test_rows_of_all_processes_are_read_once_in_one_order(tmp_path):
+    append_rows(tmp_path / "rows-1.jsonl", [row(1, "c", "m"), row(0, "a", "m")])
+    append_rows(tmp_path / "rows-0.jsonl", [row(0, "b", "m"), row(0, "a", "m")])
+    assert [one["id"] for one in read_rows(tmp_path)] == ["a", "b", "c"]
+
+
+def test_rows_hold_numbers_and_files_hold_maps(tmp_path):
+    place = {"batch": 0, "id": "folder/a", "method": "m"}
+    values = {"auc": np.float32(0.1), "curve": np.array([0.5, np.nan], np.float32), "map": np.eye(3, dtype=np.float32)}
+    made = make_row(tmp_path, place, values)
+    assert made == {**place, "auc": 0.1, "curve": [0.5, None]}
+    with np.load(map_file(tmp_path, place)) as kept:
+        np.testing.assert_array_equal(kept["map"], np.eye(3))
+
+
+def test_what_is_left():
+    rows = [row(0, "a", "m"), row(0, "b", "m"), row(1, "c", "m"), row(1, "d", BROKEN), row(0, "a", "k")]
+    assert Ledger(rows, ["m"], 4, 2).left() == {}
+    assert Ledger(rows, ["m"], 5, 2).left() == {2: 1}
+    assert Ledger(rows, ["m", "k"], 4, 2).left() == {0: 1, 1: 1}
+
+
+def test_estimates():
+    known = estimate([0.0, 1.0, None, 1.0, 1.0])
+    assert (known.value, known.n) == (75.0, 4)
+    assert 0 <= known.low < 75 < known.high <= 100
+    rng = np.random.default_rng(0)
+    wide, narrow = (estimate(list(rng.normal(size=n)), scale=1) for n in (400, 1600))
+    assert wide.high - wide.low == pytest.approx(2 * 1.96 / 20, rel=0.15)
+    assert narrow.high - narrow.low == pytest.approx(2 * 1.96 / 40, rel=0.15)
+    assert np.isnan(estimate([]).value)
+
+
+def test_mean_over_categories():
+    values = np.array([[1.0, 3.0], [0.0, 3.0], [1.0, 7.0]])
+    assert mean_over_categories(values) == 0.75
+
+
+def test_a_folder_holds_one_run(tmp_path):
+    claim(tmp_path / "run", {"model": "a", "seed": 0})
+    claim(tmp_path / "run", {"model": "a", "seed": 0})
+    with pytest.raises(ValueError, match=r"another run \(seed is 0, not 1\); choose another --output"):
+        claim(tmp_path / "run", {"model": "a", "seed": 1})
+
+
+def test_categories_are_unions_of_classes(tmp_path):
+    file = tmp_path / "categories.json"
+    file.write_text(json.dumps({"dog": [0, 2], "cat": [3]}))
+    logits = jnp.array([[1.0, 2.0, 3.0, 4.0], [0.0, 0.0, -1.0, 9.0]])
+    classifier = Classifier(lambda params, images: images * params, 1.0, None, list("abcd"), None, 8)
+    union = union_classifier(classifier, read_categories(file))
+    assert union.class_names == ["dog", "cat", "anything else"]
+    shares, all_of_them = np.exp(union.apply(1.0, logits)), np.exp(logits)
+    np.testing.assert_allclose(
+        shares, np.stack([all_of_them[:, [0, 2]].sum(1), all_of_them[:, 3], all_of_them[:, 1]], 1), rtol=1e-6
+    )
+    with pytest.raises(ValueError, match="outside the 4"):
+        union_classifier(classifier, {"dog": [4]})
+    with pytest.raises(ValueError, match="class 2 belongs to two"):
+        union_classifier(classifier, {"dog": [0, 2], "wolf": [2]})
+    file.write_text("[1]")
+    with pytest.raises(ValueError, match="category -> list of class indices"):
+        read_categories(file)

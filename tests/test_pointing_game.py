@@ -1,0 +1,99 @@
+"""The pointing game on cases worked out by hand, and on the perfect, the inverted and the constant map."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from seen_object import MASK, OBJECT
+
+from groupcam_jax.metrics import energy_inside, hit, is_difficult, mask_of_boxes, pointing_accuracy
+
+BLANK = jnp.zeros((12, 12)).at
+
+
+def test_boxes_cover_the_pixels_whose_centres_they_hold():
+    boxes = jnp.array([[1.0, 0.0, 3.0, 2.0], [0.0, 0.0, 0.0, 0.0], [3.4, 2.6, 4.0, 4.0]])
+    expected = np.zeros((4, 5), bool)
+    expected[0:2, 1:3] = True
+    expected[3, 3] = True
+    np.testing.assert_array_equal(mask_of_boxes(boxes, (4, 5)), expected)
+    np.testing.assert_array_equal(mask_of_boxes(jnp.array([[3, 2, 9, 6]]), (12, 12)), MASK)
+    assert not mask_of_boxes(jnp.zeros((0, 4)), (4, 5)).any()
+
+
+@pytest.mark.parametrize(
+    ("pixel", "tolerance", "expected"),
+    [
+        ((3, 4), 0.0, 1),
+        ((0, 4), 0.0, 0),
+        ((0, 4), 2.0, 1),  # two pixels above
+        ((0, 4), 1.9, 0),
+        ((0, 1), 2.0, 0),  # two above and two beside
+        ((0, 1), 2.9, 1),
+        ((11, 11), 15.0, 1),
+    ],
+)
+def test_a_pixel_hits_within_the_tolerance(pixel, tolerance, expected):
+    assert hit(BLANK[pixel].set(1), MASK, tolerance) == expected
+
+
+def test_torchray_counts_less_than_15_pixels():
+    """`(distances ** 2 < tolerance ** 2)` is TorchRay's line; 14.99 says the same of whole pixels."""
+    distances = np.arange(20)
+    mask = jnp.zeros((1, 20), bool).at[0, 0].set(True)
+    ours = [hit(jnp.zeros((1, 20)).at[0, distance].set(1), mask, 14.99) for distance in distances]
+    np.testing.assert_array_equal(ours, distances**2 < 15**2)
+
+
+def test_of_equals_the_first_counts_and_nan_shows():
+    assert hit(jnp.ones((12, 12)), MASK) == 0  # in the corner
+    assert hit(jnp.ones((12, 12)), ~MASK) == 1
+    assert hit(OBJECT, MASK) == 1
+    assert hit(1 - OBJECT, MASK) == 0
+    assert hit(OBJECT, jnp.zeros((12, 12), bool)) == 0
+    assert jnp.isnan(hit(BLANK[3, 4].set(jnp.nan), MASK))
+
+
+def test_energy_inside():
+    assert energy_inside(OBJECT, MASK) == 1
+    assert energy_inside(1 - OBJECT, MASK) == 0
+    assert energy_inside(jnp.ones((12, 12)), MASK) == pytest.approx(24 / 144)
+    assert energy_inside(OBJECT + BLANK[0, 0].set(8), MASK) == pytest.approx(24 / 32)
+    assert energy_inside(jnp.zeros((12, 12)), MASK) == 0
+    assert jnp.isnan(energy_inside(BLANK[0, 0].set(jnp.nan), MASK))
+
+
+def test_difficult_are_small_objects_in_company():
+    assert is_difficult(MASK, jnp.array(True))
+    assert not is_difficult(MASK, jnp.array(False))
+    assert not is_difficult(mask_of_boxes(jnp.array([[0, 0, 6, 6]]), (12, 12)), jnp.array(True))  # a quarter
+
+
+def test_accuracy_of_each_category_their_mean_and_of_all():
+    hits, categories = jnp.array([1.0, 1.0, 0.0, 0.0, 1.0]), jnp.array([0, 0, 0, 2, 3])
+    accuracy = pointing_accuracy(hits, categories, 5)
+    np.testing.assert_allclose(accuracy.by_category, [2 / 3, np.nan, 0, 1, np.nan], rtol=1e-6)
+    assert accuracy.mean == pytest.approx(5 / 9)
+    assert accuracy.overall == pytest.approx(3 / 5)
+    difficult = pointing_accuracy(hits, categories, 5, jnp.array([True, False, True, True, False]))
+    np.testing.assert_allclose(difficult.by_category, [1 / 2, np.nan, 0, np.nan, np.nan], rtol=1e-6)
+    assert difficult.mean == pytest.approx(1 / 4)
+    assert difficult.overall == pytest.approx(1 / 3)
+
+
+def test_a_broken_hit_shows_where_it_counts():
+    broken = pointing_accuracy(jnp.array([1.0, jnp.nan]), jnp.array([0, 1]), 2)
+    np.testing.assert_array_equal(broken.by_category, [1, np.nan])
+    assert jnp.isnan(broken.mean)
+    assert jnp.isnan(broken.overall)
+    left_out = pointing_accuracy(jnp.array([1.0, jnp.nan]), jnp.array([0, 1]), 2, jnp.array([True, False]))
+    assert left_out.mean == left_out.overall == 1
+
+
+def test_a_data_set_is_one_program():
+    saliencies = jax.random.uniform(jax.random.key(0), (6, 12, 12))
+    boxes = jnp.array([[[0, 0, 12, 6], [0, 0, 0, 0]], [[0, 0, 1, 1], [5, 5, 9, 9]]] * 3)
+    masks = jax.jit(jax.vmap(lambda b: mask_of_boxes(b, (12, 12))))(boxes)
+    hits = jax.jit(jax.vmap(hit, (0, 0, None)))(saliencies, masks, 1.0)
+    for one, saliency, mask in zip(hits, saliencies, masks, strict=True):
+        assert one == hit(saliency, mask, 1.0)

@@ -1,0 +1,75 @@
+"""Maximum sensitivity by hand: explainers whose change is known."""
+
+import jax
+import jax.numpy as jnp
+import models
+import numpy as np
+import pytest
+
+import groupcam_jax as g
+from groupcam_jax.metrics import max_sensitivity
+
+KEY = jax.random.key(0)
+IMAGE = models.image()
+
+
+def red(image, label=None, *, key=None):
+    """The first channel explains every class."""
+    del label, key
+    return image[:, :, 0]
+
+
+def test_a_constant_explanation_does_not_move():
+    constant = max_sensitivity(lambda image, label=None, *, key=None: jnp.ones((12, 12)))
+    assert constant(IMAGE, 1, key=KEY) == 0
+
+
+def test_it_grows_with_the_radius_and_not_with_the_scale():
+    small, large = (jax.jit(max_sensitivity(red, radius=radius))(IMAGE, 1, key=KEY) for radius in (0.01, 0.1))
+    length = float(jnp.linalg.norm(IMAGE[:, :, 0]))
+    assert 0.5 * 0.01 * 12 / length < small < 0.01 * 12 / length  # uniform noise has 0.58 of its largest length
+    assert large == pytest.approx(10 * float(small), rel=1e-4)
+    scaled = max_sensitivity(lambda image, label=None, *, key=None: 5 * image[:, :, 0], radius=0.1)
+    assert scaled(IMAGE, 1, key=KEY) == pytest.approx(float(large), rel=1e-5)
+
+
+def test_more_samples_find_no_smaller_maximum():
+    few, many = (float(max_sensitivity(red, samples=samples)(IMAGE, 1, key=KEY)) for samples in (1, 200))
+    assert few < many
+
+
+def test_a_stochastic_explainer_draws_the_same_for_every_image():
+    def drawn(image, label=None, *, key=None):
+        return jax.random.normal(key, image.shape[:2])
+
+    assert max_sensitivity(drawn)(IMAGE, 1, key=KEY) == pytest.approx(0, abs=1e-6)
+
+
+def test_of_a_saliency_of_zeros_the_length_is_one():
+    def jumps(image, label=None, *, key=None):
+        return jnp.where((image == IMAGE).all(), 0, jnp.ones((12, 12)))
+
+    assert max_sensitivity(jumps)(IMAGE, 1, key=KEY) == 12
+
+
+@pytest.mark.parametrize("sample_batch", [None, 1, 4])
+def test_batches_and_vmap_on_grad_cam(sample_batch):
+    apply, params, _ = models.plain()
+    explain = g.grad_cam(apply, params)
+    images = jnp.stack([models.image(seed=seed) for seed in range(2)])
+    labels, keys = jnp.array([1, 3]), jax.random.split(KEY)
+    measure = max_sensitivity(explain, samples=6, sample_batch=sample_batch)
+    together = jax.jit(jax.vmap(lambda image, label, key: measure(image, label, key=key)))(images, labels, keys)
+    alone = [max_sensitivity(explain, samples=6)(*one, key=key) for *one, key in zip(images, labels, keys, strict=True)]
+    np.testing.assert_allclose(together, alone, rtol=1e-3)
+    assert (together > 0).all()
+
+
+def test_it_says_what_is_wrong():
+    assert jnp.isnan(max_sensitivity(red)(IMAGE.at[0, 0].set(jnp.nan), 1, key=KEY))
+    with pytest.raises(TypeError, match="max_sensitivity is stochastic and needs a key"):
+        max_sensitivity(red)(IMAGE, 1)
+    with pytest.raises(ValueError, match="samples=0"):
+        max_sensitivity(red, samples=0)
+    with pytest.raises(ValueError, match=r"radius=-0\.1"):
+        max_sensitivity(red, radius=-0.1)
