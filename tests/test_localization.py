@@ -130,3 +130,12 @@ def test_thresholds_and_images_are_mapped():
             assert value == best_overlap(salient_box(saliency, float(threshold)), BOX[None])
     assert (together[:, 0] == 1).all()
     assert (together[:, 3] == 1 / 24).all()
+
+
+def test_compiled_mask_overlap_counts_right():
+    saliency = jax.random.uniform(jax.random.key(0), (96, 96))
+    mask = jnp.zeros((96, 96), bool).at[10:45, 20:39].set(True)
+    region = np.asarray(saliency >= 0.15 * saliency.max())
+    expected = (region & mask).sum() / np.logical_or(region, mask).sum()
+    compiled = jax.jit(jax.vmap(mask_overlap, (0, 0, None)))(saliency[None], mask[None], 0.15)
+    np.testing.assert_allclose(compiled, expected[None], rtol=1e-6)

@@ -55,7 +55,9 @@ def best_overlap(box: Box, boxes: Float[Array, "n 4"]) -> Scalar:
 def mask_overlap(saliency: Saliency, mask: ObjectMask, threshold: float | Scalar) -> Scalar:
     """The intersection over union of an object's mask and of the salient region; NaN where the saliency holds NaN."""
     region = salient_region(saliency, threshold)
-    overlap = (region & mask).sum() / jnp.maximum((region | mask).sum(), 1)
+    shared = (region & mask).sum()
+    both = region.sum() + mask.sum() - shared  # compiled for CPU, (region | mask).sum() counts wrongly in jax 0.10.2
+    overlap = shared / jnp.maximum(both, 1)
     return jnp.where(jnp.isnan(saliency).any(), jnp.nan, overlap)
 
 
