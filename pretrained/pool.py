@@ -21,7 +21,8 @@ def max_pool(
 
     Of equal values the first in row-major order receives the gradient, as in PyTorch.
     """
-    for axis, (size, stride, pads) in enumerate(zip(window_shape, strides, padding, strict=True), start=1):
+    for axis in (2, 1):  # along the rows first: then the first of equals is so in reading order
+        size, stride, pads = window_shape[axis - 1], strides[axis - 1], padding[axis - 1]
         borders = [(0, 0, 0)] * x.ndim
         borders[axis] = (*pads, 0)
         padded = lax.pad(x, jnp.array(-jnp.inf, x.dtype), borders)

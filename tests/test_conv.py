@@ -109,6 +109,8 @@ def test_max_pool_and_its_gradient_agree_with_flax(window, stride, border):
 def test_max_pool_of_equal_values_and_of_nan():
     pull = jax.vjp(lambda x: max_pool(x, (2, 2), (2, 2)), jnp.ones((1, 2, 4, 1)))[1]
     np.testing.assert_array_equal(pull(jnp.ones((1, 1, 2, 1)))[0][0, :, :, 0], [[1, 0, 1, 0], [0, 0, 0, 0]])
+    pull = jax.vjp(lambda x: max_pool(x, (2, 2), (2, 2)), jnp.array([[0.0, 1.0], [1.0, 0.0]])[None, :, :, None])[1]
+    np.testing.assert_array_equal(pull(jnp.ones((1, 1, 1, 1)))[0][0, :, :, 0], [[0, 1], [0, 0]])
     for place in range(4):
         x = jnp.ones(4).at[place].set(jnp.nan).reshape(1, 2, 2, 1)
         assert jnp.isnan(max_pool(x, (2, 2), (2, 2))).all()

@@ -67,6 +67,19 @@ def test_it_solves_the_published_system_of_a_photograph_s_size():
     assert jnp.linalg.norm(residual[missing]) < 1e-5 * jnp.linalg.norm(right[missing])
 
 
+def test_it_fills_in_what_pytorch_grad_cam_does():
+    """Numbers of pytorch-grad-cam 1.5.7: `NoisyLinearImputer(noise=0)` of this image."""
+    image = np.array([[0, 7, 14, 1, 8], [15, 2, 9, 16, 3], [10, 17, 4, 11, 18], [5, 12, 19, 6, 13]], np.float32)
+    missing = np.array([[0, 0, 0, 0, 1], [1, 1, 0, 0, 0], [1, 1, 1, 1, 0], [0, 0, 1, 1, 1]], bool)
+    expected = [
+        [0, 7, 14, 1, 4.8],
+        [5.861196, 7.901304, 9, 16, 3],
+        [7.483135, 9.120691, 11.368731, 13.151058, 18],
+        [5, 12, 12.080763, 13.818444, 15.35759],
+    ]
+    np.testing.assert_allclose(jax.jit(impute)(image[:, :, None], missing)[:, :, 0], expected, atol=1e-5)
+
+
 def test_one_missing_pixel_is_the_weighted_mean_of_its_neighbours():
     image, fill = jnp.arange(9.0).reshape(3, 3, 1) ** 2, jax.jit(impute)
     centre = jnp.zeros((3, 3), bool).at[1, 1].set(True)

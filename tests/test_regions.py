@@ -55,7 +55,7 @@ def test_given_segments_are_used():
     saliency = jax.jit(g.xrai(APPLY, PARAMS, steps=5, segments=segments))(image, 2)
     assert sorted(np.unique(saliency)) == [0, 1]
     assert len(np.unique(saliency[:, :6])) == 1
-    with pytest.raises(ValueError, match=r"segments \[2, 12, 12\] do not fit the image \[9, 12, 3\]"):
+    with pytest.raises(ValueError, match=r"segments must be masks, bool \[s, 9, 12\], got bool \[2, 12, 12\]"):
         g.xrai(APPLY, PARAMS, segments=segments)(image[:9], 2)
 
 

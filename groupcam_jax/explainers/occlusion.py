@@ -51,8 +51,8 @@ def occlusion(
       label out of range. The key feeds a baseline that draws.
 
     Raises:
-      ValueError: window, stride or mask_batch below 1, a stride that skips pixels; in the explainer: an image smaller
-        than the window, no such class, not one floating image.
+      ValueError: window, stride or mask_batch below 1, a stride that skips pixels; in the explainer: an image no
+        larger than the window, no such class, not one floating image.
       TypeError: in the explainer: a key is needed and missing.
     """
     if not 1 <= stride <= window:
@@ -61,8 +61,10 @@ def occlusion(
 
     def explain(image, label, key):
         height, width = image.shape[:2]
-        if window > min(height, width):
-            raise ValueError(f"window={window} is larger than the image, {height} x {width}; choose a smaller one")
+        if window > min(height, width) or window >= max(height, width):
+            raise ValueError(
+                f"window={window} hides a whole side of the image, {height} x {width}; choose about a quarter of it"
+            )
         program = trace(model_apply, params, image[None])
         logits = program(params, image[None])[0]
         label = resolve_label(label, logits)

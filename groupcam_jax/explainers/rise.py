@@ -58,14 +58,14 @@ def rise(
       or a traced label out of range.
 
     Raises:
-      ValueError: masks, cells or mask_batch below 1, keep outside (0, 1]; in the explainer: no such class, not one
+      ValueError: masks, cells or mask_batch below 1, keep outside (0, 1); in the explainer: no such class, not one
         floating image.
       TypeError: in the explainer: the key is missing.
     """
     if masks < 1 or cells < 1:
         raise ValueError(f"masks={masks}, cells={cells}: expected at least 1 of both")
-    if not 0 < keep <= 1:
-        raise ValueError(f"keep={keep}: expected a probability above 0, at most 1")
+    if not 0 < keep < 1:
+        raise ValueError(f"keep={keep}: expected a probability between 0 and 1, or all masks were the same")
     check_batch("mask_batch", mask_batch)
 
     def explain(image, label, key):

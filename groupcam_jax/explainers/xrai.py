@@ -63,7 +63,7 @@ def xrai(
     Raises:
       ModuleNotFoundError: no segments are given and scikit-image is missing.
       ValueError: no baselines, steps or step_batch below 1; in the explainer: segments of another size than the image,
-        no such class, not one floating image.
+        or not masks, no such class, not one floating image.
       TypeError: in the explainer: a key is needed and missing.
     """
     if not baselines:
@@ -74,8 +74,8 @@ def xrai(
     check_batch("step_batch", step_batch)
 
     def explain(image, label, key):
-        if segments is not None and segments.shape[1:] != image.shape[:2]:
-            raise ValueError(f"segments {[*segments.shape]} do not fit the image {[*image.shape]}")
+        if segments is not None:
+            check_segments(segments, image.shape[:2])
         program = trace(model_apply, params, image[None])
         logits = program(params, image[None])[0]
         label = resolve_label(label, logits)
@@ -107,3 +107,12 @@ def host_regions(image: Any, density: Any, segments: Any = None) -> Any:
         return np.full(density.shape, np.nan, np.float32)
     masks = felzenszwalb_segments(image) if segments is None else np.asarray(segments)
     return grow_regions(density, masks).astype(np.float32)
+
+
+def check_segments(segments: Any, shape: tuple[int, int]) -> None:
+    """Raises ValueError unless segments are masks of this shape: of a label map they were no regions."""
+    if jnp.shape(segments)[1:] != shape or 0 in jnp.shape(segments) or jnp.result_type(segments) != jnp.bool_:
+        raise ValueError(
+            f"segments must be masks, bool [s, {shape[0]}, {shape[1]}], got {jnp.result_type(segments)} "
+            f"{[*jnp.shape(segments)]}; of a label map: labels == numpy.unique(labels)[:, None, None]"
+        )

@@ -6,7 +6,8 @@ with w = 1/6 for neighbours by a side and 1/12 for those by a corner, as in the 
 image the weights of the others are thus scaled up. Neighbours may be missing themselves: this is one linear system.
 
 Written as sum of w_ij (x_i - x_j) = 0 it is symmetric and, with at least one pixel known, positive definite: conjugate
-gradients solve it, in as many steps as a hole is wide, twice or thrice. The authors solve it directly, on the host.
+gradients solve it, in about three times as many steps as the widest hole has pixels across. The authors solve it
+directly, on the host.
 """
 
 import jax

@@ -48,6 +48,8 @@ def excite(program: Program, params: Params, images: Any, excitation: Any, *, ne
         values.update(zip(eqn.outvars, results, strict=True))
         if excitations.keys().isdisjoint(variables(eqn.invars)):
             continue
+        if not any(jnp.issubdtype(result.dtype, jnp.floating) for result in results):
+            continue  # comparisons, by which a pooling selects, pass nothing on
         arrived = [None if isinstance(atom, Literal) else excitations.get(atom) for atom in eqn.invars]
         if relu_input(eqn, zeros) is not None or is_clip(eqn, arrived):
             (came,) = [one for one in arrived if one is not None]
