@@ -36,7 +36,8 @@ EXPERIMENTS = (
     "class-discrimination",
 )
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)  # tables are wide
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def main(*arguments: str) -> None:

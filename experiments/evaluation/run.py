@@ -87,7 +87,7 @@ def report(job: Job, methods: list[str], pictures: int, console: Console, errors
     broken = by_method.pop(BROKEN, [])
     summary = {method: job.experiment.summarize(found) for method, found in by_method.items() if found}
     if summary:
-        console.print(summary_table(job.experiment.title, summary), soft_wrap=True, width=WIDTH)
+        console.print(summary_table(job.experiment.title, summary), width=WIDTH)
         write_report(
             job.folder, job.experiment.title, summary, {**job.manifest, "broken": [row["id"] for row in broken]}
         )

@@ -4,7 +4,7 @@
     SSIM       structural similarity, of maps in [0, 1]
     HOG        the correlation of histograms of oriented gradients: 8 directions, cells of 16 x 16 pixels
 
-All are 1 for equal maps. A map without variance has no correlation: 0.
+All are 1 for equal maps. A map without variance has no correlation: 0. One with NaN in it has NaN.
 """
 
 from typing import NamedTuple
@@ -32,7 +32,7 @@ def similarity(one: Saliency, other: Saliency) -> Similarity:
 
 def spearman(one: Saliency, other: Saliency) -> Scalar:
     """Spearman's rank correlation, in [-1, 1]."""
-    return correlation(ranks(one), ranks(other))
+    return unless_broken(correlation(ranks(one), ranks(other)), one, other)
 
 
 def ssim(one: Saliency, other: Saliency) -> Scalar:
@@ -43,7 +43,7 @@ def ssim(one: Saliency, other: Saliency) -> Scalar:
 
 def hog_similarity(one: Saliency, other: Saliency, cell: int = 16) -> Scalar:
     """The correlation of the two maps' histograms of oriented gradients, in [-1, 1]."""
-    return correlation(oriented_gradients(one, cell), oriented_gradients(other, cell))
+    return unless_broken(correlation(oriented_gradients(one, cell), oriented_gradients(other, cell)), one, other)
 
 
 def ranks(saliency: Saliency) -> Float[Array, " pixels"]:
@@ -62,8 +62,10 @@ def oriented_gradients(saliency: Saliency, cell: int, directions: int = 8) -> Fl
     down = jnp.pad(saliency[2:] - saliency[:-2], ((1, 1), (0, 0)))
     across = jnp.pad(saliency[:, 2:] - saliency[:, :-2], ((0, 0), (1, 1)))
     size = jnp.hypot(down, across)
-    direction = jnp.mod(jnp.arctan2(down, across), jnp.pi) * (directions / jnp.pi)
-    member = jnp.floor(direction)[None] == jnp.arange(directions, dtype=jnp.float32)[:, None, None]
+    upward = jnp.where(down == 0, jnp.abs(across), jnp.sign(down) * across)  # opposite gradients are one direction
+    direction = jnp.arctan2(jnp.abs(down), upward) * (directions / jnp.pi)
+    place = jnp.minimum(jnp.floor(direction), directions - 1)  # a little less than a half turn is rounded to one
+    member = place[None] == jnp.arange(directions, dtype=jnp.float32)[:, None, None]
     rows, columns = saliency.shape[0] // cell, saliency.shape[1] // cell
     votes = jnp.where(member, size[None], 0)[:, : rows * cell, : columns * cell]
     cells = votes.reshape(directions, rows, cell, columns, cell).mean((2, 4))
@@ -76,7 +78,14 @@ def unit_length(vectors: Array) -> Array:
 
 
 def correlation(one: Array, other: Array) -> Scalar:
-    """Pearson's correlation, 0 where one of the two does not vary."""
-    one, other = one - one.mean(), other - other.mean()
-    scale = jnp.sqrt((one**2).sum() * (other**2).sum())
-    return jnp.where(scale == 0, 0, (one * other).sum() / jnp.where(scale == 0, 1, scale))
+    """Pearson's correlation, 0 where one of the two does not vary by more than rounding errors."""
+    parts = [values - values.mean() for values in (one, other)]
+    varies = [(part**2).sum() > 1e-12 * (values**2).sum() for part, values in zip(parts, (one, other), strict=True)]
+    scale = jnp.sqrt((parts[0] ** 2).sum() * (parts[1] ** 2).sum())
+    either = varies[0] & varies[1]
+    return jnp.where(either, (parts[0] * parts[1]).sum() / jnp.where(either, scale, 1), 0)
+
+
+def unless_broken(value: Scalar, one: Saliency, other: Saliency) -> Scalar:
+    """The value, but NaN where a map holds NaN: neither a rank nor a histogram would show it."""
+    return jnp.where(jnp.isnan(one + other).any(), jnp.nan, value)
