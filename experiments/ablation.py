@@ -15,32 +15,70 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from experiments import insertion_deletion
+from experiments.evaluation.estimates import Estimate, estimate
 from experiments.evaluation.figures import Panel, curves_figure
+from experiments.evaluation.programs import measuring
 from experiments.evaluation.records import Row
-from experiments.evaluation.study import Experiment, Program, Study
+from experiments.evaluation.study import Experiment, Item, Program, Study
+from experiments.insertion_deletion import STEP_BATCH, STEPS
+from groupcam_jax.metrics.insertion_deletion import insertion_deletion
+from groupcam_jax.program.flat import trace
+from groupcam_jax.program.split import split_program
+from groupcam_jax.targets import resolve_label
 
 GROUPS = (1, 4, 8, 16, 32, 64, 128)
 PERCENTILES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90)
+COLUMNS = {"insertion": "insertion", "deletion": "deletion", "over-all": "overall"}
+
+
+def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str, Any]:
+    """The areas under both curves of one picture."""
+    label = resolve_label(None, model_apply(params, item.image[None])[0])
+    saliency = explain(item.image, label)
+    pixels = -(-saliency.size // STEPS)
+    metric = insertion_deletion(model_apply, params, pixels_per_step=pixels, step_batch=STEP_BATCH)
+    curves = metric(item.image, saliency, label)
+    return {"insertion": curves.insertion_auc, "deletion": curves.deletion_auc, "overall": curves.overall}
 
 
 def programs(study: Study) -> dict[str, Program]:
-    """Insertion and deletion of every variant; all but what is varied is as the method was asked for."""
+    """Every variant, all else as the method was asked for; no more groups than the layer has channels."""
     variants = {}
     for method, builder in study.builders.items():
+        channels = channel_count(study.classifier, builder)
         for groups in GROUPS:
-            variants[f"{method}, {groups} groups"] = functools.partial(builder, groups=groups)
+            if groups <= channels:
+                variants[f"{method}, {groups} groups"] = functools.partial(builder, groups=groups)
         for percentile in PERCENTILES:
             variants[f"{method}, percentile {percentile}"] = functools.partial(builder, percentile=float(percentile))
-    return insertion_deletion.programs(study._replace(builders=variants))
+    return measuring(study._replace(builders=variants), measure)
+
+
+def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
+    """Areas under the curves, in per cent."""
+    return {column: estimate([row[name] for row in rows]) for column, name in COLUMNS.items()}
+
+
+def channel_count(classifier: Any, builder: Any) -> int:
+    """The channels of the layer that a method explains."""
+    images = jax.ShapeDtypeStruct((1, classifier.image_size, classifier.image_size, 3), jnp.float32)
+    options = builder.keywords.get
+    program = trace(classifier.apply, classifier.params, images)
+    where = options("layer"), options("tokens_to_grid"), options("data_format", "NHWC")
+    features, _ = split_program(program, *where)
+    return jax.eval_shape(features, classifier.params, images)[0].shape[-1]
 
 
 def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
     """The areas by groups and by percentile, as in figure 5."""
     del folder  # the rows hold the areas
     methods = dict.fromkeys(row["method"].partition(", ")[0] for row in rows)
+
+    counts = [count for count in GROUPS if any(row["method"].endswith(f", {count} groups") for row in rows)]
 
     def curves(variants: Sequence[str], value: str) -> dict[str, np.ndarray]:
         """For every method the values of the pictures that all variants have."""
@@ -56,8 +94,8 @@ def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
 
     panels = {}
     for value in ("insertion", "deletion", "overall"):
-        groups = curves([f"{count} groups" for count in GROUPS], value)
-        panels[f"{value} by groups"] = Panel([str(count) for count in GROUPS], "groups", "area", groups)
+        groups = curves([f"{count} groups" for count in counts], value)
+        panels[f"{value} by groups"] = Panel([str(count) for count in counts], "groups", "area", groups)
         cuts = curves([f"percentile {cut}" for cut in PERCENTILES], value)
         panels[f"{value} by percentile"] = Panel(PERCENTILES, "percentile", "area", cuts)
     return {
@@ -66,9 +104,7 @@ def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
     }
 
 
-EXPERIMENT = Experiment(
-    "Group-CAM by groups and percentile", ("group-cam",), programs, insertion_deletion.summarize, draw
-)
+EXPERIMENT = Experiment("Group-CAM by groups and percentile", ("group-cam",), programs, summarize, draw)
 
 if __name__ == "__main__":
     from experiments.evaluate import main

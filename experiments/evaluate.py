@@ -98,7 +98,7 @@ def evaluate(
     for one in EXPERIMENTS if name == "all" else [name]:
         experiment = find_experiment(one)
         asked = list(dict.fromkeys(methods.split(","))) if methods else list(experiment.methods)
-        builders = build_methods(asked, classifier, {"masks": masks}, mask_batch)
+        builders = build_methods(asked, classifier, {"masks": masks, "mask_batch": mask_batch})
         job = Job(
             experiment,
             Study(classifier, builders, batch, seed),

@@ -17,6 +17,7 @@ blurred picture, as the paper's text says: both are reported.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.evaluation.estimates import Estimate, estimate
@@ -24,31 +25,32 @@ from experiments.evaluation.figures import Panel, curves_figure
 from experiments.evaluation.programs import measuring
 from experiments.evaluation.records import Row
 from experiments.evaluation.study import Experiment, Item, Program, Study
-from groupcam_jax.metrics.insertion_deletion import insertion_deletion
+from groupcam_jax.metrics.confidence import confidence_like
+from groupcam_jax.metrics.insertion_deletion import area, pixel_curves
 from groupcam_jax.stages.perturb import gaussian_blur
-from groupcam_jax.targets import resolve_label
+from groupcam_jax.targets import probability, resolve_label
 
 STEPS, STEP_BATCH = 28, 8  # 224 * 8 pixels a step at 224 x 224; other sizes have as many steps
 
 
 def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str, Any]:
-    """Both curves of one picture, and the deletion to the blurred picture."""
-    label = resolve_label(None, model_apply(params, item.image[None])[0])
-    saliency = explain(item.image, label)
-    options = {"step_batch": STEP_BATCH, "pixels_per_step": -(-saliency.size // STEPS)}
-    to_zeros = insertion_deletion(model_apply, params, **options)
-    to_blur = insertion_deletion(
-        model_apply, params, **options, deletion_substrate=gaussian_blur(kernel_size=51, sigma=50.0)
-    )
-    curves, blurred = to_zeros(item.image, saliency, label), to_blur(item.image, saliency, label)
+    """Both curves of one picture, and the deletion to the blurred picture, in one go."""
+    image = item.image
+    label = resolve_label(None, model_apply(params, image[None])[0])
+    confidence = confidence_like(model_apply, params, probability, image, label)
+    saliency = explain(image, label)
+    blurred, zeros = gaussian_blur(kernel_size=51, sigma=50.0)(image, None), jnp.zeros_like(image)
+    start, end = jnp.stack([blurred, image, image]), jnp.stack([image, zeros, blurred])
+    curves = pixel_curves(confidence, start, end, saliency, -(-saliency.size // STEPS), STEP_BATCH)
+    insertion, deletion, to_blur = map(area, curves)
     return {
-        "insertion": curves.insertion_auc,
-        "deletion": curves.deletion_auc,
-        "overall": curves.overall,
-        "deletion_to_blur": blurred.deletion_auc,
-        "overall_to_blur": curves.insertion_auc - blurred.deletion_auc,
-        "insertion_curve": curves.insertion,
-        "deletion_curve": curves.deletion,
+        "insertion": insertion,
+        "deletion": deletion,
+        "overall": insertion - deletion,
+        "deletion_to_blur": to_blur,
+        "overall_to_blur": insertion - to_blur,
+        "insertion_curve": curves[0],
+        "deletion_curve": curves[1],
     }
 
 

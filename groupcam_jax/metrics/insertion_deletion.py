@@ -22,7 +22,7 @@ from groupcam_jax.metrics.confidence import check_saliency, confidence_like
 from groupcam_jax.stages.batches import check_batch, map_batched
 from groupcam_jax.stages.perturb import Baseline, constant, gaussian_blur, reveal
 from groupcam_jax.targets import Target, probability
-from groupcam_jax.types import Model, Params, Saliency, Scalar
+from groupcam_jax.types import Image, Model, Params, Saliency, Scalar
 
 Curve = Float[Array, " steps"]
 
@@ -77,24 +77,48 @@ def insertion_deletion(
         confidence = confidence_like(model_apply, params, score, image, label)
         image = image.astype(jnp.float32)
         keys = (None, None) if key is None else jax.random.split(key)
-        shown = jnp.stack([image, deletion_substrate(image, keys[1])])
-        hidden = jnp.stack([insertion_substrate(image, keys[0]), image])
-        step = salient_order(saliency) // pixels_per_step  # in which a pixel changes
-        done = jnp.arange(-(-saliency.size // pixels_per_step) + 1)
-
-        def score_after(entry):
-            curve, done = entry
-            return confidence(reveal(shown[curve], hidden[curve], (step < done).astype(jnp.float32)))
-
-        # Both curves in one list of images: the model is compiled once.
-        entries = jnp.repeat(jnp.arange(2), done.size), jnp.tile(done, 2)
-        curves = map_batched(score_after, entries, step_batch).reshape(2, -1)
-        valid = jnp.isfinite(saliency).all() & jnp.isfinite(image).all()
-        insertion, deletion = jnp.where(valid, curves, jnp.nan)
+        start = jnp.stack([insertion_substrate(image, keys[0]), image])
+        end = jnp.stack([image, deletion_substrate(image, keys[1])])
+        insertion, deletion = pixel_curves(confidence, start, end, saliency, pixels_per_step, step_batch)
         inserted, deleted = area(insertion), area(deletion)
         return InsertionDeletion(insertion, deletion, inserted, deleted, inserted - deleted)
 
     return measure
+
+
+def pixel_curves(
+    confidence: Callable[[Image], Scalar],
+    start: Float[Array, "curves h w c"],
+    end: Float[Array, "curves h w c"],
+    saliency: Saliency,
+    pixels_per_step: int,
+    step_batch: int | None = None,
+) -> Float[Array, "curves steps"]:
+    """Scores images while their pixels change, the most salient first.
+
+    Args:
+      confidence: the score of one image.
+      start: `[curves, h, w, c]`, an image of each curve before any pixel has changed.
+      end: `[curves, h, w, c]`, the same after all have.
+      saliency: `[h, w]`, which orders the pixels of all curves.
+      pixels_per_step: pixels that change from one score to the next.
+      step_batch: images scored at once; None scores all.
+
+    Returns:
+      The scores; NaN where one of the arrays holds NaN or infinity.
+    """
+    step = salient_order(saliency) // pixels_per_step  # in which a pixel changes
+    steps = jnp.arange(-(-saliency.size // pixels_per_step) + 1)
+
+    def score_after(entry):
+        curve, done = entry
+        return confidence(reveal(end[curve], start[curve], (step < done).astype(jnp.float32)))
+
+    # All curves in one list of images: the model is compiled once.
+    entries = jnp.repeat(jnp.arange(len(start)), steps.size), jnp.tile(steps, len(start))
+    curves = map_batched(score_after, entries, step_batch).reshape(len(start), -1)
+    valid = jnp.isfinite(saliency).all() & jnp.isfinite(start).all() & jnp.isfinite(end).all()
+    return jnp.where(valid, curves, jnp.nan)
 
 
 def salient_order(saliency: Saliency) -> Int[Array, "h w"]:
