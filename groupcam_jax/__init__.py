@@ -7,39 +7,42 @@ saliency = explain(image)  # [h, w, c] -> [h, w] in [0, 1]
 # Methods of class activation.
 from groupcam_jax.explainers.ablation_cam import ablation_cam as ablation_cam
 from groupcam_jax.explainers.cam import cam as cam
-
-# Methods of perturbation, of gradients in the image, and of regions.
-from groupcam_jax.explainers.deconvolution import deconvolution as deconvolution
 from groupcam_jax.explainers.eigen_cam import eigen_cam as eigen_cam
 from groupcam_jax.explainers.eigen_grad_cam import eigen_grad_cam as eigen_grad_cam
-from groupcam_jax.explainers.excitation_backprop import excitation_backprop as excitation_backprop
 from groupcam_jax.explainers.grad_cam import grad_cam as grad_cam
 from groupcam_jax.explainers.grad_cam_elementwise import grad_cam_elementwise as grad_cam_elementwise
 from groupcam_jax.explainers.grad_cam_pp import grad_cam_pp as grad_cam_pp
-
-# Arguments: coefficients of Grad-CAM++, attributions made maps, groupings, quadratures, baselines, targets.
-from groupcam_jax.explainers.grad_cam_pp import joint as joint
-from groupcam_jax.explainers.grad_cam_pp import separate as separate
-from groupcam_jax.explainers.gradient import gradient as gradient
 from groupcam_jax.explainers.group_cam import group_cam as group_cam
-from groupcam_jax.explainers.guided_backprop import guided_backprop as guided_backprop
-from groupcam_jax.explainers.guided_grad_cam import guided_grad_cam as guided_grad_cam
 from groupcam_jax.explainers.hires_cam import hires_cam as hires_cam
-from groupcam_jax.explainers.input_x_gradient import input_x_gradient as input_x_gradient
 from groupcam_jax.explainers.integrated_grad_cam import integrated_grad_cam as integrated_grad_cam
-from groupcam_jax.explainers.integrated_gradients import integrated_gradients as integrated_gradients
 from groupcam_jax.explainers.layer_cam import layer_cam as layer_cam
-from groupcam_jax.explainers.occlusion import occlusion as occlusion
-from groupcam_jax.explainers.rise import rise as rise
 from groupcam_jax.explainers.score_cam import score_cam as score_cam
-from groupcam_jax.explainers.smooth_grad import smooth_grad as smooth_grad
 from groupcam_jax.explainers.smooth_grad_cam_pp import smooth_grad_cam_pp as smooth_grad_cam_pp
 from groupcam_jax.explainers.xgrad_cam import xgrad_cam as xgrad_cam
+
+# isort: split
+# Methods of perturbation, of gradients in the image, and of regions.
+from groupcam_jax.explainers.deconvolution import deconvolution as deconvolution
+from groupcam_jax.explainers.excitation_backprop import excitation_backprop as excitation_backprop
+from groupcam_jax.explainers.gradient import gradient as gradient
+from groupcam_jax.explainers.guided_backprop import guided_backprop as guided_backprop
+from groupcam_jax.explainers.guided_grad_cam import guided_grad_cam as guided_grad_cam
+from groupcam_jax.explainers.input_x_gradient import input_x_gradient as input_x_gradient
+from groupcam_jax.explainers.integrated_gradients import integrated_gradients as integrated_gradients
+from groupcam_jax.explainers.occlusion import occlusion as occlusion
+from groupcam_jax.explainers.rise import rise as rise
+from groupcam_jax.explainers.smooth_grad import smooth_grad as smooth_grad
 from groupcam_jax.explainers.xrai import xrai as xrai
 
+# isort: split
 # Layers: finding one, and cutting the model there.
 from groupcam_jax.program.layers import list_layers as list_layers
 from groupcam_jax.program.split import split as split
+
+# isort: split
+# Arguments: coefficients of Grad-CAM++, attributions made maps, groupings, quadratures, baselines, targets.
+from groupcam_jax.explainers.grad_cam_pp import joint as joint
+from groupcam_jax.explainers.grad_cam_pp import separate as separate
 from groupcam_jax.stages.attributions import largest_magnitude as largest_magnitude
 from groupcam_jax.stages.attributions import signed as signed
 from groupcam_jax.stages.attributions import total_magnitude as total_magnitude
@@ -52,7 +55,9 @@ from groupcam_jax.stages.path_integral import riemann_left as riemann_left
 from groupcam_jax.stages.path_integral import riemann_middle as riemann_middle
 from groupcam_jax.stages.path_integral import riemann_right as riemann_right
 from groupcam_jax.stages.path_integral import trapezoid as trapezoid
+from groupcam_jax.stages.perturb import brightest as brightest
 from groupcam_jax.stages.perturb import constant as constant
+from groupcam_jax.stages.perturb import darkest as darkest
 from groupcam_jax.stages.perturb import gaussian_blur as gaussian_blur
 from groupcam_jax.stages.perturb import noise as noise
 from groupcam_jax.targets import contrast as contrast
@@ -61,6 +66,7 @@ from groupcam_jax.targets import logit as logit
 from groupcam_jax.targets import probability as probability
 from groupcam_jax.targets import union as union
 
+# isort: split
 # The contracts.
 from groupcam_jax.types import Explainer as Explainer
 from groupcam_jax.types import Model as Model

@@ -76,6 +76,8 @@ def resolve_label(label: Any, logits: Logits) -> Label:
     """
     if label is None:
         return jnp.argmax(logits)
+    if not hasattr(label, "dtype") and not isinstance(label, int | float):
+        raise ValueError(f"label must be one class index, an integer, got {label!r:.80}")
     if jnp.shape(label) != () or not jnp.issubdtype(jnp.result_type(label), jnp.integer):
         raise ValueError(
             f"label must be one class index, got {jnp.result_type(label)}{[*jnp.shape(label)]}; "

@@ -66,7 +66,8 @@ def conv_general_dilated(
 
         return jax.linear_transpose(transpose, jax.eval_shape(library, dx, kernel))(dx)[0]
 
-    by_phases = strides[0] == strides[1] > 1 and lhs.shape[3] < 8
+    plain = all(option is None for option in options.values())  # of a precision it knows nothing
+    by_phases = plain and strides[0] == strides[1] > 1 and lhs.shape[3] < 8
     return _with_derivative(values, derivative_by_phases if by_phases else derivative, library, lhs, rhs)
 
 

@@ -95,8 +95,45 @@ def test_a_network_without_relu_is_refused():
     def apply(params, images):
         return models.above(params, models.conv(params["stem"], images) ** 2)
 
-    with pytest.raises(ValueError, match="the model has none outside loops: nothing would change"):
+    with pytest.raises(ValueError, match="the model has none: nothing would change"):
         g.guided_backprop(apply, PARAMS)(IMAGE, 2)
+
+
+@pytest.mark.parametrize("wrap", ["scan", "cond", "custom_vjp"])
+def test_a_relu_out_of_reach_is_refused(wrap):
+    own = jax.custom_vjp(lambda x: jnp.maximum(x, 0))
+    own.defvjp(lambda x: (jnp.maximum(x, 0), x), lambda x, c: (c * (x > 0),))
+    wrapped = {
+        "scan": lambda x: jax.lax.scan(lambda x, _: (jax.nn.relu(x), None), x, None, length=2)[0],
+        "cond": lambda x: jax.lax.cond(x.sum() > 0, jax.nn.relu, jnp.abs, x),
+        "custom_vjp": own,
+    }[wrap]
+
+    def apply(params, images):
+        with jax.named_scope("body"):
+            x = wrapped(models.conv(params["stem"], images))
+        return models.above(params, jax.nn.relu(x))
+
+    with pytest.raises(ValueError, match=rf"ReLU inside {wrap}.*; one is at 'body'"):
+        g.guided_backprop(apply, PARAMS)(IMAGE, 2)
+
+
+@pytest.mark.parametrize("norm", [nn.LayerNorm, lambda **options: nn.GroupNorm(4, **options)])
+@pytest.mark.parametrize("build", [g.guided_backprop, g.deconvolution])
+def test_the_guard_of_a_variance_is_no_relu(build, norm):
+    """The same statistics, with the guard max(0, variance) and without."""
+
+    class Net(nn.Module):
+        fast: bool
+
+        @nn.compact
+        def __call__(self, x):
+            x = nn.relu(norm(use_fast_variance=self.fast)(nn.Conv(8, (3, 3))(x)))
+            return nn.Dense(5)(norm(use_fast_variance=self.fast)(nn.Conv(8, (3, 3))(x)).mean((1, 2)))
+
+    params = Net(True).init(jax.random.key(0), IMAGE[None])
+    with_guard, without = (build(Net(fast).apply, params, has_aux=True)(IMAGE, 2)[1].attribution for fast in (1, 0))
+    np.testing.assert_allclose(with_guard, without, atol=1e-4 * jnp.abs(without).max())
 
 
 def test_excitation_backprop_on_a_pooled_linear_head():
@@ -171,6 +208,14 @@ HEADS = {
         "dot_general at 'the top level'",
     ),
     "max": (lambda p, x: x.max((1, 2)) @ p["fc"]["kernel"], "reduce_max at 'the top level'"),
+    "a sum over channels, as many as places": (
+        lambda p, x: x[..., :1].repeat(144, 3).sum((1, 3)) @ jnp.ones((12, 5)),
+        "slice at",
+    ),
+    "a sum over some places and channels": (
+        lambda p, x: x.reshape(x.shape[0], 18, 8, 8).sum((1, 3)) @ p["fc"]["kernel"],
+        "reduce_sum at 'the top level'",
+    ),
     "hidden layer": (
         lambda p, x: jax.nn.relu(x.mean((1, 2)) @ jnp.ones((8, 8))) @ p["fc"]["kernel"],
         "relu at 'the top level'",

@@ -1,8 +1,15 @@
 """Errors say what was expected, what came, and what to do."""
 
+import functools
+import subprocess
+import sys
+
+import jax
 import jax.numpy as jnp
 import pytest
-from table import IMAGES, KEYS, build, every_method
+from table import IMAGES, KEYS, PARAMS, PLAIN, build, every_method
+
+import groupcam_jax as g
 
 
 @every_method
@@ -15,8 +22,99 @@ from table import IMAGES, KEYS, build, every_method
         (IMAGES[0], 5, "label=5 but the model has 5 classes; choose 0 <= label < 5"),
         (IMAGES[0], -1, "label=-1 but the model has 5 classes"),
         (IMAGES[0], 1.5, "label must be one class index, got float32"),
+        (IMAGES[0], "cat", "label must be one class index, an integer, got 'cat'"),
+        (IMAGES[0], [3], r"label must be one class index, an integer, got \[3\]"),
     ],
 )
 def test_bad_input_says_what_to_do(name, image, label, message):
     with pytest.raises(ValueError, match=message):
         build(name)(image, label, key=KEYS[0])
+
+
+@every_method
+@pytest.mark.parametrize("key", [0, jax.random.split(jax.random.key(0)), jnp.zeros(2), "key"])
+def test_a_key_that_is_none_says_what_to_do(name, key):
+    with pytest.raises(TypeError, match=r"key must be one key, such as jax.random.key\(0\), got"):
+        build(name)(IMAGES[0], 3, key=key)
+
+
+HIDING = {
+    "group_cam": functools.partial(g.group_cam, groups=4),
+    "score_cam": g.score_cam,
+    "rise": g.rise,
+    "occlusion": functools.partial(g.occlusion, window=4, stride=4),
+    "integrated_gradients": g.integrated_gradients,
+    "integrated_grad_cam": g.integrated_grad_cam,
+    "xrai": lambda *model, baseline: g.xrai(*model, baselines=[baseline]),
+}
+
+
+@pytest.mark.parametrize("method", HIDING)
+@pytest.mark.parametrize(
+    ("baseline", "error", "message"),
+    [
+        (lambda image: image, TypeError, r"a baseline is a function \(image, key\) -> image, such as constant"),
+        (lambda image, key: image[:6], ValueError, r"the baseline returned \[6, 12, 3\] for an image \[12, 12, 3\]"),
+        (lambda image, key: image.mean(), ValueError, r"the baseline returned \[\] for an image"),
+    ],
+)
+def test_what_is_no_baseline_is_refused(method, baseline, error, message):
+    with pytest.raises(error, match=message):
+        HIDING[method](PLAIN, PARAMS, baseline=baseline)(IMAGES[0], 3, key=KEYS[0])
+
+
+COUNTS = {
+    **{"group_cam groups": g.group_cam, "group_cam mask_batch": g.group_cam, "score_cam channels": g.score_cam},
+    **{"rise masks": g.rise, "rise cells": g.rise, "occlusion window": g.occlusion, "occlusion stride": g.occlusion},
+    **{"integrated_gradients steps": g.integrated_gradients, "smooth_grad samples": g.smooth_grad},
+    **{"smooth_grad_cam_pp sample_batch": g.smooth_grad_cam_pp, "ablation_cam channel_batch": g.ablation_cam},
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_are_at_least_one(name):
+    option = name.split()[1]
+    with pytest.raises(ValueError, match=f"{option}=0: expected at least 1"):
+        COUNTS[name](PLAIN, PARAMS, **{option: 0})
+
+
+WITHOUT_CHECKS = """
+import jax.numpy as jnp, numpy as np
+import groupcam_jax as g
+
+image = jnp.ones((8, 8, 3))
+
+def model(params, images):
+    return jnp.maximum(images * params, 0).mean((1, 2)) @ jnp.ones((3, 5))
+
+for case in (
+    lambda: g.rise(model, 1.0, masks=2.5),
+    lambda: g.group_cam(model, 1.0, groups="4"),
+    lambda: g.integrated_gradients(model, 1.0, baseline=np.zeros((8, 8, 3)))(image),
+    lambda: g.grad_cam(model, 1.0, layer=1.5)(image),
+    lambda: g.grad_cam(model, 1.0, layer=["block"])(image),
+    lambda: g.grad_cam(model, 1.0, layer=("block", "fc"))(image),
+):
+    try:
+        case()
+    except TypeError as error:
+        print(error)
+print(g.grad_cam(model, 1.0, layer=np.int64(0))(image).shape)
+"""
+
+
+def test_wrong_types_say_what_to_do():
+    """In a process of its own, where nothing checks the annotations."""
+    told = subprocess.run([sys.executable, "-c", WITHOUT_CHECKS], check=True, capture_output=True, text=True).stdout
+    expected = [
+        "masks=2.5: expected an integer, at least 1",
+        "groups='4': expected an integer, at least 1",
+        "a baseline is a function (image, key) -> image, such as constant(0.0), got array",
+        "layer=1.5: expected a scope name, an index, (features, head) or None. The model's",
+        "layer=['block']: expected a scope name",
+        "layer=('block', 'fc'): of a pair, expected the functions (features, head)",
+        "(8, 8)",
+    ]
+    lines = [line for line in told.splitlines() if not line.startswith(" ")]
+    for line, start in zip(lines, expected, strict=True):
+        assert line.startswith(start)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import models
 import numpy as np
 import pytest
+from table import METHODS
 
 import groupcam_jax as g
 from groupcam_jax.stages.masks import unit_range
@@ -80,11 +81,17 @@ def test_integrated_grad_cam_with_one_step_is_grad_cam():
     assert not np.allclose(one, g.integrated_grad_cam(APPLY, PARAMS, steps=8)(IMAGE, 4), atol=1e-2)
 
 
-@pytest.mark.parametrize("method", [g.gradient, g.grad_cam, g.integrated_gradients])
-def test_smooth_grad_without_noise_is_the_method_inside(method):
-    reduce = {} if method is not g.integrated_gradients else {"reduce": g.total_magnitude}
-    smooth = g.smooth_grad(APPLY, PARAMS, method=method, samples=3, noise=0.0, **reduce)
-    close(smooth(IMAGE, 2, key=jax.random.key(0)), method(APPLY, PARAMS)(IMAGE, 2))
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("deconvolution", "grad_cam", "gradient", "gradient signed", "guided_backprop", "guided_grad_cam"),
+        *("input_x_gradient", "integrated_gradients", "xrai given segments"),
+    ],
+)
+def test_smooth_grad_without_noise_is_the_method_inside(name):
+    method = METHODS[name].build
+    smooth = g.smooth_grad(APPLY, PARAMS, method=method, samples=3, noise=0.0)
+    close(jax.jit(smooth)(IMAGE, 2, key=jax.random.key(0)), method(APPLY, PARAMS)(IMAGE, 2))
 
 
 def test_smooth_grad_averages_with_signs_and_for_the_class_of_the_clean_image():
@@ -92,7 +99,9 @@ def test_smooth_grad_averages_with_signs_and_for_the_class_of_the_clean_image():
     label = 3  # by a hair, on the clean image
     bias = PARAMS["fc"]["bias"] - APPLY(PARAMS, IMAGE[None])[0] + 1e-3 * jax.nn.one_hot(label, 5)
     params = {**PARAMS, "fc": {**PARAMS["fc"], "bias": bias}}
-    explain = g.smooth_grad(APPLY, params, samples=samples, noise=2.0, reduce=g.signed)
+    explain = g.smooth_grad(
+        APPLY, params, method=functools.partial(g.gradient, reduce=g.signed), samples=samples, noise=2.0
+    )
     keys = [jax.random.split(one)[0] for one in jax.random.split(key, samples)]
     noise = jnp.stack([jax.random.normal(one, IMAGE.shape) for one in keys])
     noisy = IMAGE[None] + 2.0 * (IMAGE.max() - IMAGE.min()) * noise
@@ -213,6 +222,10 @@ def test_ward_finds_the_clusters():
     members = jax.jit(lambda maps: g.ward()(maps, 4, None))(maps)
     assert members.sum(1).tolist() == [1] * 20
     np.testing.assert_array_equal(members @ members.T, order[:, None] == order[None])
+
+
+def test_ward_of_a_single_channel():
+    assert g.ward()(jnp.ones((2, 2, 1)), 1, None).tolist() == [[1.0]]
 
 
 def test_signed_attributions_keep_their_sign():

@@ -146,7 +146,7 @@ def test_occlusion_averages_over_the_windows_that_cover_a_pixel():
         (lambda: g.score_cam(APPLY, PARAMS, channels=0), "channels=0"),
         (lambda: g.score_cam(APPLY, PARAMS, mask_batch=-1), "mask_batch=-1"),
         (lambda: g.ablation_cam(APPLY, PARAMS, channel_batch=0), "channel_batch=0"),
-        (lambda: g.occlusion(APPLY, PARAMS, window=4, stride=5), "expected 1 <= stride <= window"),
+        (lambda: g.occlusion(APPLY, PARAMS, window=4, stride=5), "expected stride <= window"),
         (lambda: g.occlusion(APPLY, PARAMS)(IMAGE), "window=32 hides a whole side of the image, 12 x 12"),
         (lambda: g.smooth_grad(APPLY, PARAMS, samples=0), "samples=0"),
         (lambda: g.smooth_grad(APPLY, PARAMS, noise=-1.0), "noise=-1.0"),

@@ -49,7 +49,9 @@ def explain(
     ] = None,
     layer: Annotated[str | None, typer.Option(help="Scope name or index, see --list-layers.")] = None,
     groups: Annotated[int | None, typer.Option(help="Groups of channels.")] = None,
-    mask_batch: Annotated[int | None, typer.Option(help="Masks scored at once; fewer need less memory.")] = None,
+    mask_batch: Annotated[
+        int | None, typer.Option(help="Masks, steps or samples at once; fewer need less memory.")
+    ] = None,
     output: Annotated[pathlib.Path, typer.Option(help="Folder for the results.")] = pathlib.Path(),
     raw: Annotated[bool, typer.Option("--raw", help="Also write each map as .npy, with a manifest.")] = False,
     show_layers: Annotated[bool, typer.Option("--list-layers", help="List the network's layers and stop.")] = False,

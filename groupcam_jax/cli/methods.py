@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import groupcam_jax as g
@@ -56,6 +56,8 @@ def fix_options(
 ) -> dict[str, functools.partial[Any]]:
     """Takes the builders of methods and fixes, of the options that are not None, those that each of them has.
 
+    `mask_batch` stands for whatever a method batches: masks, channels, steps or samples.
+
     Args:
       names: of METHODS.
       options: what was asked for; at least one of the methods has to have it.
@@ -67,10 +69,17 @@ def fix_options(
     parameters = {name: inspect.signature(METHODS[name]).parameters for name in names}
     asked = {option: value for option, value in options.items() if value is not None}
     for option in asked:
-        if not any(option in known for known in parameters.values()):
+        if not any(meant(option, known) for known in parameters.values()):
             raise ValueError(f"--{option.replace('_', '-')} is no option of --method {', '.join(names)}")
     fixed = {**{option: value for option, value in defaults.items() if value is not None}, **asked}
     return {
-        name: functools.partial(METHODS[name], **{option: fixed[option] for option in fixed if option in known})
+        name: functools.partial(
+            METHODS[name], **{one: fixed[option] for option in fixed for one in meant(option, known)}
+        )
         for name, known in parameters.items()
     }
+
+
+def meant(option: str, parameters: Iterable[str]) -> list[str]:
+    """The parameters of a method that an option means."""
+    return [one for one in parameters if one == option or (option == "mask_batch" and one.endswith("_batch"))]

@@ -57,4 +57,6 @@ def running(bar: Progress, title: str, total: int | None) -> Iterator[None]:
 def mask_count(builder: functools.partial[Any]) -> int | None:
     """The masks that a method scores for one class, if its options tell."""
     parameters = inspect.signature(builder).parameters
+    if "groups" in parameters:
+        return parameters["groups"].default + 1  # and the one that hides everything
     return next((parameters[name].default for name in ("masks", "channels") if name in parameters), None)

@@ -13,7 +13,7 @@ from groupcam_jax.cli.pictures import Picture
 from groupcam_jax.cli.progress import counted, mask_count, running
 
 # What a method raises, while it is traced, for a network that it does not fit or a package that is missing.
-REFUSALS = (ValueError, TypeError, NotImplementedError, ImportError)
+REFUSALS = (ValueError, NotImplementedError, ImportError)
 
 
 class Request(NamedTuple):

@@ -7,13 +7,11 @@
 It is Group-CAM with one group, no percentile and no vote.
 """
 
-import jax
-
 from groupcam_jax.activation_map import explain_by_heat
 from groupcam_jax.program.split import Layer
-from groupcam_jax.stages.channels import channel_mean
+from groupcam_jax.stages.channels import grad_cam_heat
 from groupcam_jax.targets import Target, logit
-from groupcam_jax.types import Activation, Explainer, Model, Params
+from groupcam_jax.types import Explainer, Model, Params
 
 
 def grad_cam(
@@ -45,11 +43,8 @@ def grad_cam(
       ValueError: in the explainer: no such layer or class, not one floating image.
     """
 
-    def heat(activation: Activation, gradient: Activation):
-        return jax.nn.relu((channel_mean(gradient)[None, None] * activation).sum(2))
-
     return explain_by_heat(
-        heat,
+        grad_cam_heat,
         model_apply,
         params,
         layer=layer,

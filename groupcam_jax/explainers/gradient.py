@@ -4,7 +4,7 @@ attribution   dy/dx
 saliency      its largest magnitude over the channels, rescaled to [0, 1]
 """
 
-from groupcam_jax.explainer import AttributionAux, make_explainer
+from groupcam_jax.explainer import AttributionAux, make_attributing_explainer
 from groupcam_jax.program.flat import trace
 from groupcam_jax.stages.attributions import Reduction, largest_magnitude
 from groupcam_jax.stages.input_gradient import input_gradient
@@ -38,10 +38,9 @@ def gradient(
       ValueError: in the explainer: no such class, not one floating image.
     """
 
-    def explain(image, label, key):
+    def attribute(image, label, key):
         del key  # deterministic
         program = trace(model_apply, params, image[None])
-        label, logits, attribution = input_gradient(program, params, image, target, label)
-        return reduce(attribution), AttributionAux(label, logits, attribution)
+        return AttributionAux(*input_gradient(program, params, image, target, label))
 
-    return make_explainer(explain, has_aux=has_aux)
+    return make_attributing_explainer(attribute, reduce=reduce, has_aux=has_aux)

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from groupcam_jax.explainer import make_explainer
+from groupcam_jax.explainer import check_count, make_explainer
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.split import Layer, split_program
 from groupcam_jax.stages.batches import Progress, check_batch
@@ -32,7 +32,7 @@ from groupcam_jax.stages.channels import channel_mean, score_gradient
 from groupcam_jax.stages.groups import Grouping, contiguous, group_masks
 from groupcam_jax.stages.masks import denoise, unit_range, upsample
 from groupcam_jax.stages.merge import merge
-from groupcam_jax.stages.perturb import Baseline, gaussian_blur
+from groupcam_jax.stages.perturb import Baseline, gaussian_blur, hide
 from groupcam_jax.stages.score import class_confidence, confidence_gain, lower_precision
 from groupcam_jax.targets import Target, logit, probability, resolve_label
 from groupcam_jax.types import Explainer, Label, Logits, Masks, Model, Params
@@ -104,8 +104,7 @@ def group_cam(
         channels, no such layer or class, not one floating image.
       TypeError: in the explainer: a key is needed and missing.
     """
-    if groups < 1:
-        raise ValueError(f"groups={groups}: expected at least 1")
+    check_count("groups", groups)
     if percentile is not None and not 0 <= percentile <= 100:
         raise ValueError(f"percentile={percentile}: expected 0 <= percentile <= 100, or None")
     if layer == []:
@@ -142,7 +141,7 @@ def group_cam(
             weights = params
         image = image.astype(jnp.float32)
         confidence = class_confidence(program, weights, score, resolved)
-        gain = confidence_gain(confidence, image, baseline(image, baseline_key), rescaled, mask_batch, progress)
+        gain = confidence_gain(confidence, image, hide(baseline, image, baseline_key), rescaled, mask_batch, progress)
         votes = jax.nn.relu(gain) if positive_gain else gain
         saliency = unit_range(merge(votes, rescaled if merge_rescaled else enlarged))
         return saliency, GroupCamAux(resolved, logits, gain, masks if isinstance(layer, list) else masks[0])

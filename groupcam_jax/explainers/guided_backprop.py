@@ -11,7 +11,7 @@ Adebayo et al. (arXiv:1810.03292): it shows edges more than reasons.
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import AttributionAux, make_explainer
+from groupcam_jax.explainer import AttributionAux, make_attributing_explainer
 from groupcam_jax.program.backward import replace_relu_rule
 from groupcam_jax.program.flat import trace
 from groupcam_jax.stages.attributions import Reduction, largest_magnitude
@@ -43,17 +43,16 @@ def guided_backprop(
       label out of range.
 
     Raises:
-      ValueError: in the explainer: the model has a smooth activation such as gelu or silu, or no ReLU; no such class,
-        not one floating image.
+      ValueError: in the explainer: the model has a smooth activation such as gelu or silu, a ReLU inside a loop or
+        branch, or none; no such class, not one floating image.
     """
 
-    def explain(image, label, key):
+    def attribute(image, label, key):
         del key  # deterministic
         program = replace_relu_rule(trace(model_apply, params, image[None]), guided_rule, "guided_backprop")
-        label, logits, attribution = input_gradient(program, params, image, target, label)
-        return reduce(attribution), AttributionAux(label, logits, attribution)
+        return AttributionAux(*input_gradient(program, params, image, target, label))
 
-    return make_explainer(explain, has_aux=has_aux)
+    return make_attributing_explainer(attribute, reduce=reduce, has_aux=has_aux)
 
 
 def guided_rule(passes, cotangent):

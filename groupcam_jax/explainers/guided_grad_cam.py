@@ -6,16 +6,13 @@
 The paper enlarges the Grad-CAM map bilinearly, as we do; captum takes the nearest cell unless told otherwise.
 """
 
-import jax
-import jax.numpy as jnp
-
-from groupcam_jax.explainer import AttributionAux, make_explainer
+from groupcam_jax.explainer import AttributionAux, make_attributing_explainer
 from groupcam_jax.explainers.guided_backprop import guided_rule
 from groupcam_jax.program.backward import replace_relu_rule
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.split import Layer, split_program
 from groupcam_jax.stages.attributions import Reduction, largest_magnitude
-from groupcam_jax.stages.channels import channel_mean, score_gradient
+from groupcam_jax.stages.channels import grad_cam_heat, score_gradient
 from groupcam_jax.stages.input_gradient import input_gradient
 from groupcam_jax.stages.masks import upsample
 from groupcam_jax.targets import Target, logit
@@ -51,20 +48,19 @@ def guided_grad_cam(
       traced label out of range.
 
     Raises:
-      ValueError: in the explainer: the model has a smooth activation such as gelu or silu, or no ReLU; no such layer or
-        class, not one floating image.
+      ValueError: in the explainer: the model has a smooth activation such as gelu or silu, a ReLU inside a loop or
+        branch, or none; no such layer or class, not one floating image.
     """
 
-    def explain(image, label, key):
+    def attribute(image, label, key):
         del key  # deterministic
         program = trace(model_apply, params, image[None])
         features, head = split_program(program, layer, tokens_to_grid, data_format)
         activation, skips = features(params, image[None])
         label, logits, slope = score_gradient(head, params, activation, skips, target, label)
-        heat = jax.nn.relu((channel_mean(slope)[None, None] * activation[0]).sum(2)).astype(jnp.float32)
+        heat = grad_cam_heat(activation[0], slope)
         guided = replace_relu_rule(program, guided_rule, "guided_grad_cam")
         _, _, attribution = input_gradient(guided, params, image, target, label)
-        attribution = attribution * upsample(heat, image.shape[:2])[:, :, None]
-        return reduce(attribution), AttributionAux(label, logits, attribution)
+        return AttributionAux(label, logits, attribution * upsample(heat, image.shape[:2])[:, :, None])
 
-    return make_explainer(explain, has_aux=has_aux)
+    return make_attributing_explainer(attribute, reduce=reduce, has_aux=has_aux)

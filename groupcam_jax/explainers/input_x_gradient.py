@@ -8,7 +8,7 @@ For a ReLU network without biases it is the integrated gradients from a baseline
 
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import AttributionAux, make_explainer
+from groupcam_jax.explainer import AttributionAux, make_attributing_explainer
 from groupcam_jax.program.flat import trace
 from groupcam_jax.stages.attributions import Reduction, total_magnitude
 from groupcam_jax.stages.input_gradient import input_gradient
@@ -42,11 +42,10 @@ def input_x_gradient(
       ValueError: in the explainer: no such class, not one floating image.
     """
 
-    def explain(image, label, key):
+    def attribute(image, label, key):
         del key  # deterministic
         program = trace(model_apply, params, image[None])
         label, logits, slope = input_gradient(program, params, image, target, label)
-        attribution = image.astype(jnp.float32) * slope
-        return reduce(attribution), AttributionAux(label, logits, attribution)
+        return AttributionAux(label, logits, image.astype(jnp.float32) * slope)
 
-    return make_explainer(explain, has_aux=has_aux)
+    return make_attributing_explainer(attribute, reduce=reduce, has_aux=has_aux)

@@ -4,21 +4,21 @@
     M_t        relu(sum of w_k(t) A_k(t)): the Grad-CAM map of x_t before it is enlarged
     saliency   the integral of M_t, enlarged, rescaled to [0, 1]
 
-As in the authors' code, whose points are the left ends of the steps (so that one step explains the baseline); ours are
-the right ends, the last of them the image: one step is Grad-CAM. `rule` offers the others.
+As in the authors' code; the paper's equation has A_k(t) less the activation of the baseline in the place of A_k(t). The
+code's points are the left ends of the steps (so that one step explains the baseline); ours are the right ends, the last
+of them the image: one step is Grad-CAM. `rule` offers the others.
 """
 
-import jax
 import jax.numpy as jnp
 
 from groupcam_jax.explainer import Aux, make_explainer
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.split import Layer, split_program
 from groupcam_jax.stages.batches import check_batch
-from groupcam_jax.stages.channels import channel_mean, score_gradient
+from groupcam_jax.stages.channels import grad_cam_heat, score_gradient
 from groupcam_jax.stages.masks import unit_range, upsample
 from groupcam_jax.stages.path_integral import Rule, check_steps, integrate, riemann_right
-from groupcam_jax.stages.perturb import Baseline, constant
+from groupcam_jax.stages.perturb import Baseline, constant, hide
 from groupcam_jax.targets import Target, logit, resolve_label
 from groupcam_jax.types import Explainer, Model, Params
 
@@ -37,7 +37,8 @@ def integrated_grad_cam(
     step_batch: int | None = None,
     has_aux: bool = False,
 ) -> Explainer:
-    """Builds the Integrated Grad-CAM explainer of a classifier: `steps` forward passes, and backward above the layer.
+    """Builds the Integrated Grad-CAM explainer of a classifier: `steps` forward passes, and backward above
+    the layer, plus one forward.
 
     Args:
       model_apply: `logits = model_apply(params, images)`, see `types.Model`.
@@ -70,13 +71,13 @@ def integrated_grad_cam(
         logits = program(params, image[None])[0]
         label = resolve_label(label, logits)
 
-        def grad_cam_heat(point):
+        def heat_at(point):
             activation, skips = features(params, point[None].astype(image.dtype))
             _, _, gradient = score_gradient(head, params, activation, skips, target, label)
-            return jax.nn.relu((channel_mean(gradient)[None, None] * activation[0]).sum(2)).astype(jnp.float32)
+            return grad_cam_heat(activation[0], gradient)
 
         pixels = image.astype(jnp.float32)
-        heat = integrate(grad_cam_heat, baseline(pixels, key), pixels, rule, steps, step_batch)
+        heat = integrate(heat_at, hide(baseline, pixels, key), pixels, rule, steps, step_batch)
         return unit_range(upsample(heat, image.shape[:2])), Aux(label, logits)
 
     return make_explainer(explain, has_aux=has_aux)

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import make_explainer
+from groupcam_jax.explainer import make_attributing_explainer
 from groupcam_jax.program.flat import trace
 from groupcam_jax.stages.attributions import Reduction, total_magnitude
 from groupcam_jax.stages.batches import check_batch
 from groupcam_jax.stages.path_integral import Rule, check_steps, integrate, riemann_middle
-from groupcam_jax.stages.perturb import Baseline, constant
+from groupcam_jax.stages.perturb import Baseline, constant, hide
 from groupcam_jax.stages.score import class_confidence
 from groupcam_jax.targets import Target, logit, resolve_label
 from groupcam_jax.types import Attribution, Explainer, Label, Logits, Model, Params, Scalar
@@ -72,16 +72,16 @@ def integrated_gradients(
     check_steps(rule, steps)
     check_batch("step_batch", step_batch)
 
-    def explain(image, label, key):
+    def attribute(image, label, key):
         program = trace(model_apply, params, image[None])
         logits = program(params, image[None])[0]
         label = resolve_label(label, logits)
         image = image.astype(jnp.float32)
-        hidden = baseline(image, key)
+        hidden = hide(baseline, image, key)
         score = class_confidence(program, params, target, label)
         mean_gradient = integrate(jax.grad(score), hidden, image, rule, steps, step_batch)
         attribution = (image - hidden) * mean_gradient
         error = attribution.sum() - (score(image) - score(hidden))
-        return reduce(attribution), IntegratedGradientsAux(label, logits, attribution, error)
+        return IntegratedGradientsAux(label, logits, attribution, error)
 
-    return make_explainer(explain, has_aux=has_aux)
+    return make_attributing_explainer(attribute, reduce=reduce, has_aux=has_aux)

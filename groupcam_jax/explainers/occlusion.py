@@ -10,11 +10,11 @@ The windows step over the image and end at its border, so that every pixel is co
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import Aux, make_explainer
+from groupcam_jax.explainer import Aux, check_count, make_explainer
 from groupcam_jax.program.flat import trace
 from groupcam_jax.stages.batches import Progress, check_batch, sum_batched
 from groupcam_jax.stages.masks import unit_range
-from groupcam_jax.stages.perturb import Baseline, constant, reveal
+from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
 from groupcam_jax.stages.score import class_confidence
 from groupcam_jax.targets import Target, probability, resolve_label
 from groupcam_jax.types import Explainer, Model, Params
@@ -55,8 +55,10 @@ def occlusion(
         larger than the window, no such class, not one floating image.
       TypeError: in the explainer: a key is needed and missing.
     """
-    if not 1 <= stride <= window:
-        raise ValueError(f"window={window}, stride={stride}: expected 1 <= stride <= window; else pixels are skipped")
+    check_count("window", window)
+    check_count("stride", stride)
+    if stride > window:
+        raise ValueError(f"window={window}, stride={stride}: expected stride <= window; else pixels are skipped")
     check_batch("mask_batch", mask_batch)
 
     def explain(image, label, key):
@@ -70,7 +72,7 @@ def occlusion(
         label = resolve_label(label, logits)
         confidence = class_confidence(program, params, score, label)
         image = image.astype(jnp.float32)
-        hidden, whole = baseline(image, key), confidence(image)
+        hidden, whole = hide(baseline, image, key), confidence(image)
 
         def drop(corner):
             rows = covered(corner[0], window, height)

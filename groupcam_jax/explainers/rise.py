@@ -2,7 +2,7 @@
 
     m_i        a grid of cells, each 1 with probability p, enlarged bilinearly and shifted at random
     s_i        p_c(m_i x)
-    saliency   sum of s_i m_i / (n p), rescaled to [0, 1]
+    saliency   sum of s_i m_i, rescaled to [0, 1], where the 1 / (n p) of the paper is lost
 
 As in the authors' code a grid of s x s cells covers (s + 1) x (s + 1) cells of the image's size / s, from which a
 window of the image's size is cut. Scores are probabilities, as in the paper; Group-CAM's authors take logits.
@@ -16,11 +16,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import Aux, make_explainer, require_key
+from groupcam_jax.explainer import Aux, check_count, make_explainer, require_key
 from groupcam_jax.program.flat import trace
 from groupcam_jax.stages.batches import Progress, check_batch, sum_batched
 from groupcam_jax.stages.masks import unit_range, upsample
-from groupcam_jax.stages.perturb import Baseline, constant, reveal
+from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
 from groupcam_jax.stages.score import class_confidence
 from groupcam_jax.targets import Target, probability, resolve_label
 from groupcam_jax.types import Explainer, Image, Mask, Model, Params, PRNGKey, Saliency
@@ -62,8 +62,8 @@ def rise(
         floating image.
       TypeError: in the explainer: the key is missing.
     """
-    if masks < 1 or cells < 1:
-        raise ValueError(f"masks={masks}, cells={cells}: expected at least 1 of both")
+    check_count("masks", masks)
+    check_count("cells", cells)
     if not 0 < keep < 1:
         raise ValueError(f"keep={keep}: expected a probability between 0 and 1, or all masks were the same")
     check_batch("mask_batch", mask_batch)
@@ -75,14 +75,14 @@ def rise(
         label = resolve_label(label, logits)
         confidence = class_confidence(program, params, score, label)
         image = image.astype(jnp.float32)
-        hidden = baseline(image, baseline_key)
+        hidden = hide(baseline, image, baseline_key)
 
         def draw(key):
             return draw_mask(key, image.shape[:2], cells, keep)
 
         keys = jax.random.split(mask_key, masks)
         total = merge_scored(confidence, image, hidden, draw, keys, mask_batch, progress)
-        return unit_range(total / (masks * keep)), Aux(label, logits)
+        return unit_range(total), Aux(label, logits)
 
     return make_explainer(explain, has_aux=has_aux)
 

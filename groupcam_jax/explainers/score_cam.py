@@ -3,11 +3,12 @@
     A_k        activation of the layer, channel k
     H_k        A_k enlarged, rescaled to [0, 1]
     s_k        p_c(H_k x): the confidence in the image behind the mask
-    saliency   relu(sum of s_k A_k), enlarged, rescaled to [0, 1]
+    saliency   relu(sum of s_k A_k enlarged), rescaled to [0, 1]
 
-As in the authors' code, and that of Group-CAM's authors. The paper's algorithm takes the softmax of the scores over the
-channels (and so does pytorch-grad-cam, of logits): `weigh=jax.nn.softmax, score=logit`. A flat channel shows nothing
-and weighs nothing. `channels` is the fast form (as in arXiv:2007.14748's Fast Score-CAM): those that vary most.
+As in the authors' code, and that of Group-CAM's authors. The paper subtracts the score of the baseline, which published
+code does not, and its algorithm takes the softmax of the scores over the channels (and so does pytorch-grad-cam, of
+logits): `weigh=jax.nn.softmax, score=logit`. A flat channel shows nothing and weighs nothing. `channels` makes the fast
+form, which scores those that vary most over space.
 
 The masks are made and scored `mask_batch` at a time and never held all at once; what is merged are the small maps.
 """
@@ -19,12 +20,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from groupcam_jax.explainer import make_explainer
+from groupcam_jax.explainer import check_count, make_explainer
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.split import Layer, split_program
 from groupcam_jax.stages.batches import Progress, check_batch, map_batched
 from groupcam_jax.stages.masks import unit_range, upsample
-from groupcam_jax.stages.perturb import Baseline, constant, reveal
+from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
 from groupcam_jax.stages.score import class_confidence
 from groupcam_jax.targets import Target, probability, resolve_label
 from groupcam_jax.types import Explainer, Label, Logits, Model, Params
@@ -79,8 +80,8 @@ def score_cam(
         class, not one floating image.
       TypeError: in the explainer: a key is needed and missing.
     """
-    if channels is not None and channels < 1:
-        raise ValueError(f"channels={channels}: expected at least 1, or None for all")
+    if channels is not None:
+        check_count("channels", channels, ", or None for all")
     check_batch("mask_batch", mask_batch)
 
     def explain(image, label, key):
@@ -96,7 +97,7 @@ def score_cam(
             maps = maps[jax.lax.top_k(maps.var((1, 2)), channels)[1]]
 
         image = image.astype(jnp.float32)
-        hidden = baseline(image, key)
+        hidden = hide(baseline, image, key)
         confidence = class_confidence(program, params, score, label)
 
         def score_of(one):

@@ -13,7 +13,7 @@ range instead, and averages Grad-CAM maps of squared gradients. With one copy an
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import Aux, make_explainer, require_key
+from groupcam_jax.explainer import Aux, check_count, make_explainer, require_key
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.split import Layer, split_program
 from groupcam_jax.stages.batches import check_batch, sum_batched
@@ -37,7 +37,8 @@ def smooth_grad_cam_pp(
     sample_batch: int | None = None,
     has_aux: bool = False,
 ) -> Explainer:
-    """Builds the Smooth Grad-CAM++ explainer of a classifier: `samples` forward passes, and backward above the layer.
+    """Builds the Smooth Grad-CAM++ explainer of a classifier: `samples` forward passes, and backward above the
+    layer, plus one forward.
 
     Args:
       model_apply: `logits = model_apply(params, images)`, see `types.Model`.
@@ -61,8 +62,7 @@ def smooth_grad_cam_pp(
         floating image.
       TypeError: in the explainer: the key is missing.
     """
-    if samples < 1:
-        raise ValueError(f"samples={samples}: expected at least 1")
+    check_count("samples", samples)
     if not noise >= 0:
         raise ValueError(f"noise={noise}: expected a share of the image's range of values, at least 0")
     check_batch("sample_batch", sample_batch)

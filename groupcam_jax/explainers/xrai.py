@@ -23,7 +23,7 @@ from groupcam_jax.program.flat import trace
 from groupcam_jax.stages.batches import check_batch
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.path_integral import Rule, check_steps, integrate, riemann_middle
-from groupcam_jax.stages.perturb import Baseline, brightest, darkest
+from groupcam_jax.stages.perturb import Baseline, brightest, darkest, hide
 from groupcam_jax.stages.regions import felzenszwalb_segments, grow_regions, require_scikit_image
 from groupcam_jax.stages.score import class_confidence
 from groupcam_jax.targets import Target, logit, resolve_label
@@ -83,7 +83,7 @@ def xrai(
         gradient = jax.grad(class_confidence(program, params, target, label))
         attribution = jnp.zeros_like(image)
         for number, baseline in enumerate(baselines):
-            hidden = baseline(image, None if key is None else jax.random.fold_in(key, number))
+            hidden = hide(baseline, image, None if key is None else jax.random.fold_in(key, number))
             attribution += (image - hidden) * integrate(gradient, hidden, image, rule, steps, step_batch)
         attribution /= len(baselines)
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from groupcam_jax.metrics.confidence import check_saliency, confidence_like
-from groupcam_jax.stages.perturb import Baseline, constant, reveal
+from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
 from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Model, Params, Scalar
 
@@ -56,7 +56,7 @@ def confidence_change(
         image = jnp.asarray(image)
         confidence = confidence_like(model_apply, params, score, image, label)
         image = image.astype(jnp.float32)
-        whole, veiled = confidence(image), confidence(reveal(image, baseline(image, key), saliency))
+        whole, veiled = confidence(image), confidence(reveal(image, hide(baseline, image, key), saliency))
         lost = jax.nn.relu(whole - veiled)
         drop = jnp.where(lost == 0, 0, lost / jnp.where(lost == 0, 1, whole))
         increase = (veiled > whole).astype(jnp.float32)

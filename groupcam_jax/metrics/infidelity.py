@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import check_image, require_key
+from groupcam_jax.explainer import check_count, check_image, require_key
 from groupcam_jax.metrics.confidence import confidence_like
 from groupcam_jax.stages import perturb
 from groupcam_jax.stages.batches import check_batch, map_batched
@@ -63,8 +63,7 @@ def infidelity(
         class, not one floating image.
       TypeError: in the metric: no key.
     """
-    if samples < 1:
-        raise ValueError(f"samples={samples}: expected at least 1")
+    check_count("samples", samples)
     check_batch("sample_batch", sample_batch)
 
     def measure(image: Any, attribution: Any, label: Any = None, *, key: Any = None) -> Infidelity:

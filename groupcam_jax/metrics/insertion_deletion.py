@@ -18,9 +18,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from groupcam_jax.explainer import check_count
 from groupcam_jax.metrics.confidence import check_saliency, confidence_like
 from groupcam_jax.stages.batches import check_batch, map_batched
-from groupcam_jax.stages.perturb import Baseline, constant, gaussian_blur, reveal
+from groupcam_jax.stages.perturb import Baseline, constant, gaussian_blur, hide, reveal
 from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Image, Model, Params, Saliency, Scalar
 
@@ -67,8 +68,7 @@ def insertion_deletion(
         class, not one floating image.
       TypeError: in the metric: a key is needed and missing.
     """
-    if pixels_per_step < 1:
-        raise ValueError(f"pixels_per_step={pixels_per_step}: expected at least 1")
+    check_count("pixels_per_step", pixels_per_step)
     check_batch("step_batch", step_batch)
 
     def measure(image: Any, saliency: Any, label: Any = None, *, key: Any = None) -> InsertionDeletion:
@@ -77,8 +77,8 @@ def insertion_deletion(
         confidence = confidence_like(model_apply, params, score, image, label)
         image = image.astype(jnp.float32)
         keys = (None, None) if key is None else jax.random.split(key)
-        start = jnp.stack([insertion_substrate(image, keys[0]), image])
-        end = jnp.stack([image, deletion_substrate(image, keys[1])])
+        start = jnp.stack([hide(insertion_substrate, image, keys[0]), image])
+        end = jnp.stack([image, hide(deletion_substrate, image, keys[1])])
         insertion, deletion = pixel_curves(confidence, start, end, saliency, pixels_per_step, step_batch)
         inserted, deleted = area(insertion), area(deletion)
         return InsertionDeletion(insertion, deletion, inserted, deleted, inserted - deleted)

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from groupcam_jax.explainer import check_count
 from groupcam_jax.metrics.component import largest_component
 from groupcam_jax.metrics.pointing_game import ObjectMask
 from groupcam_jax.types import Saliency, Scalar
@@ -81,8 +82,7 @@ def localization_error(
     Raises:
       ValueError: top below 1.
     """
-    if top < 1:
-        raise ValueError(f"top={top}: expected at least 1")
+    check_count("top", top)
     _, guesses = jax.lax.top_k(logits, min(top, logits.shape[1]))
     right = (guesses == labels[:, None]).any(1) & (overlaps >= least)
     valid = jnp.isfinite(logits).all(1) & jnp.isfinite(overlaps)

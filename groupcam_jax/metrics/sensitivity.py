@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import require_key
+from groupcam_jax.explainer import check_count, require_key
 from groupcam_jax.stages.batches import check_batch, map_batched
 from groupcam_jax.types import Explainer, Scalar
 
@@ -37,8 +37,7 @@ def max_sensitivity(
       ValueError: samples or sample_batch below 1, radius not positive.
       TypeError: in the metric: no key.
     """
-    if samples < 1:
-        raise ValueError(f"samples={samples}: expected at least 1")
+    check_count("samples", samples)
     if not radius > 0:
         raise ValueError(f"radius={radius}: expected a positive number, in the units of the normalised image")
     check_batch("sample_batch", sample_batch)

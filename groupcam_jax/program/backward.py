@@ -1,18 +1,20 @@
 """Other backward rules for a model's ReLUs, put into its flat program: the model itself is not touched.
 
-A ReLU is `jax.nn.relu`, `jax.nn.relu6` or `max(x, 0)`. Smooth activations have no rule that any paper gives, and are
-refused: with a plain derivative among changed ones the map would look right and mean nothing.
+A ReLU is `jax.nn.relu`, `jax.nn.relu6` or `max(x, 0)`, unless all that is made of it is a square root: so does a
+normalisation guard its variance. Smooth activations have no rule that any paper gives, and are refused; so are ReLUs
+inside loops, branches and functions with a derivative of their own, where they cannot be reached: with a plain
+derivative among changed ones the map would look right and mean nothing. Gates, sigmoid or tanh, keep their derivative.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import JaxprEqn, Literal, Var
+from jax.extend.core import Jaxpr, JaxprEqn, Literal, Var, jaxprs_in_params
 
 from groupcam_jax.program.flat import Equation, Program, inline
-from groupcam_jax.program.layers import operation
+from groupcam_jax.program.layers import VIEWS, operation, variables
 
 Rule = Callable[[Any, Any], Any]
 SMOOTH = {
@@ -33,17 +35,18 @@ def replace_relu_rule(program: Program, rule: Rule, method: str) -> Program:
       The same function with other derivatives.
 
     Raises:
-      ValueError: the model has a smooth activation, such as gelu or silu, or no ReLU at all.
+      ValueError: the model has a smooth activation, such as gelu or silu, a ReLU out of reach, or none at all.
     """
-    zeros, constants, equations, replaced = zero_variables(program), dict(program.constants), [], 0
-    for scope, eqn in program.equations:
-        if name := smooth_activation(eqn):
-            raise ValueError(
-                f"{method} is defined for networks of ReLUs; this one has {name} at {scope or 'the top level'!r}. "
-                "grad_cam, integrated_gradients and group_cam need no rule for it"
-            )
+    zeros = zero_variables(eqn for _, eqn in program.equations)
+    constants, equations, replaced = dict(program.constants), [], 0
+    for position, (scope, eqn) in enumerate(program.equations):
+        place = f"at {scope or 'the top level'!r}. grad_cam, integrated_gradients and group_cam need no rule for it"
+        if name := next(filter(None, map(smooth_activation, [eqn, *inner_equations(eqn)])), ""):
+            raise ValueError(f"{method} is defined for networks of ReLUs; this one has {name} {place}")
         x = relu_input(eqn, zeros)
-        if x is not None:
+        if x is None and any(map(holds_relu, jaxprs_in_params(eqn.params))):
+            raise ValueError(f"{method} cannot change the rule of a ReLU inside {eqn.primitive.name}; one is {place}")
+        if x is not None and not only_rooted(program, position):
             bound = 6.0 if operation(eqn) == "relu6" else jnp.inf
             abstract = jax.ShapeDtypeStruct(x.aval.shape, x.aval.dtype)
             ((_, new),), _ = inline(jax.make_jaxpr(clip_with_rule(rule, bound))(abstract), [x], eqn, constants)
@@ -51,10 +54,41 @@ def replace_relu_rule(program: Program, rule: Rule, method: str) -> Program:
         equations.append(Equation(scope, eqn))
     if not replaced:
         raise ValueError(
-            f"{method} changes the backward rule of ReLUs, and the model has none outside loops: nothing would change. "
+            f"{method} changes the backward rule of ReLUs, and the model has none: nothing would change. "
             "A ReLU is jax.nn.relu, jax.nn.relu6 or jnp.maximum(x, 0)"
         )
     return program._replace(equations=equations, constants=constants)
+
+
+def inner_equations(eqn: JaxprEqn) -> Iterator[JaxprEqn]:
+    """The equations inside a loop, a branch or a call, at any depth."""
+    for jaxpr in jaxprs_in_params(eqn.params):
+        for inner in jaxpr.eqns:
+            yield inner
+            yield from inner_equations(inner)
+
+
+def holds_relu(jaxpr: Jaxpr) -> bool:
+    """Whether a ReLU is among the equations of a loop, a branch or a call, at any depth."""
+    zeros = zero_variables(jaxpr.eqns)
+    return any(
+        relu_input(eqn, zeros) is not None or any(map(holds_relu, jaxprs_in_params(eqn.params))) for eqn in jaxpr.eqns
+    )
+
+
+def only_rooted(program: Program, position: int) -> bool:
+    """Whether all that reads the output of an equation, views and sums apart, takes a square root of it."""
+    awaited, rooted = set(program.equations[position].eqn.outvars), False
+    for _, eqn in program.equations[position + 1 :]:
+        if awaited.isdisjoint(variables(eqn.invars)):
+            continue
+        if eqn.primitive.name in ("sqrt", "rsqrt"):
+            rooted = True
+        elif eqn.primitive.name in {"add", *VIEWS}:
+            awaited.update(eqn.outvars)
+        else:
+            return False
+    return rooted and program.logits not in awaited
 
 
 def clip_with_rule(rule: Rule, bound: float) -> Callable[[Any], Any]:
@@ -78,10 +112,10 @@ def smooth_activation(eqn: JaxprEqn) -> str:
     return next(iter(SMOOTH & {operation(eqn), *functions}), "")
 
 
-def zero_variables(program: Program) -> set[Var]:
+def zero_variables(equations: Iterable[JaxprEqn]) -> set[Var]:
     """The variables that hold nothing but zeros: a zero converted, or broadcast to a shape."""
     zeros: set[Var] = set()
-    for _, eqn in program.equations:
+    for eqn in equations:
         if eqn.primitive.name in ("broadcast_in_dim", "convert_element_type") and is_zero(eqn.invars[0], zeros):
             zeros.update(eqn.outvars)
     return zeros

@@ -41,7 +41,7 @@ def excite(program: Program, params: Params, images: Any, excitation: Any, *, ne
     values: dict[Var, Any] = {**program.constants, **dict(zip(program.params, partition(params)[0], strict=True))}
     values[program.images] = images
     excitations = {program.images: excitation}
-    zeros, last = zero_variables(program), last_product(program)
+    zeros, last = zero_variables(eqn for _, eqn in program.equations), last_product(program)
     for position, (scope, eqn) in enumerate(program.equations):
         operands = [atom.val if isinstance(atom, Literal) else values[atom] for atom in eqn.invars]
         results = evaluate(program, eqn, operands)

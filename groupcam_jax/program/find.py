@@ -1,6 +1,7 @@
 """Which activation a user's `layer` means."""
 
 import math
+import operator
 
 from jax.extend.core import Jaxpr, jaxprs_in_params
 
@@ -16,9 +17,16 @@ def find_activation(
 
     Raises:
       ValueError: there is none; the message lists those there are.
+      TypeError: it is no name and no index.
     """
     found = activations(program)
-    if isinstance(layer, int):
+    if layer is not None and not isinstance(layer, str):
+        try:
+            layer = operator.index(layer)
+        except TypeError:
+            raise TypeError(
+                f"layer={layer!r}: expected a scope name, an index, (features, head) or None. {listing(found)}"
+            ) from None
         if not -len(found) <= layer < len(found):
             raise ValueError(f"layer={layer}: no such index. {listing(found)}")
         return found[layer]

@@ -1,8 +1,8 @@
-"""Whether a head is a mean over space followed by one linear layer: what CAM is exact for."""
+"""Whether a head is a mean over space followed by linear layers: what CAM is exact for."""
 
-import math
 from typing import Any
 
+import numpy as np
 from jax.extend.core import JaxprEqn, Literal
 
 from groupcam_jax.program.flat import Program
@@ -13,7 +13,7 @@ PRODUCTS = {"dot_general", "conv_general_dilated"}
 
 
 def check_pooled_linear(head: Program) -> None:
-    """Checks the equations of a head: first views, then the sum over space, then at most one linear layer.
+    """Checks the equations of a head: first views, then the sum over space, then linear layers.
 
     Args:
       head: a traced function of activations `[n, u, v, k]` to logits.
@@ -21,18 +21,22 @@ def check_pooled_linear(head: Program) -> None:
     Raises:
       ValueError: it is something else; the message names the first equation that does not fit.
     """
-    height, width = shape_of(head.images)[1:3]
+    _, height, width, channels = shape_of(head.images)
     dependent, pooled = {head.images}, height * width == 1
+    # Which channel each entry of the activation is of, as the views before the pooling move them.
+    channel = np.broadcast_to(np.arange(channels), (1, height, width, channels))
     for scope, eqn in head.equations:
         if dependent.isdisjoint(variables(eqn.invars)):
             continue
         dependent.update(eqn.outvars)
         name = eqn.primitive.name
-        if pools(eqn, height * width) and not pooled:
+        if not pooled and pools(eqn, channel, height * width):
             pooled = True
-        elif not (name in VIEWS or is_affine(eqn, dependent, pooled)):
+        elif name in VIEWS and (pooled or channel.size == np.prod(shape_of(eqn.outvars[0]))):
+            channel = channel if pooled else moved(eqn, channel)
+        elif name in VIEWS or not is_affine(eqn, dependent, pooled):
             raise ValueError(
-                "CAM is exact for a mean over space and one linear layer alone; after the layer comes "
+                "CAM is exact for a mean over space and linear layers alone; after the layer comes "
                 f"{operation(eqn)} at {scope or 'the top level'!r}. "
                 "Choose the layer before the pooling, or grad_cam, which takes any head"
             )
@@ -40,12 +44,28 @@ def check_pooled_linear(head: Program) -> None:
         raise ValueError("CAM needs a head that takes the mean over space; this one does not. grad_cam takes any head")
 
 
-def pools(eqn: JaxprEqn, places: int) -> bool:
-    """Whether an equation sums over all of space: each of its results is a sum of so many values."""
-    if eqn.primitive.name not in ("reduce_sum", "reduce_window_sum"):
+def moved(eqn: JaxprEqn, channel: np.ndarray) -> np.ndarray:
+    """Where a view that keeps all entries takes them."""
+    if eqn.primitive.name == "transpose":
+        return channel.transpose(eqn.params["permutation"])
+    if eqn.primitive.name == "rev":
+        return np.flip(channel, eqn.params["dimensions"])
+    return channel.reshape(shape_of(eqn.outvars[0]))
+
+
+def pools(eqn: JaxprEqn, channel: np.ndarray, places: int) -> bool:
+    """Whether an equation sums over all of space: all entries of one channel, and no others, in each of its results."""
+    if eqn.primitive.name == "reduce_sum":
+        axes = eqn.params["axes"]
+    elif eqn.primitive.name == "reduce_window_sum":
+        window = eqn.params["window_dimensions"]
+        axes = tuple(axis for axis, length in enumerate(window) if length > 1)
+        if any(window[axis] != channel.shape[axis] for axis in axes) or np.any(eqn.params["padding"]):
+            return False
+    else:
         return False
-    (before,), (after,) = map(shape_of, variables(eqn.invars)), map(shape_of, eqn.outvars)
-    return math.prod(before) == places * math.prod(after)
+    count = np.prod([channel.shape[axis] for axis in axes])
+    return bool(count == places and (channel.max(axes) == channel.min(axes)).all())
 
 
 def is_affine(eqn: JaxprEqn, dependent: Any, pooled: bool) -> bool:

@@ -47,8 +47,6 @@ def split(
     Raises:
       ValueError: no such layer, or it is not spatial.
     """
-    if isinstance(layer, tuple):
-        return layer
     return split_program(trace(model_apply, params, images), layer, tokens_to_grid, data_format)
 
 
@@ -57,6 +55,8 @@ def split_program(
 ) -> tuple[Features, Head]:
     """Cuts a traced model at a layer; see `split`."""
     if isinstance(layer, tuple):
+        if len(layer) != 2 or not all(map(callable, layer)):
+            raise TypeError(f"layer={layer!r:.80}: of a pair, expected the functions (features, head)")
         return layer
     activation = find_activation(program, layer, tokens_to_grid, data_format)
     to_grid, from_grid = grid_layout(activation, tokens_to_grid, data_format)

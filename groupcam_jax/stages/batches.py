@@ -9,6 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from groupcam_jax.explainer import check_count
+
 Progress = Callable[[int], Any] | None
 
 
@@ -63,6 +65,6 @@ def reporting(function: Callable[[Any], Any], progress: Progress) -> Callable[[A
 
 
 def check_batch(name: str, batch: int | None) -> None:
-    """Raises ValueError unless a batch is None or at least 1."""
-    if batch is not None and batch < 1:
-        raise ValueError(f"{name}={batch}: expected at least 1, or None for all at once")
+    """Raises ValueError or TypeError unless a batch is None or an integer of at least 1."""
+    if batch is not None:
+        check_count(name, batch, ", or None for all at once")

@@ -38,6 +38,12 @@ def score_gradient(
     return label, logits, jnp.where(jnp.isnan(score), jnp.nan, gradient[0])
 
 
+def grad_cam_heat(activation: Activation, gradient: Activation) -> Float[Array, "u v"]:
+    """What speaks for the class: relu(sum of w_k A_k), float32 (arXiv:1610.02391, equations 1 and 2)."""
+    activation, gradient = activation.astype(jnp.float32), gradient.astype(jnp.float32)
+    return jax.nn.relu((channel_mean(gradient)[None, None] * activation).sum(2))
+
+
 def channel_mean(gradient: Activation) -> Float[Array, " k"]:
     """The weights of the channels: the mean of the gradient over space."""
     return gradient.mean((0, 1))

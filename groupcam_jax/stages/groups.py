@@ -62,6 +62,8 @@ def ward() -> Grouping:
 
     def cluster(points, groups):
         """Labels points `[k, d]` from 0 on; on the host."""
+        if len(points) == 1:  # nothing to link
+            return np.zeros(1, np.int32)
         return fcluster(linkage(np.asarray(points, np.float64), "ward"), groups, "maxclust").astype(np.int32) - 1
 
     def group(maps: Activation, groups: int, key: PRNGKey | None) -> Membership:

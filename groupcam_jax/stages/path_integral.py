@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from groupcam_jax.explainer import check_count
 from groupcam_jax.stages.batches import sum_batched
 from groupcam_jax.types import Image
 
@@ -65,6 +66,5 @@ def integrate(
 
 def check_steps(rule: Rule, steps: int) -> None:
     """Raises ValueError for fewer steps than a rule takes."""
-    if steps < 1:
-        raise ValueError(f"steps={steps}: expected at least 1")
+    check_count("steps", steps)
     rule(steps)

@@ -3,6 +3,7 @@
 A baseline maps an image `[h, w, c]` and a key to an image of that shape; one that draws nothing ignores the key.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -60,6 +61,28 @@ def noise(scale: float = 1.0) -> Baseline:
         return scale * jax.random.normal(require_key(key, "noise"), image.shape, image.dtype)
 
     return draw
+
+
+def hide(baseline: Baseline, image: Image, key: PRNGKey | None) -> Image:
+    """The image without its evidence.
+
+    Raises:
+      TypeError: the baseline is no function of an image and a key.
+      ValueError: what it returns is no image of the same shape.
+    """
+    try:
+        inspect.signature(baseline).bind(image, key)
+    except TypeError:
+        raise TypeError(
+            f"a baseline is a function (image, key) -> image, such as constant(0.0), got {baseline!r:.80}; "
+            "of an image that you have: lambda image, key: yours"
+        ) from None
+    hidden = baseline(image, key)
+    if jnp.shape(hidden) != image.shape:
+        raise ValueError(
+            f"the baseline returned {[*jnp.shape(hidden)]} for an image {[*image.shape]}; expected its shape"
+        )
+    return jnp.asarray(hidden, image.dtype)
 
 
 def reveal(image: Image, hidden: Image, mask: Mask) -> Image:
