@@ -147,7 +147,7 @@ def test_list_layers(folder, groupcam):
         (("../noise.png", "--model", "alexnet"), "there is no network 'alexnet'"),
         (("../noise.png", "--model", "../none.py:factory"), "there is no file ../none.py"),
         (("../noise.png", "--model", "../net.py:make"), "../net.py has no function make"),
-        (("../noise.png", "--model", "../net.py:apply"), "apply() missing 2 required"),
+        (("../noise.png", "--model", "../net.py:apply"), "net.py:apply: expected a function without arguments"),
         (("../noise.png", "--device", "tpu"), "--device tpu: JAX finds none here"),
         (NET, "name the pictures to explain"),
     ],

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.data.decode import BrokenPicture, decode
 from experiments.data.examples import Dataset, Example
-from experiments.data.orientation import turn_boxes, turn_pixels
+from groupcam_jax.cli.decode import BrokenPicture, decode
+from groupcam_jax.cli.orientation import turn_boxes, turn_pixels
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.data.decode import BrokenPicture
 from experiments.data.examples import Dataset, Example
+from groupcam_jax.cli.decode import BrokenPicture
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.data.decode import BrokenPicture
 from experiments.data.examples import Dataset, Example
+from groupcam_jax.cli.decode import BrokenPicture
 
 OTHERS = "anything else"
 

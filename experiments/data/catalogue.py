@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.data.decode import decode
 from experiments.data.examples import Dataset, Example
-from experiments.data.orientation import turn_boxes, turn_pixels
+from groupcam_jax.cli.decode import decode
+from groupcam_jax.cli.orientation import turn_boxes, turn_pixels
 
 
 def open_tfds(name: str, split: str = "validation", data_dir: Path | None = None) -> Dataset:

@@ -8,8 +8,8 @@ category with it. Of a mask each pixel becomes what lies under its centre.
 import numpy as np
 from PIL import Image
 
-from experiments.data.decode import BrokenPicture
 from experiments.data.examples import Example
+from groupcam_jax.cli.decode import BrokenPicture
 
 LARGEST = 2**26  # pixels of a resized picture before the crop: a quarter of a gigabyte
 

@@ -1,6 +1,7 @@
 """Finding what the command line names: a classifier, and a class of it."""
 
 import importlib.util
+import inspect
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -39,7 +40,14 @@ def load_classifier(model: str, weights: pathlib.Path | None) -> Any:
     spec.loader.exec_module(module)
     if not hasattr(module, factory):
         raise ValueError(f"--model {model}: {path} has no function {factory}")
-    classifier = getattr(module, factory)()
+    make = getattr(module, factory)
+    try:
+        inspect.signature(make).bind()
+    except TypeError:
+        raise ValueError(
+            f"--model {model}: expected a function without arguments that returns the classifier"
+        ) from None
+    classifier = make()
     needed = Classifier._fields[: -len(Classifier._field_defaults)]
     missing = [name for name in needed if not hasattr(classifier, name)]
     if missing:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from groupcam_jax.cli.catalogue import methods_table
 from groupcam_jax.cli.classifiers import find_label, load_classifier
+from groupcam_jax.cli.decode import BrokenPicture
 from groupcam_jax.cli.explain import Explanation
 from groupcam_jax.cli.methods import find_methods, fix_options
 from groupcam_jax.cli.pictures import draw_scene, read_picture, result_names
@@ -90,8 +91,8 @@ def explain(
             names = {kind: next(unused) for kind in kinds}
             try:
                 picture = draw_scene(seed) if source is None else read_picture(source, classifier.image_size)
-            except OSError as error:
-                errors.print(f"skipped {source}: {error}", style="red", markup=False)
+            except BrokenPicture as error:
+                errors.print(f"skipped {error}", style="red", markup=False)
                 broken += 1
                 continue
             which = f"{number} of {len(sources)}: " if len(sources) > 1 else ""

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from groupcam_jax.cli.decode import decode
+from groupcam_jax.cli.orientation import turn_pixels
 from pretrained.scenes import scene
 
 
@@ -24,15 +26,11 @@ def read_picture(path: pathlib.Path, size: int) -> Picture:
     """Reads a picture, upright and in RGB, and resizes it to a square as the paper does.
 
     Raises:
-      OSError: no such file, or one that holds no whole picture.
+      BrokenPicture: no such file, or one that holds no whole picture.
     """
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (Image.DecompressionBombError, SyntaxError, ValueError) as error:  # as Pillow says of broken files
-        raise OSError(f"cannot read it: {error}") from error
-    resized = upright.resize((size, size), Image.Resampling.BILINEAR)
-    return Picture(str(path), np.asarray(upright), np.asarray(resized))
+    pixels = turn_pixels(*decode(path, str(path)))
+    resized = Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
+    return Picture(str(path), pixels, np.asarray(resized))
 
 
 def draw_scene(seed: int) -> Picture:
