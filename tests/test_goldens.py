@@ -62,12 +62,11 @@ def compare(network, golden, method, step, tolerance=1e-4):
         label, _, name = rest.partition("/")
         if name != method:
             continue
-        image = preprocess(golden[f"{picture}/image_u8"])
-        saliency = np.asarray(explain(params, image, int(label)))
-        assert np.isfinite(saliency).all(), key
         if np.isnan(golden[key]).any():
             assert "released" in method, "the authors' code divides by zero for a dead group, there alone"
             continue
+        image = preprocess(golden[f"{picture}/image_u8"])
+        saliency = np.asarray(explain(params, image, int(label)))
         np.testing.assert_allclose(saliency[::step, ::step], golden[key], atol=tolerance, rtol=0, err_msg=key)
         compared += 1
     return compared

@@ -55,7 +55,7 @@ def test_bfloat16_passes_stay_close_and_return_float32():
 
 @pytest.mark.parametrize("shape", [(5, 17, 3), (31, 2, 3), (1, 9, 3), (1, 1, 3)])
 def test_any_size(shape):
-    saliency = build()(models.image(*shape), 0)
+    saliency = jax.jit(build())(models.image(*shape), 0)
     assert saliency.shape == shape[:2]
     assert jnp.isfinite(saliency).all()
 
@@ -69,7 +69,7 @@ def test_one_channel_image_and_one_pixel_wide_activation():
 
     image = models.image(12, 4, 1)
     params = Narrow().init(jax.random.key(0), image[None])
-    saliency, aux = group_cam(Narrow().apply, params, groups=3, has_aux=True)(image)
+    saliency, aux = jax.jit(group_cam(Narrow().apply, params, groups=3, has_aux=True))(image)
     assert aux.masks.shape == (3, 12, 1)
     assert saliency.shape == (12, 4)
     assert saliency.max() == 1

@@ -29,7 +29,7 @@ def test_the_gradient_predicts_a_linear_model():
 
 
 def test_a_constant_change_by_hand():
-    measure = infidelity(linear, WEIGHTS, changed=g.constant(0.0), samples=3)
+    measure = jax.jit(infidelity(linear, WEIGHTS, changed=g.constant(0.0), samples=3))
     lost = float((IMAGE * WEIGHTS).sum())
     zero = measure(IMAGE, jnp.zeros_like(IMAGE), 1, key=KEY)
     np.testing.assert_allclose(zero, [lost**2] * 2, rtol=1e-5)
@@ -39,7 +39,7 @@ def test_a_constant_change_by_hand():
 
 
 def test_attributions_of_the_input_are_predicted_by_the_share_that_changes():
-    times_input = infidelity(linear, WEIGHTS, times_input=True)
+    times_input = jax.jit(infidelity(linear, WEIGHTS, times_input=True))
     attribution = g.input_x_gradient(linear, WEIGHTS, has_aux=True)(IMAGE, 1)[1].attribution
     np.testing.assert_allclose(times_input(IMAGE, attribution, 1, key=KEY), [0, 0], atol=1e-5)
     black = IMAGE.at[0, 0].set(0)  # a change there has no share, and is taken as it is
@@ -47,7 +47,7 @@ def test_attributions_of_the_input_are_predicted_by_the_share_that_changes():
 
 
 def test_another_attribution_is_worse():
-    measure = infidelity(linear, WEIGHTS)
+    measure = jax.jit(infidelity(linear, WEIGHTS))
     other = jax.random.normal(jax.random.key(2), IMAGE.shape)
     constant = jnp.ones_like(IMAGE)
     perfect = measure(IMAGE, WEIGHTS, 1, key=KEY)
@@ -61,10 +61,11 @@ def test_batches_vmap_and_the_predicted_class(sample_batch):
     images = jnp.stack([models.image(seed=seed) for seed in range(2)])
     keys = jax.random.split(KEY)
     measure = infidelity(apply, params, samples=6, sample_batch=sample_batch)
+    all_at_once = jax.jit(infidelity(apply, params, samples=6))
     together = jax.jit(jax.vmap(lambda image, key: measure(image, image, key=key)))(images, keys)
     for place, (image, key) in enumerate(zip(images, keys, strict=True)):
         predicted = int(apply(params, image[None])[0].argmax())
-        one = infidelity(apply, params, samples=6)(image, image, predicted, key=key)
+        one = all_at_once(image, image, predicted, key=key)
         np.testing.assert_allclose([values[place] for values in together], one, rtol=1e-4)
 
 

@@ -1,5 +1,7 @@
 """Insertion and deletion against the authors' curves, and by hand."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import models
@@ -102,7 +104,7 @@ def test_by_hand(step_batch):
 
 
 def test_the_perfect_the_inverted_the_constant_and_a_random_map():
-    measure = insertion_deletion(sees_object, None, pixels_per_step=12, insertion_substrate=g.constant(0.0))
+    measure = jax.jit(insertion_deletion(sees_object, None, pixels_per_step=12, insertion_substrate=g.constant(0.0)))
     noise = jax.random.uniform(jax.random.key(0), (12, 12))
     perfect, inverted, constant, random = (measure(IMAGE, s, 1) for s in (OBJECT, 1 - OBJECT, 0 * OBJECT, noise))
     assert perfect.overall > random.overall > inverted.overall
@@ -115,10 +117,9 @@ def test_the_perfect_the_inverted_the_constant_and_a_random_map():
 def test_both_substrates_of_deletion():
     image = OBJECT[:, :, None] * IMAGE
     blur = g.gaussian_blur(kernel_size=5, sigma=2.0)
-    zeros = insertion_deletion(sees_object, None, pixels_per_step=24, insertion_substrate=blur)(image, OBJECT, 1)
-    blurred = insertion_deletion(
-        sees_object, None, pixels_per_step=24, insertion_substrate=blur, deletion_substrate=blur
-    )(image, OBJECT, 1)
+    measure = functools.partial(insertion_deletion, sees_object, None, pixels_per_step=24, insertion_substrate=blur)
+    zeros = jax.jit(measure())(image, OBJECT, 1)
+    blurred = jax.jit(measure(deletion_substrate=blur))(image, OBJECT, 1)
     remains = float((blur(image, None)[:, :, 0] * OBJECT).sum() / 24)
     np.testing.assert_allclose(zeros.deletion[-1], expected_curve(0), atol=1e-5)
     np.testing.assert_allclose(blurred.deletion[-1], expected_curve(remains), atol=1e-5)
@@ -127,7 +128,7 @@ def test_both_substrates_of_deletion():
 
 
 def test_a_random_substrate_follows_the_key():
-    measure = insertion_deletion(sees_object, None, pixels_per_step=36, insertion_substrate=g.noise(0.5))
+    measure = jax.jit(insertion_deletion(sees_object, None, pixels_per_step=36, insertion_substrate=g.noise(0.5)))
     one, same, other = (measure(IMAGE, OBJECT, 1, key=jax.random.key(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.insertion, same.insertion)
     assert one.insertion[0] != other.insertion[0]
@@ -138,7 +139,8 @@ def test_a_random_substrate_follows_the_key():
 def test_vmap_follows_the_predicted_class():
     images = jnp.stack([models.image(seed=seed) for seed in range(3)])
     saliencies = jax.random.uniform(jax.random.key(0), (3, 12, 12))
-    measure = insertion_deletion(APPLY, PARAMS, pixels_per_step=50, insertion_substrate=g.gaussian_blur(5, 2.0))
+    blur = g.gaussian_blur(5, 2.0)
+    measure = jax.jit(insertion_deletion(APPLY, PARAMS, pixels_per_step=50, insertion_substrate=blur))
     batch = jax.jit(jax.vmap(measure))(images, saliencies)
     assert batch.insertion.shape == (3, 4)  # 144 pixels in steps of 50, and the start
     for place, (image, saliency) in enumerate(zip(images, saliencies, strict=True)):

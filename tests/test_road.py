@@ -47,7 +47,7 @@ def test_scores_are_those_of_pytorch_grad_cam():
 
 
 def test_the_accuracy_is_a_score():
-    measure = road(sees_object, None, percentages=[5, AS_MANY], noise=0.0, score=is_predicted)
+    measure = jax.jit(road(sees_object, None, percentages=[5, AS_MANY], noise=0.0, score=is_predicted))
     result = measure(SHOWN, OBJECT, 1, key=KEY)
     np.testing.assert_array_equal(result.most_relevant_first, [1, 0])  # 7 of 24 pixels are not enough
     np.testing.assert_array_equal(result.least_relevant_first, [1, 1])
@@ -57,7 +57,7 @@ def test_the_accuracy_is_a_score():
 
 def test_removal_does_not_show_in_an_image_of_one_colour():
     saliency = jax.random.uniform(KEY, (12, 12))
-    result = road(sees_object, None, noise=0.0)(IMAGE, saliency, 1, key=KEY)
+    result = jax.jit(road(sees_object, None, noise=0.0))(IMAGE, saliency, 1, key=KEY)
     np.testing.assert_allclose(result.most_relevant_first, [SEEN] * 9, atol=1e-5)
     assert result.combined == pytest.approx(0, abs=1e-5)
 
@@ -68,8 +68,10 @@ def test_noise_is_added_where_pixels_are_removed_and_follows_the_key():
         return jnp.stack([images[:, :6].std((1, 2, 3)), images[:, 6:].std((1, 2, 3))], 1)
 
     saliency = jnp.ones((12, 12)).at[6:].set(0)
-    above = road(spread, None, percentages=[50], noise=0.1, score=lambda logits: logits[0])
-    below = road(spread, None, percentages=[50], noise=0.1, score=lambda logits: logits[1])
+    above, below = (
+        jax.jit(road(spread, None, percentages=[50], noise=0.1, score=lambda logits, side=side: logits[side]))
+        for side in range(2)
+    )
     removed = above(IMAGE, saliency, 0, key=KEY)
     assert removed.most_relevant_first[0] == pytest.approx(0.1, rel=0.15)
     assert removed.least_relevant_first[0] == pytest.approx(0, abs=1e-6)
@@ -84,7 +86,7 @@ def test_batches_vmap_and_the_predicted_class(step_batch):
     images = jnp.stack([models.image(seed=seed) for seed in range(2)])
     saliencies = jax.random.uniform(KEY, (2, 12, 12))
     keys = jax.random.split(KEY)
-    measure = road(apply, params, percentages=[20, 40, 60])
+    measure = jax.jit(road(apply, params, percentages=[20, 40, 60]))
     batched = road(apply, params, percentages=[20, 40, 60], step_batch=step_batch)
     together = jax.jit(jax.vmap(lambda image, saliency, key: batched(image, saliency, key=key)))(
         images, saliencies, keys

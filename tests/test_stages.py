@@ -53,8 +53,9 @@ def test_kmeans_finds_the_clusters_and_puts_each_channel_in_one():
     maps = centers[:, :, order] * jnp.linspace(0.5, 2, 20)[None, None] + 0.01 * jax.random.normal(
         jax.random.key(2), (2, 2, 20)
     )
+    group = jax.jit(lambda maps, key: kmeans()(maps, 4, key))
     for seed in range(5):
-        members = kmeans()(maps, 4, jax.random.key(seed))
+        members = group(maps, jax.random.key(seed))
         assert members.sum(1).tolist() == [1] * 20
         same = members @ members.T
         np.testing.assert_array_equal(same, order[:, None] == order[None])
@@ -63,7 +64,7 @@ def test_kmeans_finds_the_clusters_and_puts_each_channel_in_one():
 def test_kmeans_is_keyed_jits_and_vmaps():
     maps = jax.random.normal(jax.random.key(0), (3, 4, 4, 12))
     keys = jax.random.split(jax.random.key(1), 3)
-    group = lambda maps, key: kmeans(5)(maps, 3, key)  # noqa: E731
+    group = jax.jit(lambda maps, key: kmeans(5)(maps, 3, key))
     looped = jnp.stack([group(m, k) for m, k in zip(maps, keys, strict=True)])
     np.testing.assert_array_equal(jax.jit(jax.vmap(group))(maps, keys), looped)
     np.testing.assert_array_equal(group(maps[0], keys[0]), group(maps[0], keys[0]))

@@ -46,7 +46,7 @@ def test_grid_without_the_class_token():
 
 def test_group_cam_of_a_transformer():
     explain = group_cam(MODEL.apply, PARAMS, layer="encoder_0", tokens_to_grid=(3, 4), groups=4, has_aux=True)
-    saliency, aux = jax.vmap(explain, in_axes=(None, 0))(IMAGE, jnp.arange(5))
+    saliency, aux = jax.jit(jax.vmap(explain, in_axes=(None, 0)))(IMAGE, jnp.arange(5))
     assert aux.masks.shape == (5, 4, 3, 4)
     assert saliency.shape == (5, 12, 16)
     assert (saliency.max((1, 2)) == 1).any()  # what one class loses behind a mask another one gains

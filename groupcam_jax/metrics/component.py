@@ -1,14 +1,17 @@
-"""The largest connected component of a region, by labels that spread and jump.
+"""The largest connected component of a region, by numbers that spread.
 
-number     every pixel begins with a number of its own
-spread     it takes the highest number among its neighbours, by a side or a corner, in the region
-jump       then that of the pixel whose number it has taken: distances double, and a few rounds are enough
+number   every pixel begins with a number of its own
+spread   it takes the highest number of its row's run of pixels in the region, then of its column's, then of its
+         neighbours, by a side or a corner; as many rounds as the component has turns are enough
 """
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Int
 
 from groupcam_jax.metrics.pointing_game import ObjectMask
+
+Numbers = Int[Array, "h w"]
 
 
 def largest_component(region: ObjectMask) -> ObjectMask:
@@ -17,12 +20,31 @@ def largest_component(region: ObjectMask) -> ObjectMask:
 
     def spread(state):
         numbers, _ = state
-        around = jax.lax.reduce_window(numbers, 0, jax.lax.max, (3, 3), (1, 1), "SAME")
-        spreading = jnp.where(region, around, 0)
-        jumping = jnp.pad(spreading.ravel(), (1, 0))[spreading]
-        return jumping, (jumping != numbers).any()
+        spreading = highest_of_run(highest_of_run(numbers, region, 1), region, 0)
+        spreading = jnp.where(region, highest_of_three(highest_of_three(spreading, 1), 0), 0)
+        return spreading, (spreading != numbers).any()
 
     numbers, _ = jax.lax.while_loop(lambda state: state[1], spread, (numbers, region.any()))
     sizes = jnp.zeros(region.size + 1, jnp.int32).at[numbers.ravel()].add(1).at[0].set(0)
     largest = region.size - sizes[::-1].argmax()
     return region & (numbers == largest)
+
+
+def highest_of_run(numbers: Numbers, region: ObjectMask, axis: int) -> Numbers:
+    """The highest number of all pixels of the region that a pixel is joined to along one axis."""
+
+    def join(before, after):
+        (wall, high), (next_wall, higher) = before, after
+        return wall | next_wall, jnp.where(next_wall, higher, jnp.maximum(high, higher))
+
+    for reverse in (False, True):
+        _, numbers = jax.lax.associative_scan(join, (~region, numbers), reverse=reverse, axis=axis)
+    return numbers
+
+
+def highest_of_three(numbers: Numbers, axis: int) -> Numbers:
+    """The highest of every number and those before and behind it (XLA's CPU compiler makes a slow window of it)."""
+    length = numbers.shape[axis]
+    padded = jnp.pad(numbers, [(1, 1) if axis == one else (0, 0) for one in range(2)])
+    before, behind = (jax.lax.slice_in_dim(padded, start, start + length, axis=axis) for start in (0, 2))
+    return jnp.maximum(numbers, jnp.maximum(before, behind))
