@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from seeded import seeded_variables
 
-from groupcam_jax import gaussian_blur, grad_cam, group_cam
+from groupcam_jax import gaussian_blur, grad_cam, grad_cam_pp, group_cam, joint
 from pretrained.imagenet import normalize
 from pretrained.networks import IMAGENET
 
@@ -51,23 +51,28 @@ def trained_network(folder):
     return apply, model.params, model.layer, model.preprocess
 
 
-def compare(network, golden, method, step, tolerance=1e-4):
-    """Holds every map that a method has in a golden file against ours; returns how many there were."""
+@functools.cache
+def compiled(apply, layer, method):
+    """The program of a method, shared by the tests of a network."""
+    return jax.jit(lambda params, image, label: METHODS[method](apply, params, layer=layer)(image, label))
+
+
+def compare(network, golden, method, step, most=None):
+    """Holds the maps that a method has in a golden file, or the first so many, against ours; returns their number."""
     apply, params, layer, preprocess = network
-    builder = METHODS[method]
-    explain = jax.jit(lambda params, image, label: builder(apply, params, layer=layer)(image, label))
+    explain = compiled(apply, layer, method)
     compared = 0
     for key in golden.files:
         picture, _, rest = key.partition("/")
         label, _, name = rest.partition("/")
-        if name != method:
+        if name != method or compared == most:
             continue
         if np.isnan(golden[key]).any():
             assert "released" in method, "the authors' code divides by zero for a dead group, there alone"
             continue
         image = preprocess(golden[f"{picture}/image_u8"])
         saliency = np.asarray(explain(params, image, int(label)))
-        np.testing.assert_allclose(saliency[::step, ::step], golden[key], atol=tolerance, rtol=0, err_msg=key)
+        np.testing.assert_allclose(saliency[::step, ::step], golden[key], atol=1e-4, rtol=0, err_msg=key)
         compared += 1
     return compared
 
@@ -95,11 +100,21 @@ def test_trained_network(assets, method):
         assert compare(trained_network(assets), golden, method, step=1) == 6
 
 
-@pytest.mark.parametrize("method", ["group_cam_paper_g32", "grad_cam"])
+@pytest.mark.parametrize(("method", "most"), [("group_cam_paper_g32", 1), ("grad_cam", 3)])
 @pytest.mark.parametrize("name", ["resnet50", "vgg19"])
-def test_seeded_networks_on_photographs(assets, name, method):
+def test_seeded_networks_on_photographs(assets, name, method, most):
+    """Every pixel of some maps; of those in the suite every fourth."""
     with np.load(assets / "goldens" / "trained" / f"{name}_seeded.npz") as golden:
-        assert compare(seeded_network(name), golden, method, step=1) >= 3
+        assert compare(seeded_network(name), golden, method, step=1, most=most) == most
+
+
+@pytest.mark.parametrize("name", ["resnet50", "vgg19"])
+def test_logits_of_the_seeded_networks(name):
+    apply, params, _, preprocess = seeded_network(name)
+    with np.load(GOLDEN / f"{name}_seeded.npz") as golden:
+        images = jnp.stack([preprocess(golden[f"{picture}/image_u8"]) for picture in ("chelsea", "coffee")])
+        expected = np.stack([golden[f"{picture}/logits"] for picture in ("chelsea", "coffee")])
+    np.testing.assert_allclose(jax.jit(apply)(params, images), expected, rtol=0, atol=2e-5 * np.ptp(expected))
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50_seeded", "vgg19_seeded"])
@@ -111,6 +126,29 @@ def test_logits_of_photographs(assets, name):
         images = jnp.stack([preprocess(golden[f"{picture}/image_u8"]) for picture in pictures])
         expected = np.stack([golden[f"{picture}/logits"] for picture in pictures])
     np.testing.assert_allclose(jax.jit(apply)(params, images), expected, rtol=0, atol=1e-4 * np.ptp(expected))
+
+
+def test_grad_cam_pp_of_vgg19_is_not_determined_in_float32():
+    """The one published map that ours is not held against: its denominators cross 0, and rounding decides them.
+
+    A relative change of 1e-6 of the gradient, as two float32 backward passes differ, moves the map by far more than the
+    tolerance.
+    """
+    apply, params, layer, preprocess = seeded_network("vgg19")
+    with np.load(GOLDEN / "vgg19_seeded.npz") as golden:
+        picture, label = [key.split("/")[:2] for key in golden.files if key.endswith("/grad_cam_pp")][-1]
+        image = preprocess(golden[f"{picture}/image_u8"])
+
+    def coefficients(activation, gradient, nudge):
+        return joint(activation, gradient * (1 + nudge))
+
+    def explain(params, nudge):
+        build = functools.partial(grad_cam_pp, coefficients=functools.partial(coefficients, nudge=nudge))
+        return build(apply, params, layer=layer)(image, int(label))
+
+    nudges = 1e-6 * jax.random.normal(jax.random.key(0), (3, 14, 14, 512))
+    plain, *nudged = [jax.jit(explain)(params, nudge) for nudge in [jnp.zeros((14, 14, 512)), *nudges]]
+    assert max(jnp.abs(one - plain).max() for one in nudged) > 1e-3
 
 
 def test_trained_network_tells_the_dog_from_the_cat(assets):

@@ -107,29 +107,6 @@ def test_class_activation(network):
             np.testing.assert_allclose(closest, theirs, atol=1e-4, rtol=0, err_msg=f"{picture} {label} {name}")
 
 
-def test_grad_cam_pp_of_vgg19_is_not_determined_in_float32():
-    """The one published map that ours is not held against: its denominators cross 0, and rounding decides them.
-
-    A relative change of 1e-6 of the gradient, as two float32 backward passes differ, moves the map by far more than the
-    tolerance.
-    """
-    apply, params, layer, preprocess = seeded_network("vgg19")
-    with np.load(GOLDEN / "vgg19_seeded.npz") as golden:
-        picture, label = labelled(golden, "grad_cam_pp")[-1]
-        image = preprocess(golden[f"{picture}/image_u8"])
-
-    def coefficients(activation, gradient, nudge):
-        return g.joint(activation, gradient * (1 + nudge))
-
-    def explain(params, nudge):
-        build = functools.partial(g.grad_cam_pp, coefficients=functools.partial(coefficients, nudge=nudge))
-        return build(apply, params, layer=layer)(image, int(label))
-
-    nudges = 1e-6 * jax.random.normal(jax.random.key(0), (3, 14, 14, 512))
-    plain, *nudged = [jax.jit(explain)(params, nudge) for nudge in [jnp.zeros((14, 14, 512)), *nudges]]
-    assert max(jnp.abs(one - plain).max() for one in nudged) > 1e-3
-
-
 def test_attributions(network):
     network, golden, _ = network
     is_relu6 = network[2] == "head"
