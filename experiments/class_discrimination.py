@@ -13,6 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.data import Batch
 from experiments.evaluation.estimates import Estimate, estimate
 from experiments.evaluation.programs import measuring
 from experiments.evaluation.records import Row, map_file
@@ -39,10 +40,16 @@ def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str
 
 
 def programs(study: Study) -> dict[str, Program]:
-    """Both explanations in one program; the picture goes with them."""
+    """Both explanations in one program; the picture and the names of the classes go with them."""
+
+    class_names = np.asarray(study.classifier.class_names)
 
     def with_picture(program: Program) -> Program:
-        return lambda batch: {**program(batch), "picture": batch.images}
+        def run(batch: Batch) -> Mapping[str, np.ndarray]:
+            values = program(batch)
+            return {**values, "names": class_names[values["classes"]], "picture": batch.images}
+
+        return run
 
     return {method: with_picture(program) for method, program in measuring(study, measure).items()}
 
@@ -67,7 +74,7 @@ def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
                 with np.load(map_file(folder, row)) as kept:
                     maps[row["method"]] = list(kept["maps"].astype(np.float32))
                     picture = kept["picture"].astype(np.uint8)
-                titles = [f"class {label}" for label in row["classes"]]
+                titles = row["names"]
         if len(maps) == len(methods):
             figures[name.replace("/", "-")] = methods_figure(picture, maps, titles)
     return figures

@@ -3,6 +3,8 @@
     groupcam evaluate insertion-deletion --model resnet50 --data imagenet2012 --limit 1000 --output results
     groupcam evaluate all --limit 20                 all of them on drawn scenes, with the embedded network, offline
 
+`groupcam evaluate running-time` is table 3; it has options of its own.
+
 Every picture's figures are written as they are measured. A run that is stopped goes on where it stood when its command
 is given again, and ends with the same table. Several processes share a run: give each the same command with
 `--processes N --process I --coordinator HOST:PORT`, and a folder that all of them reach.

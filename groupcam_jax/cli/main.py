@@ -131,9 +131,14 @@ def methods() -> None:
 )
 def evaluate(context: typer.Context) -> None:
     """Measure methods on a data set: the paper's tables and figures."""
-    from experiments.evaluate import app as experiments  # takes seconds to import
+    if context.args[:1] == ["running-time"]:
+        from experiments.running_time import app as running_time
 
-    experiments(context.args, prog_name="groupcam evaluate")
+        running_time(context.args[1:], prog_name="groupcam evaluate running-time")
+    else:
+        from experiments.evaluate import app as experiments  # takes seconds to import
+
+        experiments(context.args, prog_name="groupcam evaluate")
 
 
 def first_device(kind: str) -> Any:

@@ -46,7 +46,7 @@ def mask_of_boxes(boxes: Float[Array, "n 4"], shape: tuple[int, int]) -> ObjectM
 
 
 def hit(saliency: Saliency, mask: ObjectMask, tolerance: float = 0.0) -> Scalar:
-    """Whether the most salient pixel lies on the object: 1 or 0, and NaN where the saliency holds NaN.
+    """Whether the most salient pixel lies on the object: 1 or 0; NaN where the saliency holds NaN or there is no object.
 
     Args:
       saliency: of any range.
@@ -58,13 +58,18 @@ def hit(saliency: Saliency, mask: ObjectMask, tolerance: float = 0.0) -> Scalar:
     down = (jnp.arange(height) - row)[:, None] ** 2
     across = (jnp.arange(width) - column)[None] ** 2
     near = down.astype(jnp.float32) + across.astype(jnp.float32) <= tolerance**2
-    return jnp.where(jnp.isnan(saliency).any(), jnp.nan, (near & mask).any().astype(jnp.float32))
+    defined = mask.any() & ~jnp.isnan(saliency).any()
+    return jnp.where(defined, (near & mask).any().astype(jnp.float32), jnp.nan)
 
 
 def energy_inside(saliency: Saliency, mask: ObjectMask) -> Scalar:
-    """The share of the saliency, which must not be negative, that lies on the object; 0 for a map of zeros."""
+    """The share of the saliency, which must not be negative, that lies on the object.
+
+    0 for a map of zeros, NaN where there is no object.
+    """
     total = saliency.sum()
-    return jnp.where(total == 0, 0, jnp.where(mask, saliency, 0).sum() / jnp.where(total == 0, 1, total))
+    share = jnp.where(total == 0, 0, jnp.where(mask, saliency, 0).sum() / jnp.where(total == 0, 1, total))
+    return jnp.where(mask.any(), share, jnp.nan)
 
 
 def is_difficult(mask: ObjectMask, others_present: Bool[Array, ""]) -> Bool[Array, ""]:
