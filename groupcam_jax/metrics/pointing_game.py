@@ -46,7 +46,7 @@ def mask_of_boxes(boxes: Float[Array, "n 4"], shape: tuple[int, int]) -> ObjectM
 
 
 def hit(saliency: Saliency, mask: ObjectMask, tolerance: float = 0.0) -> Scalar:
-    """Whether the most salient pixel lies on the object: 1 or 0; NaN where the saliency holds NaN or there is no object.
+    """Whether the most salient pixel lies on the object: 1 or 0; NaN without an object, or for NaN.
 
     Args:
       saliency: of any range.
