@@ -12,6 +12,7 @@ The paper (ResNet-50, per cent; figure 5 is highest for insertion about the 70th
 """
 
 import functools
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,6 +50,8 @@ def programs(study: Study) -> dict[str, Program]:
     """Every variant, all else as the method was asked for; no more groups than the layer has channels."""
     variants = {}
     for method, builder in study.builders.items():
+        if "groups" not in inspect.signature(builder).parameters:
+            raise ValueError(f"the ablation varies groups and percentile, which {method} has not; choose group-cam")
         channels = channel_count(study.classifier, builder)
         for groups in GROUPS:
             if groups <= channels:

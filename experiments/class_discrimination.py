@@ -32,7 +32,8 @@ def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str
     own, other = explain(item.image, item.label), explain(item.image, rival)
     return {
         "classes": jnp.stack([item.label, rival]),
-        "correlation": spearman(own, other),
+        # A map of nothing resembles nothing, which tells nothing apart.
+        "correlation": jnp.where((own.max() > 0) & (other.max() > 0), spearman(own, other), jnp.nan),
         "energy_own": energy_inside(own, item.mask),
         "energy_rival": energy_inside(other, item.mask),
         "maps": jnp.stack([own, other]),
@@ -67,16 +68,16 @@ def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
     """A picture in two rows, one for each class, with a column for each method."""
     methods = list(dict.fromkeys(row["method"] for row in rows))
     figures = {}
-    for name in list(dict.fromkeys(row["id"] for row in rows))[:PICTURES]:
+    for number in sorted({row["number"] for row in rows})[:PICTURES]:
         maps, picture, titles = {}, None, []
         for row in rows:
-            if row["id"] == name:
+            if row["number"] == number:
                 with np.load(map_file(folder, row)) as kept:
                     maps[row["method"]] = list(kept["maps"].astype(np.float32))
                     picture = kept["picture"].astype(np.uint8)
                 titles = row["names"]
         if len(maps) == len(methods):
-            figures[name.replace("/", "-")] = methods_figure(picture, maps, titles)
+            figures[f"picture-{number}"] = methods_figure(picture, maps, titles)
     return figures
 
 

@@ -112,6 +112,7 @@ def evaluate(
             ),
             limit,
             {"experiment": one, **manifest},
+            {"limit": limit, "methods": asked, "mask_batch": mask_batch},
             output / one,
             process,
             processes,

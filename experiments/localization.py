@@ -34,9 +34,15 @@ def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str
     return {
         "overlaps": jax.vmap(lambda box: best_overlap(box, item.boxes))(boxes),
         "mask_overlap": mask_overlap(saliency, item.mask, THRESHOLDS[GRAD_CAM]),
-        "rank": (logits > logits[item.label]).sum(),
+        "rank": rank(logits, item.label),
         "cover": jnp.mean(item.mask, dtype=jnp.float32),
     }
+
+
+def rank(logits: Any, label: Any) -> Any:
+    """How many classes come before a class: those of higher logits, and of equal ones the first; NaN for NaN."""
+    before = (logits > logits[label]) | ((logits == logits[label]) & (jnp.arange(logits.size) < label))
+    return jnp.where(jnp.isnan(logits).any(), jnp.nan, before.sum().astype(jnp.float32))
 
 
 def programs(study: Study) -> dict[str, Program]:
@@ -47,8 +53,10 @@ def programs(study: Study) -> dict[str, Program]:
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     """Errors and accuracies in per cent."""
 
+    known = [row for row in rows if row["rank"] is not None and None not in row["overlaps"]]
+
     def error(threshold: int, top: int) -> Estimate:
-        right = [row["rank"] < top and row["overlaps"][threshold] >= OVERLAP for row in rows]
+        right = [row["rank"] < top and row["overlaps"][threshold] >= OVERLAP for row in known]
         return estimate([1.0 - one for one in right])
 
     small = [row for row in rows if row["cover"] <= 0.5]
@@ -59,7 +67,7 @@ def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
         "top-5 error at 20 %": error(CAM, 5),
         "MaxBoxAcc": estimate([row["overlaps"] for row in rows], max_box_accuracy),
         "MaxBoxAcc, object at most half": estimate([row["overlaps"] for row in small], max_box_accuracy),
-        "IoU with the mask": estimate([row["mask_overlap"] for row in rows]),
+        "IoU with the mask (or boxes)": estimate([row["mask_overlap"] for row in rows]),
     }
 
 

@@ -6,7 +6,8 @@
 The paper (ResNet-50, MS COCO 2017 val, tolerance 0, mean accuracy in per cent): Grad-CAM 56.7, Grad-CAM++ 57.2,
 RISE 54.3, XRAI 55.1, Score-CAM 51.0, Group-CAM 57.5.
 
-A picture counts once for every category that it shows. `--category-classes` names a JSON file, category -> classes of
+A picture counts once for every category that it shows: n counts those pairs, and the intervals take them for
+independent. `--category-classes` names a JSON file, category -> classes of
 the network that mean it: the score of a category is then the probability of any of them.
 """
 
@@ -22,7 +23,7 @@ from experiments.evaluation.records import Row
 from experiments.evaluation.study import Experiment, Item, Program, Study
 from groupcam_jax.metrics.pointing_game import energy_inside, hit, is_difficult
 
-TORCHRAY = 15  # pixels
+TORCHRAY = 15  # pixels; less than so far away is near
 
 
 def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str
     return {
         "category": item.label,
         "hit": hit(saliency, item.mask),
-        "near": hit(saliency, item.mask, tolerance=TORCHRAY),
+        "near": hit(saliency, item.mask, tolerance=TORCHRAY - 0.01),
         "energy": energy_inside(saliency, item.mask),
         "difficult": is_difficult(item.mask, item.others),
         "cover": jnp.mean(item.mask, dtype=jnp.float32),
@@ -55,6 +56,7 @@ def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
         "energy inside": estimate([row["energy"] for row in rows]),
         "hit, object at most half": estimate([row["hit"] for row in small]),
         "energy, object at most half": estimate([row["energy"] for row in small]),
+        "hit, difficult": estimate([row["hit"] for row in difficult]),
         f"difficult, within {TORCHRAY}": estimate([row["near"] for row in difficult]),
     }
 

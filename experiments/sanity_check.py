@@ -30,6 +30,7 @@ from groupcam_jax.program.flat import partition
 
 STAGES = 8
 CASCADING, INDEPENDENT = "cascading", "independent"
+MEASURES = {"spearman": "Spearman", "ssim": "SSIM", "hog": "HOG"}
 
 
 def randomisations(study: Study) -> dict[str, dict[str, Any]]:
@@ -62,8 +63,7 @@ def similarities(one: Any, other: Any) -> dict[str, Any]:
 
 def programs(study: Study) -> dict[str, Program]:
     """The program of every method and way; one compiled explanation serves all trees."""
-    arrays = partition(study.classifier.params)[0]
-    _, rebuild = partition(study.classifier.params)
+    arrays, rebuild = partition(study.classifier.params)
     trees = randomisations(study)
 
     def program(run: Any, way: str) -> Program:
@@ -75,6 +75,9 @@ def programs(study: Study) -> dict[str, Program]:
                 maps.append(run(partition(tree())[0], pictures))
                 values.append(similarities(maps[0], maps[-1]))
             stages = {name: np.stack([np.asarray(one[name]) for one in values], axis=1) for name in values[0]}
+            # A map of nothing resembles nothing: it passes no check, and is told of by itself.
+            blank = (np.stack(maps[1:], axis=1).max((2, 3)) == 0).astype(np.float32)
+            stages = {name: np.where(blank, np.nan, values) for name, values in stages.items()} | {"blank": blank}
             names = np.array([list(trees[way])] * len(batch.ids))
             return {**stages, "modules": names, "maps": np.stack(maps, axis=1), "picture": batch.images}
 
@@ -92,13 +95,14 @@ def programs(study: Study) -> dict[str, Program]:
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
-    """The mean similarity over the modules, and with all of them randomised or, alone, the first."""
-    return {
-        "Spearman, mean": estimate([np.mean(row["spearman"]) for row in rows], scale=1),
-        "SSIM, mean": estimate([np.mean(row["ssim"]) for row in rows], scale=1),
-        "HOG, mean": estimate([np.mean(row["hog"]) for row in rows], scale=1),
-        "Spearman, first module": estimate([row["spearman"][-1] for row in rows], scale=1),
-    }
+    """The mean similarity over the modules, and with all of them randomised or, alone, the first; blank maps apart."""
+    columns = {}
+    for name, title in MEASURES.items():
+        known = [[one for one in row[name] if one is not None] for row in rows]
+        columns[f"{title}, mean"] = estimate([np.mean(values) if values else None for values in known], scale=1)
+    columns["Spearman, first module"] = estimate([row["spearman"][-1] for row in rows], scale=1)
+    columns["blank maps, %"] = estimate([np.mean(row["blank"]) for row in rows])
+    return columns
 
 
 def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
@@ -106,6 +110,8 @@ def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
     figures = {}
     for way in (CASCADING, INDEPENDENT):
         of_way = [row for row in rows if row["method"].endswith(f", {way}")]
+        if not of_way:
+            continue
         methods = list(dict.fromkeys(row["method"] for row in of_way))
         stages = ["/".join(re.findall(r"\w+", path)) for path in of_way[0]["modules"]]
         figures[f"{way}-curves"] = curves_figure(
@@ -121,13 +127,14 @@ def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
                         for method in methods
                     },
                 )
-                for name, title in (("spearman", "Spearman"), ("ssim", "SSIM"), ("hog", "HOG"))
+                for name, title in MEASURES.items()
             }
         )
-        first = of_way[0]["id"]
+        first = of_way[0]
         strips, picture = {}, None
+        methods = [row["method"] for row in of_way if row["number"] == first["number"]]
         for method in methods:
-            with np.load(map_file(folder, {"id": first, "method": method})) as kept:
+            with np.load(map_file(folder, {**first, "method": method})) as kept:
                 strips[method], picture = kept["maps"].astype(np.float32), kept["picture"].astype(np.uint8)
         columns = {
             stage: [strips[method][number] for method in methods] for number, stage in enumerate(["trained", *stages])

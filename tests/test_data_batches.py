@@ -56,8 +56,8 @@ def test_broken_pictures_are_named_and_keep_their_place():
     found = run()
     assert found[0].ids == ("p0", "p1", "p2")
     np.testing.assert_array_equal(found[0].numbers, [0, 1, 2])
-    assert found[0].broken == (("p3", "p3: cut short"),)
-    assert [id for batch in found.values() for id, _ in batch.broken] == [f"p{index}" for index in sorted(BROKEN)]
+    assert found[0].broken == ((3, "p3", "p3: cut short"),)
+    assert [one.id for batch in found.values() for one in batch.broken] == [f"p{index}" for index in sorted(BROKEN)]
 
 
 def test_a_batch_of_broken_pictures():

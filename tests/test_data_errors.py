@@ -102,7 +102,7 @@ def test_broken_and_missing_pictures_are_named_and_skipped(tmp_path):
     (tmp_path / "cat" / "c.jpg").unlink()
     (batch,) = batches(dataset, resize_straight, 4)
     assert batch.ids == ("cat/a.jpg", "cat/d.jpg")
-    assert [id for id, _ in batch.broken] == ["cat/b.jpg", "cat/c.jpg"]
-    assert "cat/c.jpg: cannot be read: " in batch.broken[1][1]
+    assert [one.id for one in batch.broken] == ["cat/b.jpg", "cat/c.jpg"]
+    assert "cat/c.jpg: cannot be read: " in batch.broken[1].why
     with pytest.raises(BrokenPicture, match=r"cat/b\.jpg"):
         dataset[1]

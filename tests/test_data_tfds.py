@@ -104,7 +104,7 @@ def test_batches(data_dir):
     (batch,) = batches(open_data("pictures/labelled", data_dir=data_dir), resize_straight, 8)
     assert set(batch.ids) == set(EXPECTED)
     assert batch.images.shape == (3, 224, 224, 3)
-    assert [id for id, _ in batch.broken] == ["cut.jpg"]
+    assert [one.id for one in batch.broken] == ["cut.jpg"]
 
 
 def test_pairs_of_picture_and_category(data_dir):

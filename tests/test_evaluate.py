@@ -81,21 +81,35 @@ def test_eight_devices_give_the_same_table(undisturbed, tmp_path):
     assert_close(figures(tmp_path), undisturbed)
 
 
-def test_two_processes_give_the_same_table_and_one_that_dies_is_resumed(undisturbed, tmp_path):
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        address = f"localhost:{free.getsockname()[1]}"
-    share = ["--processes", "2", "--coordinator", address, "--process"]
-    first, second = start(tmp_path, *share, "0"), start(tmp_path, *share, "1")
+def test_two_processes_give_the_same_table(undisturbed, tmp_path):
+    first, second = start_two(tmp_path)
     (code, output, errors), (other_code, _, other_errors) = finish(first), finish(second)
     assert code == other_code == 0, errors + other_errors
     assert "| random" in output
     assert figures(tmp_path) == undisturbed
 
-    (tmp_path / "pointing-game" / "rows-1.jsonl").unlink()
+
+def test_a_process_that_dies_is_reported_and_its_share_resumed(undisturbed, tmp_path):
+    first, second = start_two(tmp_path)
+    while not (tmp_path / "pointing-game" / "rows-1.jsonl").exists():
+        assert second.poll() is None, "it has ended before it could be killed"
+        time.sleep(0.01)
+    second.kill()
+    second.communicate()
+    code, _, errors = finish(first)
+    assert code == 1
+    assert "the shares of the processes 1, are missing" in " ".join(errors.split())
     code, _, errors = finish(start(tmp_path))
     assert code == 0, errors
     assert figures(tmp_path) == undisturbed
+
+
+def start_two(output):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    share = ["--processes", "2", "--coordinator", address, "--process"]
+    return start(output, *share, "0"), start(output, *share, "1")
 
 
 def assert_close(actual, expected):

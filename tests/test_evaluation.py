@@ -6,41 +6,47 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments import ablation, localization, sanity_check
 from experiments.evaluation.categories import read_categories, union_classifier
 from experiments.evaluation.estimates import estimate
 from experiments.evaluation.ledger import BROKEN, Ledger
 from experiments.evaluation.manifest import claim
-from experiments.evaluation.records import append_rows, make_row, map_file, read_rows
+from experiments.evaluation.records import append_rows, make_row, map_file, mend, read_rows
+from experiments.evaluation.report import write_report
+from experiments.evaluation.study import Study
 from experiments.pointing_game import mean_over_categories
+from groupcam_jax import grad_cam
 from pretrained.classifier import Classifier
 
 
-def row(batch, name, method, value=0.5):
-    return {"batch": batch, "id": name, "method": method, "value": value}
+def row(number, name, method, value=0.5):
+    return {"number": number, "id": name, "method": method, "value": value}
 
 
 def test_a_cut_line_counts_for_nothing_and_goes(tmp_path):
     file = tmp_path / "rows-0.jsonl"
-    append_rows(file, [row(0, "a", "m"), row(0, "b", "m")])
+    append_rows(file, [row(0, "a", "m"), row(1, "b", "m")])
     whole = file.read_bytes()
     file.write_bytes(whole + whole[: len(whole) // 3])
     assert [one["id"] for one in read_rows(tmp_path)] == ["a", "b"]
-    append_rows(file, [row(1, "c", "m")])
+    mend(file)
+    append_rows(file, [row(2, "c", "m")])
     assert [one["id"] for one in read_rows(tmp_path)] == ["a", "b", "c"]
     assert file.read_bytes().startswith(whole)
     file.write_bytes(whole[:10])  # cut within its first line
-    append_rows(file, [row(2, "d", "m")])
+    mend(file)
+    append_rows(file, [row(3, "d", "m")])
     assert [one["id"] for one in read_rows(tmp_path)] == ["d"]
 
 
 def test_rows_of_all_processes_are_read_once_in_one_order(tmp_path):
-    append_rows(tmp_path / "rows-1.jsonl", [row(1, "c", "m"), row(0, "a", "m")])
-    append_rows(tmp_path / "rows-0.jsonl", [row(0, "b", "m"), row(0, "a", "m")])
+    append_rows(tmp_path / "rows-1.jsonl", [row(2, "c", "m"), row(0, "a", "m")])
+    append_rows(tmp_path / "rows-0.jsonl", [row(1, "b", "m"), row(0, "a", "m")])
     assert [one["id"] for one in read_rows(tmp_path)] == ["a", "b", "c"]
 
 
 def test_rows_hold_numbers_and_files_hold_maps(tmp_path):
-    place = {"batch": 0, "id": "folder/a", "method": "m"}
+    place = {"number": 0, "id": "folder/a", "method": "m"}
     values = {"auc": np.float32(0.1), "curve": np.array([0.5, np.nan], np.float32), "map": np.eye(3, dtype=np.float32)}
     made = make_row(tmp_path, place, values)
     assert made == {**place, "auc": 0.1, "curve": [0.5, None]}
@@ -49,10 +55,14 @@ def test_rows_hold_numbers_and_files_hold_maps(tmp_path):
 
 
 def test_what_is_left():
-    rows = [row(0, "a", "m"), row(0, "b", "m"), row(1, "c", "m"), row(1, "d", BROKEN), row(0, "a", "k")]
-    assert Ledger(rows, ["m"], 4, 2).left() == {}
-    assert Ledger(rows, ["m"], 5, 2).left() == {2: 1}
-    assert Ledger(rows, ["m", "k"], 4, 2).left() == {0: 1, 1: 1}
+    rows = [row(0, "a", "m"), row(1, "b", "m"), row(2, "c", "m"), row(3, "d", BROKEN), row(0, "a", "k")]
+    assert Ledger(rows, ["m"], 3, 2).left() == {}
+    assert Ledger(rows, ["m"], 4, 2).left() == {1: 1}, "what could not be read is tried again"
+    assert Ledger(rows, ["m"], 5, 2).left() == {1: 1, 2: 1}
+    assert Ledger(rows, ["m", "k"], 3, 2).left() == {0: 1, 1: 1}
+    assert Ledger(rows, ["m"], 1, 2).left() == {}, "fewer than there are"
+    same_name = [row(0, "a", "m"), row(1, "a", "m")]
+    assert Ledger(same_name, ["m"], 2, 2).left() == {}
 
 
 def test_estimates():
@@ -93,6 +103,39 @@ def test_categories_are_unions_of_classes(tmp_path):
         union_classifier(classifier, {"dog": [4]})
     with pytest.raises(ValueError, match="class 2 belongs to two"):
         union_classifier(classifier, {"dog": [0, 2], "wolf": [2]})
+    file.write_text('{"dog": ["1"]}')
+    with pytest.raises(ValueError, match="category -> list of class indices"):
+        read_categories(file)
     file.write_text("[1]")
     with pytest.raises(ValueError, match="category -> list of class indices"):
         read_categories(file)
+
+
+def test_pictures_without_a_result_are_no_errors():
+    good = {"rank": 0, "overlaps": [0.9] * 19, "cover": 0.3, "mask_overlap": 0.8}
+    none = {"rank": 0, "overlaps": [None] * 19, "cover": 0.3, "mask_overlap": None}
+    summary = localization.summarize([good, none])
+    assert summary["top-1 error at 15 %"][:1] == (0.0,)
+    assert {column.n for column in summary.values()} == {1}
+    assert localization.rank(jnp.zeros(5), 3) == 3
+    assert jnp.isnan(localization.rank(jnp.full(5, jnp.nan), 3))
+
+
+def test_blank_maps_are_told_of_and_count_for_nothing():
+    row = {"spearman": [0.5, None], "ssim": [0.5, None], "hog": [0.5, None], "blank": [0.0, 1.0]}
+    summary = sanity_check.summarize([row])
+    assert summary["Spearman, mean"].value == 0.5
+    assert summary["blank maps, %"].value == 50
+    assert summary["Spearman, first module"].n == 0
+
+
+def test_a_table_is_json_and_tells_correlations_in_three_digits(tmp_path):
+    write_report(tmp_path, "T", {"m": {"a": estimate([0.25, 0.5], scale=1), "b": estimate([])}}, {"limit": 2})
+    figures = json.loads((tmp_path / "table.json").read_text(), parse_constant=pytest.fail)["figures"]
+    assert figures["m"]["b"]["value"] is None
+    assert "0.375 (0.250 to 0.500)" in (tmp_path / "table.md").read_text()
+
+
+def test_the_ablation_refuses_methods_without_groups():
+    with pytest.raises(ValueError, match="which grad-cam has not; choose group-cam"):
+        ablation.programs(Study(None, {"grad-cam": grad_cam}, 2, 0))

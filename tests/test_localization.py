@@ -82,6 +82,8 @@ def test_overlap_of_boxes():
     assert best_overlap(jnp.array([2.0, 0.0, 6.0, 4.0]), boxes) == pytest.approx(8 / 24)
     assert best_overlap(jnp.array([5.0, 5.0, 6.0, 6.0]), boxes) == 0
     assert best_overlap(jnp.zeros(4), boxes) == 0
+    for none in (boxes[2:], jnp.zeros((0, 4))):
+        assert jnp.isnan(best_overlap(jnp.array([0.0, 0.0, 4.0, 4.0]), none)), "there is no object"
     assert best_overlap(salient_box(1 - OBJECT, 0.2), BOX[None]) == pytest.approx(24 / 144)
     # A test of MaxBoxAcc's authors, whose boxes hold their last pixels: from edge to edge they are one longer.
     assert best_overlap(jnp.array([1.0, 2.0, 6.0, 7.0]), jnp.array([[3.0, 1.0, 5.0, 6.0]])) == pytest.approx(8 / 27)
@@ -90,6 +92,7 @@ def test_overlap_of_boxes():
 def test_overlap_with_a_mask():
     assert mask_overlap(OBJECT, MASK, 0.2) == 1
     assert mask_overlap(1 - OBJECT, MASK, 0.2) == 0
+    assert jnp.isnan(mask_overlap(OBJECT, jnp.zeros_like(MASK), 0.2)), "there is no object"
     assert mask_overlap(jnp.ones((12, 12)), MASK, 0.2) == pytest.approx(24 / 144)
     assert mask_overlap(jnp.zeros((12, 12)), MASK, 0.2) == 0
     assert jnp.isnan(mask_overlap(OBJECT.at[0, 0].set(jnp.nan), MASK, 0.2))

@@ -2,11 +2,20 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from experiments.data.examples import Dataset, Example
 from groupcam_jax.cli.decode import BrokenPicture
+
+
+class Broken(NamedTuple):
+    """A picture that could not be read: its position in the data set, its name, and what is wrong with it, by name."""
+
+    number: int
+    id: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class Batch:
       boxes: float32 `[n, m, 4]`, padded with zeros. m is a power of two, lest each batch has a shape of its own.
       categories: int32 `[n, m]`, padded with -1.
       masks: bool `[n, h, w]`; None where not all examples have one.
-      broken: the name of each broken picture, and a message that says what is wrong with it.
+      broken: the pictures that could not be read.
     """
 
     index: int
@@ -33,7 +42,7 @@ class Batch:
     boxes: np.ndarray
     categories: np.ndarray
     masks: np.ndarray | None
-    broken: tuple[tuple[str, str], ...]
+    broken: tuple[Broken, ...]
 
 
 def batches(
@@ -82,14 +91,14 @@ def batches(
                 examples.append(transform(dataset[position]))
                 numbers.append(position)
             except BrokenPicture as error:
-                broken.append((error.id, str(error)))
+                broken.append(Broken(position, error.id, str(error)))
         return _stack(index, numbers, examples, broken)
 
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
     return iter(grain.MapDataset.source(todo).map(read).to_iter_dataset(options)) if todo else iter(())
 
 
-def _stack(index: int, numbers: Sequence[int], examples: Sequence[Example], broken: Sequence[tuple[str, str]]) -> Batch:
+def _stack(index: int, numbers: Sequence[int], examples: Sequence[Example], broken: Sequence[Broken]) -> Batch:
     count, most = len(examples), max((len(example.boxes) for example in examples), default=0)
     width = 1 << max(most - 1, 0).bit_length()
     boxes, categories = np.zeros((count, width, 4), np.float32), np.full((count, width), -1, np.int32)

@@ -21,7 +21,10 @@ def read_categories(path: Path) -> dict[str, list[int]]:
       ValueError: it is not such a file.
     """
     content = json.loads(path.read_text())
-    if not isinstance(content, dict) or not all(isinstance(classes, list) and classes for classes in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(classes, list) and classes and all(type(label) is int for label in classes)
+        for classes in content.values()
+    ):
         raise ValueError(f"{path}: expected a JSON object, category -> list of class indices")
     return content
 

@@ -1,8 +1,8 @@
 """Pictures over devices and processes, by JAX's own means.
 
 Within a process a batch is cut over the local devices (`jax.shard_map`): each runs the program of a single one, calls
-to the host included. Processes share the folder of the results and nothing else: process p of P takes every P-th batch,
-so that one that dies stops no other, and its share is taken up by the next run.
+to the host included. Processes share the folder of the results and nothing else: process p of P takes every P-th batch.
+One that dies stops no other, process 0 apart, which coordinates; its share is taken up by the next run.
 """
 
 import contextlib

@@ -10,12 +10,13 @@ RESAMPLES = 1000
 
 
 class Estimate(NamedTuple):
-    """A figure, the ends of its interval, and the pictures behind it; all NaN of none."""
+    """A figure, the ends of its interval, the values behind it (of none all is NaN), and the digits to tell it with."""
 
     value: float
     low: float
     high: float
     n: int
+    digits: int = 1
 
 
 def mean(values: np.ndarray) -> Any:
@@ -34,9 +35,9 @@ def estimate(values: Sequence[Any], statistic: Callable[[np.ndarray], Any] = mea
     known = np.array([value for value in values if value is not None and None not in np.atleast_1d(value)])
     if len(known) == 0:
         return Estimate(np.nan, np.nan, np.nan, 0)
-    value = scale * float(statistic(known))
+    value, digits = scale * float(statistic(known)), 1 if scale >= 100 else 3
     if len(known) == 1:
-        return Estimate(value, np.nan, np.nan, 1)
+        return Estimate(value, np.nan, np.nan, 1, digits)
     drawn = stats.bootstrap(
         (np.arange(len(known)),),
         lambda chosen: statistic(known[chosen]),
@@ -46,4 +47,4 @@ def estimate(values: Sequence[Any], statistic: Callable[[np.ndarray], Any] = mea
         rng=0,
     )
     low, high = (scale * float(end) for end in drawn.confidence_interval)
-    return Estimate(value, low, high, len(known))
+    return Estimate(value, low, high, len(known), digits)

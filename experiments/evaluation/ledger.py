@@ -9,18 +9,26 @@ BROKEN = ""  # the method of a row that tells why a picture could not be read
 
 
 class Ledger:
-    """The pictures done of every batch, by method, as the rows tell."""
+    """The numbers of the pictures that are done, by method, as the rows tell.
+
+    Args:
+      rows: of the run so far; a picture that could not be read is tried again by every run.
+      methods: that are to be done.
+      pictures: how many there are to do, the first ones.
+      batch: pictures in a batch.
+    """
 
     def __init__(self, rows: Iterable[Row], methods: Iterable[str], pictures: int, batch: int) -> None:
         self.methods, self.pictures, self.batch = list(methods), pictures, batch
-        self.ids: dict[tuple[int, str], set[str]] = collections.defaultdict(set)
+        self.done: dict[str, set[int]] = collections.defaultdict(set)
         for row in rows:
-            self.ids[row["batch"], row["method"]].add(row["id"])
+            if row["method"] != BROKEN:
+                self.done[row["method"]].add(row["number"])
 
     def missing(self, index: int, method: str) -> int:
         """How many pictures of a batch a method has still to do."""
-        size = min(self.batch, self.pictures - index * self.batch)
-        return size - len(self.ids[index, method] | self.ids[index, BROKEN])
+        numbers = range(index * self.batch, min((index + 1) * self.batch, self.pictures))
+        return sum(number not in self.done[method] | self.done[BROKEN] for number in numbers)
 
     def left(self) -> dict[int, int]:
         """The batches that are not done, with the pictures that they have still to do, summed over the methods."""

@@ -1,7 +1,7 @@
 """Rows of finished work, one JSON object a line: a run that is killed goes on where it stood.
 
 The rows of a batch are written together and flushed to the disk. A process that is killed leaves at most one cut line,
-which counts for nothing and goes when the file is next appended to. Maps stand beside, a whole file each.
+which counts for nothing and goes when a run next opens the file. Maps stand beside, a whole file each.
 """
 
 import json
@@ -26,20 +26,27 @@ def read_rows(folder: Path) -> list[Row]:
         for line in file.read_bytes().splitlines(keepends=True):
             if line.endswith(b"\n"):
                 row = json.loads(line)
-                rows[row["batch"], row["id"], row["method"]] = row
+                rows[row["number"], row["method"]] = row
     return [rows[place] for place in sorted(rows)]
 
 
 def append_rows(path: Path, rows: Iterable[Row]) -> None:
     """Appends rows, and waits until they are on the disk."""
     text = "".join(f"{json.dumps(row, allow_nan=False)}\n" for row in rows)
-    with path.open("a+b") as file:
-        file.seek(0)
-        whole = file.read().rpartition(b"\n")
-        file.truncate(len(whole[0]) + len(whole[1]))
+    if not text:
+        return
+    with path.open("ab") as file:
         file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def mend(path: Path) -> None:
+    """Takes off the line that a process was writing when it was killed, before more is appended."""
+    if path.exists():
+        with path.open("r+b") as file:
+            whole = file.read().rpartition(b"\n")
+            file.truncate(len(whole[0]) + len(whole[1]))
 
 
 def make_row(folder: Path, place: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> Row:
@@ -47,7 +54,7 @@ def make_row(folder: Path, place: Mapping[str, Any], values: Mapping[str, np.nda
 
     Args:
       folder: of the run.
-      place: batch, id and method.
+      place: number, id and method.
       values: what was measured; NaN and infinity become null.
     """
     maps = {name: value for name, value in values.items() if value.ndim > 1}
@@ -59,7 +66,7 @@ def make_row(folder: Path, place: Mapping[str, Any], values: Mapping[str, np.nda
 
 def map_file(folder: Path, place: Mapping[str, Any]) -> Path:
     """Where the maps of a picture and a method lie."""
-    file = folder / "maps" / place["method"] / f"{place['id'].replace('/', '-')}.npz"
+    file = folder / "maps" / place["method"] / f"{place['number']}.npz"
     file.parent.mkdir(parents=True, exist_ok=True)
     return file
 

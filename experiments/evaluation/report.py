@@ -33,8 +33,8 @@ def cell(estimate: Estimate) -> str:
     """A figure and its interval."""
     if math.isnan(estimate.value):
         return ""
-    between = f" ({estimate.low:.1f} to {estimate.high:.1f})" if math.isfinite(estimate.low) else ""
-    return f"{estimate.value:.1f}{between}"
+    value, low, high = (f"{one:.{estimate.digits}f}" for one in estimate[:3])
+    return f"{value} ({low} to {high})" if math.isfinite(estimate.low) else value
 
 
 def write_report(folder: Path, title: str, summary: Summary, manifest: Mapping[str, Any]) -> None:
@@ -42,12 +42,16 @@ def write_report(folder: Path, title: str, summary: Summary, manifest: Mapping[s
     text = io.StringIO()
     Console(file=text, width=250).print(summary_table(title, summary))
     figures = {
-        method: {column: one._asdict() for column, one in columns.items()} for method, columns in summary.items()
+        method: {
+            column: {name: None if value != value else value for name, value in one._asdict().items()}
+            for column, one in columns.items()
+        }
+        for method, columns in summary.items()
     }
     report = {"title": title, "figures": figures, **manifest, "machine": machine()}
     contents = {
         "table.md": "\n".join(line.rstrip() for line in text.getvalue().splitlines()),
-        "table.json": json.dumps(report, indent=2, default=str),
+        "table.json": json.dumps(report, indent=2, default=str, allow_nan=False),
     }
     for name, content in contents.items():
         with whole_file(folder / name) as file:

@@ -28,6 +28,7 @@ class Job(NamedTuple):
       dataset: on which pictures; only the first `limit` of them, if that is not None.
       transform: makes the pictures one size.
       manifest: what tells this run from others.
+      options: what else the table is made with.
       folder: of the results.
       process: which of `processes` this is.
     """
@@ -38,6 +39,7 @@ class Job(NamedTuple):
     transform: Callable[[Example], Example]
     limit: int | None
     manifest: Mapping[str, Any]
+    options: Mapping[str, Any]
     folder: Path
     process: int
     processes: int
@@ -79,20 +81,21 @@ def run(job: Job, console: Console, errors: Console) -> bool:
 
 def report(job: Job, methods: list[str], pictures: int, console: Console, errors: Console) -> bool:
     """Prints and writes the table, draws the figures, and tells what is missing. Returns whether nothing is."""
-    rows = [row for row in read_rows(job.folder) if row["batch"] * job.study.batch < pictures]
+    rows = [row for row in read_rows(job.folder) if row["number"] < pictures]
     ledger = Ledger(rows, methods, pictures, job.study.batch)
     by_method: dict[str, list[Row]] = {method: [] for method in methods}
     for row in rows:
         by_method.setdefault(row["method"], []).append(row)
-    broken = by_method.pop(BROKEN, [])
+    measured = {row["number"] for row in rows if row["method"] != BROKEN}
+    broken = [row for row in by_method.pop(BROKEN, []) if row["number"] not in measured]
+    ledger.done[BROKEN] = {row["number"] for row in broken}
     summary = {method: job.experiment.summarize(found) for method, found in by_method.items() if found}
     if summary:
         console.print(summary_table(job.experiment.title, summary), width=WIDTH)
-        write_report(
-            job.folder, job.experiment.title, summary, {**job.manifest, "broken": [row["id"] for row in broken]}
-        )
-        measured = [row for found in by_method.values() for row in found]
-        for name, figure in (job.experiment.draw(job.folder, measured) if job.experiment.draw else {}).items():
+        told = {**job.manifest, **job.options, "broken": [row["id"] for row in broken]}
+        write_report(job.folder, job.experiment.title, summary, told)
+        drawn = [row for found in by_method.values() for row in found]
+        for name, figure in (job.experiment.draw(job.folder, drawn) if job.experiment.draw else {}).items():
             with whole_file(job.folder / f"{name}.png") as file:
                 figure.savefig(file, format="png")
     if broken:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from experiments.data import Batch
 from experiments.evaluation.ledger import BROKEN, Ledger
-from experiments.evaluation.records import append_rows, make_row
+from experiments.evaluation.records import append_rows, make_row, mend
 from experiments.evaluation.study import Program
 
 
@@ -43,29 +43,32 @@ def run_share(
       console: where the progress is shown.
     """
     file = folder / f"rows-{process}.jsonl"
+    mend(file)
     columns = "{task.description}", BarColumn(), PictureColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=total)
         for batch in batches:
-            rows = [{"batch": batch.index, "id": name, "method": BROKEN, "error": why} for name, why in batch.broken]
+            rows = [{"number": one.number, "id": one.id, "method": BROKEN, "error": one.why} for one in batch.broken]
             for row in rows:
-                bar.console.print(f"skipped {row['id']}: {row['error']}", style="red", markup=False)
+                bar.console.print(f"skipped {row['error']}", style="red", markup=False)
             append_rows(file, rows)
-            ledger.ids[batch.index, BROKEN].update(row["id"] for row in rows)
+            ledger.done[BROKEN].update(row["number"] for row in rows)
             for method, program in programs.items() if batch.ids else ():
                 missing = ledger.missing(batch.index, method)
                 if not missing:
                     continue
                 bar.update(task, description=method)
                 values = program(batch)
-                places = [{"batch": batch.index, "id": name, "method": method} for name in batch.ids]
-                known = ledger.ids[batch.index, method]
+                places = [
+                    {"number": int(number), "id": name, "method": method}
+                    for number, name in zip(batch.numbers, batch.ids, strict=True)
+                ]
                 append_rows(
                     file,
                     [
-                        make_row(folder, place, {name: value[number] for name, value in values.items()})
-                        for number, place in enumerate(places)
-                        if place["id"] not in known
+                        make_row(folder, place, {name: value[row] for name, value in values.items()})
+                        for row, place in enumerate(places)
+                        if place["number"] not in ledger.done[method]
                     ],
                 )
                 bar.advance(task, missing)

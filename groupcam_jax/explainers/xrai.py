@@ -6,8 +6,8 @@
                   they get that average; rescaled to [0, 1]
 
 As in the authors' code (PAIR saliency, "full"): of the attribution's channels the largest counts, and a segment that
-would add fewer than 50 pixels is dropped; what no segment covers gets its own average. Their map and ours of one picture
-correlate above 0.9999 and are not equal: the integrated gradients below them differ by rounding. The regions are grown
+would add fewer than 50 pixels is dropped; what no segment covers gets its own average. Their map and ours correlate
+above 0.9999 and are not equal: the integrated gradients below them differ by rounding. The regions are grown
 on the host, by NumPy and scikit-image, through `jax.pure_callback`: the explainer jits and vmaps, but has no gradient.
 """
 

@@ -60,7 +60,7 @@ def confidence_change(
         lost = jax.nn.relu(whole - veiled)
         drop = jnp.where(lost == 0, 0, lost / jnp.where(lost == 0, 1, whole))
         increase = (veiled > whole).astype(jnp.float32)
-        valid = jnp.isfinite(saliency).all() & jnp.isfinite(image).all()
+        valid = jnp.isfinite(saliency).all() & jnp.isfinite(image).all() & jnp.isfinite(whole) & jnp.isfinite(veiled)
         return ConfidenceChange(*(jnp.where(valid, value, jnp.nan) for value in (drop, increase)))
 
     return measure

@@ -20,7 +20,7 @@ from groupcam_jax.explainer import check_count, check_image, require_key
 from groupcam_jax.metrics.confidence import confidence_like
 from groupcam_jax.stages import perturb
 from groupcam_jax.stages.batches import check_batch, map_batched
-from groupcam_jax.stages.perturb import Baseline
+from groupcam_jax.stages.perturb import Baseline, hide
 from groupcam_jax.targets import Target, logit
 from groupcam_jax.types import Model, Params, Scalar
 
@@ -78,7 +78,7 @@ def infidelity(
         unit = jnp.where(image == 0, 1, image) if times_input else jnp.ones_like(image)
 
         def predicted_and_true(key):
-            other = changed(image, key)
+            other = hide(changed, image, key)
             return ((image - other) / unit * attribution).sum(), whole - value(other)
 
         predicted, true = map_batched(predicted_and_true, jax.random.split(key, samples), sample_batch)

@@ -123,7 +123,7 @@ def pixel_curves(
 
 def salient_order(saliency: Saliency) -> Int[Array, "h w"]:
     """The rank of every pixel, 0 for the most salient; of equals the first in reading order comes first."""
-    order = jnp.argsort(-saliency.ravel(), stable=True)
+    order = jnp.argsort(saliency.ravel(), stable=True, descending=True)
     return jnp.zeros(saliency.size, jnp.int32).at[order].set(jnp.arange(saliency.size)).reshape(saliency.shape)
 
 

@@ -44,22 +44,27 @@ def salient_box(saliency: Saliency, threshold: float | Scalar) -> Box:
 
 
 def best_overlap(box: Box, boxes: Float[Array, "n 4"]) -> Scalar:
-    """The highest intersection over union of a box with any of the objects'; boxes without an area have none."""
+    """The highest intersection over union of a box with any of the objects'; boxes without an area have none.
+
+    NaN where no box has an area, or the box is NaN.
+    """
     left, top, right, bottom = jnp.moveaxis(boxes.astype(jnp.float32), 1, 0)
     width = jnp.minimum(right, box[2]) - jnp.maximum(left, box[0])
     height = jnp.minimum(bottom, box[3]) - jnp.maximum(top, box[1])
     shared = jax.nn.relu(width) * jax.nn.relu(height)
     both = (right - left) * (bottom - top) + (box[2] - box[0]) * (box[3] - box[1]) - shared
-    return jnp.where(shared == 0, 0, shared / jnp.where(shared == 0, 1, both)).max()
+    overlap = jnp.where(shared == 0, 0, shared / jnp.where(shared == 0, 1, both)).max(initial=0.0)
+    present = ((right > left) & (bottom > top)).any() & ~jnp.isnan(box).any()
+    return jnp.where(present, overlap, jnp.nan)
 
 
 def mask_overlap(saliency: Saliency, mask: ObjectMask, threshold: float | Scalar) -> Scalar:
-    """The intersection over union of an object's mask and of the salient region; NaN where the saliency holds NaN."""
+    """The intersection over union of an object's mask and of the salient region; NaN without an object, or for NaN."""
     region = salient_region(saliency, threshold)
     shared = (region & mask).sum()
     both = region.sum() + mask.sum() - shared  # compiled for CPU, (region | mask).sum() counts wrongly in jax 0.10.2
     overlap = shared / jnp.maximum(both, 1)
-    return jnp.where(jnp.isnan(saliency).any(), jnp.nan, overlap)
+    return jnp.where(mask.any() & ~jnp.isnan(saliency).any(), overlap, jnp.nan)
 
 
 def localization_error(

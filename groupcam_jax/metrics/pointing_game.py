@@ -92,6 +92,6 @@ def pointing_accuracy(
     totals = jnp.zeros(count).at[categories].add(jnp.where(weights > 0, hits, 0))
     objects = jnp.zeros(count).at[categories].add(weights)
     by_category = jnp.where(objects == 0, jnp.nan, totals / jnp.where(objects == 0, 1, objects))
-    present = jnp.maximum((objects > 0).sum(), 1).astype(jnp.float32)
+    present = (objects > 0).sum().astype(jnp.float32)
     mean = jnp.where(objects == 0, 0, by_category).sum() / present  # not nanmean: a broken hit must show
     return PointingAccuracy(by_category, mean, totals.sum() / objects.sum())

@@ -101,4 +101,5 @@ def road(
 def is_predicted(logits: Logits, label: Any) -> Scalar:
     """A score: 1 where the class is the predicted one, else 0; its mean over a data set is the accuracy."""
     predicted = (logits.argmax() == label).astype(jnp.float32)
-    return jnp.where(jnp.isnan(logits).any(), jnp.nan, predicted)
+    valid = (label >= 0) & (label < logits.size) & ~jnp.isnan(logits).any()
+    return jnp.where(valid, predicted, jnp.nan)

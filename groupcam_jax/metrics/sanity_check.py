@@ -81,7 +81,8 @@ def permuted(params: Params, chosen: list[str], key: PRNGKey) -> Params:
     """The tree with the values of each leaf of the chosen modules in random order; the same order for the same key."""
 
     def permute(path: Any, leaf: Any, number: Any) -> Any:
-        return shuffle(leaf, jax.random.fold_in(key, number)) if module_of(path) in chosen else leaf
+        lost = module_of(path) in chosen and is_traced(leaf)
+        return shuffle(jnp.asarray(leaf), jax.random.fold_in(key, number)) if lost else leaf
 
     numbers = jax.tree.unflatten(jax.tree.structure(params), range(len(jax.tree.leaves(params))))
     return jax.tree_util.tree_map_with_path(permute, params, numbers)
