@@ -5,6 +5,11 @@
 
 The paper shows pictures. Beside them here: the rank correlation between the map of the picture's class and that of the
 likeliest other class, low where a method tells them apart.
+
+Ours, MobileNetV2, 8 pictures of ImageNet's validation set (experiments/results; 3 minutes on 2 cores of an AMD EPYC
+beside other work): Grad-CAM 0.73, Group-CAM 0.80, released 0.83, Guided Grad-CAM 0.87, Grad-CAM++ 0.92. Grad-CAM tells
+classes apart best; n is small and the intervals overlap. On a picture of skiers, "ski" lies on the skis and "alp" on
+the mountains.
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,6 +6,21 @@
 The paper (ResNet-50, MS COCO 2017 val, tolerance 0, mean accuracy in per cent): Grad-CAM 56.7, Grad-CAM++ 57.2,
 RISE 54.3, XRAI 55.1, Score-CAM 51.0, Group-CAM 57.5.
 
+Ours, MobileNetV2 (tables with 95 % intervals in experiments/results; 2 cores of an AMD EPYC, 8 and 12 minutes beside
+other work), per cent:
+
+                                       Group-CAM  released  Grad-CAM  Grad-CAM++  centre  random
+    COCO, hits (n = 487 pairs)         32.4       30.4      29.0      25.9        23.4    12.5
+    COCO, energy inside                22.7       21.0      21.7      19.6        16.3    14.2
+    ImageNet, hits (n = 280)           85.7       86.1      83.6      83.2        85.7    42.1
+    ImageNet, energy inside            71.7       67.6      68.9      67.2        58.6    50.3
+    ... object at most half, n = 146   76.0       74.7      69.2      68.5        72.6    19.2
+
+Group-CAM comes first, as in the paper, and random last. The level of COCO is lower than the paper's, whose network was
+trained on its categories: ours knows unions of ImageNet's classes, and many of the objects are small. On ImageNet the
+objects are so central that pointing at the centre is as good as any method; where they cover at most half of the
+picture Group-CAM is ahead of the centre, within the intervals. Grad-CAM++ is behind Grad-CAM here, ahead in the paper.
+
 A picture counts once for every category that it shows: n counts those pairs, and the intervals take them for
 independent. `--category-classes` names a JSON file, category -> classes of
 the network that mean it: the score of a category is then the probability of any of them.
@@ -23,7 +38,7 @@ from experiments.evaluation.records import Row
 from experiments.evaluation.study import Experiment, Item, Program, Study
 from groupcam_jax.metrics.pointing_game import energy_inside, hit, is_difficult
 
-TORCHRAY = 15  # pixels; less than so far away is near
+TORCHRAY = 15  # pixels; its own code counts what is nearer than that
 
 
 def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str, Any]:
@@ -33,7 +48,7 @@ def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str
     return {
         "category": item.label,
         "hit": hit(saliency, item.mask),
-        "near": hit(saliency, item.mask, tolerance=TORCHRAY - 0.01),
+        "near": hit(saliency, item.mask, tolerance=TORCHRAY),
         "energy": energy_inside(saliency, item.mask),
         "difficult": is_difficult(item.mask, item.others),
         "cover": jnp.mean(item.mask, dtype=jnp.float32),

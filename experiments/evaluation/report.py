@@ -40,7 +40,7 @@ def cell(estimate: Estimate) -> str:
 def write_report(folder: Path, title: str, summary: Summary, manifest: Mapping[str, Any]) -> None:
     """Writes `table.md` and `table.json`."""
     text = io.StringIO()
-    Console(file=text, width=250).print(summary_table(title, summary))
+    Console(file=text, width=300).print(summary_table(title, summary))
     figures = {
         method: {
             column: {name: None if value != value else value for name, value in one._asdict().items()}

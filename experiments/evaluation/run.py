@@ -16,7 +16,7 @@ from experiments.evaluation.runner import run_share
 from experiments.evaluation.study import Experiment, Study
 from pretrained.files import whole_file
 
-WIDTH = 200  # of a table, in characters; a terminal may be narrower, a file is not
+WIDTH = 300  # of a table, in characters; a terminal may be narrower, a file is not
 
 
 class Job(NamedTuple):
