@@ -25,11 +25,10 @@ and on the first 40 of them also the slow ones, RISE with 1,000 masks, Score-CAM
     deletion     9.5       10.3        8.0   10.0  9.4        9.3       9.4        9.9     17.8    11.6
     over-all     32.7      30.2        33.4  32.0  32.2       32.7      33.6       23.7    2.9     5.1
 
-The order of the paper but for two places: Group-CAM first, Grad-CAM++ last but for the controls, RISE above Grad-CAM.
-Score-CAM, here only in its fast form, is not above RISE, and XRAI is not behind. The margins are smaller than the
+As in the paper Group-CAM comes first and RISE above Grad-CAM. Otherwise than there Score-CAM, in its fast form alone,
+is behind Grad-CAM instead of second, and XRAI ahead of Grad-CAM++ instead of last. The margins are smaller than the
 paper's: on the same 280 pictures Group-CAM is 3.0 points above Grad-CAM++ (2.2 to 3.8) and 0.4 above Grad-CAM (-0.3 to
-1.0). Guessed pixels delete almost as well as a method, for holes all over a picture hide its class soonest: deletion
-alone tells little.
+1.0). Guessed pixels delete nearly as well as a method, and the centre better than any: deletion alone tells little.
 
 The predicted class is followed, 224 * 8 pixels a step. Pixels are deleted to zeros, as in the authors' code, and to the
 blurred picture, as the paper's text says: both are reported.

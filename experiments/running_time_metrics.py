@@ -6,6 +6,19 @@
 The third command of `running_time.py`. One image at a time, with the options that the experiments use; the saliency
 is Grad-CAM's, computed before. "forward passes" is what the insertion and the deletion of an image cost at least: 58
 passes for 224 x 224, in the same batches and nothing else.
+
+Ours, MobileNetV2 on 2 cores of an AMD EPYC, medians of 5 runs, images a second (1 minute, with compilation;
+experiments/results/running_time_metrics_cpu.json):
+
+    explain by Grad-CAM     116     drop and increase              59
+    explain by Group-CAM    1.75    ROAD                           0.37
+    forward passes          2.43    infidelity                     1.38
+    insertion and deletion  2.40    sensitivity of Grad-CAM        12
+                                    pointing game                  902
+                                    localization, 19 thresholds    21
+                                    similarity of two maps         39
+
+Insertion and deletion take 1.01 times the bare forward passes; the bound is 1.2.
 """
 
 import functools
