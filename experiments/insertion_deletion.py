@@ -28,7 +28,7 @@ and on the first 40 of them also the slow ones, RISE with 1,000 masks, Score-CAM
 As in the paper Group-CAM comes first and RISE above Grad-CAM. Otherwise than there Score-CAM, in its fast form alone,
 is behind Grad-CAM instead of second, and XRAI ahead of Grad-CAM++ instead of last. The margins are smaller than the
 paper's: on the same 280 pictures Group-CAM is 3.0 points above Grad-CAM++ (2.2 to 3.8) and 0.4 above Grad-CAM (-0.3 to
-1.0). Guessed pixels delete nearly as well as a method, and the centre better than any: deletion alone tells little.
+1.0). Guessed pixels delete nearly as well as a method, and the centre better than most: deletion alone tells little.
 
 The predicted class is followed, 224 * 8 pixels a step. Pixels are deleted to zeros, as in the authors' code, and to the
 blurred picture, as the paper's text says: both are reported.
