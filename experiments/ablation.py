@@ -9,6 +9,20 @@ The paper (ResNet-50, per cent; figure 5 is highest for insertion about the 70th
     insertion    61.72  64.27  64.94  65.38  65.48  65.77  65.81  65.84
     deletion     11.21  11.21  11.29  11.34  11.31  11.31  11.29  11.28
     over-all     50.51  53.07  53.65  54.04  54.17  54.46  54.52  54.56
+
+Ours, MobileNetV2, the first 20 pictures of a sample of ImageNet's validation set (95 % intervals, about 8 points to
+either side, in experiments/results; 2 cores of an AMD EPYC, about 20 minutes):
+
+    groups       1      4      8      16     32     64     128
+    insertion    42.8   43.4   43.5   44.1   44.5   45.4   45.0
+    deletion     10.3   9.5    9.4    9.4    9.3    9.2    8.9
+    over-all     32.5   33.9   34.1   34.7   35.2   36.2   36.1
+
+    percentile   0      10     20     30     40     50     60     70     80     90
+    over-all     34.9   34.9   35.0   34.7   35.1   35.5   35.3   35.2   35.0   35.2
+
+As in the paper more groups are better, and most of it is gained by the first eight. The percentile hardly matters here:
+masks of 7 x 7 after a ReLU are mostly 0 before it is taken.
 """
 
 import functools
