@@ -39,7 +39,7 @@ from experiments.evaluation.figures import Panel, curves_figure
 from experiments.evaluation.programs import measuring
 from experiments.evaluation.records import Row
 from experiments.evaluation.study import Experiment, Item, Program, Study
-from experiments.insertion_deletion import STEP_BATCH, STEPS
+from experiments.insertion_deletion import AREAS, STEP_BATCH, STEPS
 from groupcam_jax.metrics.insertion_deletion import insertion_deletion
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.split import split_program
@@ -47,7 +47,6 @@ from groupcam_jax.targets import resolve_label
 
 GROUPS = (1, 4, 8, 16, 32, 64, 128)
 PERCENTILES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90)
-COLUMNS = {"insertion": "insertion", "deletion": "deletion", "over-all": "overall"}
 
 
 def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str, Any]:
@@ -77,7 +76,7 @@ def programs(study: Study) -> dict[str, Program]:
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     """Areas under the curves, in per cent."""
-    return {column: estimate([row[name] for row in rows]) for column, name in COLUMNS.items()}
+    return {column: estimate([row[name] for row in rows]) for column, name in AREAS.items()}
 
 
 def channel_count(classifier: Any, builder: Any) -> int:

@@ -51,6 +51,7 @@ from groupcam_jax.stages.perturb import gaussian_blur
 from groupcam_jax.targets import probability, resolve_label
 
 STEPS, STEP_BATCH = 28, 8  # 224 * 8 pixels a step at 224 x 224; other sizes have as many steps
+AREAS = {"insertion": "insertion", "deletion": "deletion", "over-all": "overall"}  # column -> value of a row
 
 
 def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str, Any]:
@@ -81,13 +82,7 @@ def programs(study: Study) -> dict[str, Program]:
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     """Areas under the curves, in per cent."""
-    columns = {
-        "insertion": "insertion",
-        "deletion": "deletion",
-        "over-all": "overall",
-        "deletion to blur": "deletion_to_blur",
-        "over-all to blur": "overall_to_blur",
-    }
+    columns = {**AREAS, "deletion to blur": "deletion_to_blur", "over-all to blur": "overall_to_blur"}
     return {column: estimate([row[name] for row in rows]) for column, name in columns.items()}
 
 

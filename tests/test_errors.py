@@ -81,6 +81,7 @@ def test_counts_are_at_least_one(name):
 WITHOUT_CHECKS = """
 import jax.numpy as jnp, numpy as np
 import groupcam_jax as g
+from groupcam_jax.metrics.insertion_deletion import salient_order
 
 image = jnp.ones((8, 8, 3))
 
@@ -100,6 +101,7 @@ for case in (
     except TypeError as error:
         print(error)
 print(g.grad_cam(model, 1.0, layer=np.int64(0))(image).shape)
+print(salient_order(jnp.array([[0, 1, 255]], jnp.uint8)).tolist())
 """
 
 
@@ -114,6 +116,7 @@ def test_wrong_types_say_what_to_do():
         "layer=['block']: expected a scope name",
         "layer=('block', 'fc'): of a pair, expected the functions (features, head)",
         "(8, 8)",
+        "[[2, 1, 0]]",  # a saliency of bytes has no negative
     ]
     lines = [line for line in told.splitlines() if not line.startswith(" ")]
     for line, start in zip(lines, expected, strict=True):

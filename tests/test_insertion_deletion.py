@@ -78,7 +78,6 @@ def test_curves_of_the_seeded_network():
 def test_pixels_are_ordered_by_saliency_and_ties_as_they_are_read():
     saliency = jnp.array([[0.5, 1.0, 0.5], [0.0, 0.5, 2.0]])
     np.testing.assert_array_equal(salient_order(saliency), [[2, 1, 3], [5, 4, 0]])
-    np.testing.assert_array_equal(salient_order(jnp.array([[0, 1, 255]], jnp.uint8).astype(jnp.float32)), [[2, 1, 0]])
     np.testing.assert_array_equal(salient_order(jnp.zeros((30, 40))).ravel(), np.arange(1200))
 
 
