@@ -1,7 +1,11 @@
 """Broken input shows, and nothing else does."""
 
+import jax
 import jax.numpy as jnp
-from table import IMAGES, every_method, saliency
+import pytest
+from table import IMAGES, PARAMS, PLAIN, every_method, saliency
+
+import groupcam_jax as g
 
 
 @every_method
@@ -15,3 +19,12 @@ def test_broken_input_gives_nan_and_no_plausible_map(name):
 @every_method
 def test_a_picture_of_nothing_is_finite(name):
     assert jnp.isfinite(saliency(name, jnp.zeros((12, 12, 3)))).all()
+
+
+@pytest.mark.parametrize("build", [g.integrated_gradients, g.xrai, g.input_x_gradient, g.guided_grad_cam])
+def test_what_aux_holds_is_nan_with_the_map(build):
+    explain = jax.jit(build(PLAIN, PARAMS, has_aux=True))
+    _, aux = explain(IMAGES[0], jnp.int32(5))
+    assert jnp.isnan(aux.attribution).all()
+    assert jnp.isfinite(aux.logits).all()
+    assert jnp.isfinite(explain(IMAGES[0], jnp.int32(3))[1].attribution).all()
