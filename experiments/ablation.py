@@ -27,6 +27,8 @@ highest about the 70th.
 
 import functools
 import inspect
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,6 +47,7 @@ from groupcam_jax.program.flat import trace
 from groupcam_jax.program.split import split_program
 from groupcam_jax.targets import resolve_label
 
+AXES = ("groups", "percentile")
 GROUPS = (1, 4, 8, 16, 32, 64, 128)
 PERCENTILES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90)
 
@@ -63,15 +66,22 @@ def programs(study: Study) -> dict[str, Program]:
     """Every variant, all else as the method was asked for; no more groups than the layer has channels."""
     variants = {}
     for method, builder in study.builders.items():
-        if "groups" not in inspect.signature(builder).parameters:
+        options = inspect.signature(builder).parameters
+        if "groups" not in options:
             raise ValueError(f"the ablation varies groups and percentile, which {method} has not; choose group-cam")
         channels = channel_count(study.classifier, builder)
-        for groups in GROUPS:
-            if groups <= channels:
-                variants[f"{method}, {groups} groups"] = functools.partial(builder, groups=groups)
-        for percentile in PERCENTILES:
-            variants[f"{method}, percentile {percentile}"] = functools.partial(builder, percentile=float(percentile))
+        usual_groups, usual_percentile = options["groups"].default, options["percentile"].default
+        settings = [(groups, usual_percentile) for groups in GROUPS if groups <= channels]
+        settings += [(usual_groups, float(percentile)) for percentile in PERCENTILES]
+        for groups, percentile in settings:
+            build = functools.partial(builder, groups=groups, percentile=percentile)
+            variants[variant(method, groups, percentile)] = build
     return measuring(study._replace(builders=variants), measure)
+
+
+def variant(method: str, groups: int, percentile: float | None) -> str:
+    """The name of a variant."""
+    return f"{method}, {groups} groups, " + ("all kept" if percentile is None else f"percentile {percentile:g}")
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
@@ -92,32 +102,32 @@ def channel_count(classifier: Any, builder: Any) -> int:
 def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
     """The areas by groups and by percentile, as in figure 5."""
     del folder  # the rows hold the areas
-    methods = dict.fromkeys(row["method"].partition(", ")[0] for row in rows)
+    found: dict[str, dict[tuple[str, str], list[Row]]] = {}
+    for row in rows:
+        method, groups, percentile = row["method"].rsplit(", ", 2)
+        found.setdefault(method, {}).setdefault((groups, percentile), []).append(row)
 
-    counts = [count for count in GROUPS if any(row["method"].endswith(f", {count} groups") for row in rows)]
+    def panel(value: str, varied: int) -> Panel:
+        """One area by the groups (0) or the percentile (1), the other being the usual one."""
+        curves, places = {}, []
+        for method, by_setting in found.items():
+            usual = Counter(setting[1 - varied] for setting in by_setting).most_common(1)[0][0]
+            swept = {setting[varied]: rows for setting, rows in by_setting.items() if setting[1 - varied] == usual}
+            places = sorted(swept, key=lambda name: int(re.sub(r"\D", "", name) or 0))
+            curves[method] = common_values([swept[place] for place in places], value)
+        return Panel([re.sub(r"\D", "", place) or place for place in places], AXES[varied], "area", curves)
 
-    def curves(variants: Sequence[str], value: str) -> dict[str, np.ndarray]:
-        """For every method the values of the pictures that all variants have."""
-        found = {}
-        for method in methods:
-            by_variant = [
-                {row["id"]: row[value] for row in rows if row["method"] == f"{method}, {variant}"}
-                for variant in variants
-            ]
-            common = set.intersection(*map(set, by_variant))
-            found[method] = np.array([[one[name] for one in by_variant] for name in sorted(common)], float)
-        return {method: values for method, values in found.items() if len(values)}
-
-    panels = {}
-    for value in ("insertion", "deletion", "overall"):
-        groups = curves([f"{count} groups" for count in counts], value)
-        panels[f"{value} by groups"] = Panel([str(count) for count in counts], "groups", "area", groups)
-        cuts = curves([f"percentile {cut}" for cut in PERCENTILES], value)
-        panels[f"{value} by percentile"] = Panel(PERCENTILES, "percentile", "area", cuts)
     return {
-        "groups": curves_figure({title: panel for title, panel in panels.items() if "groups" in title}),
-        "percentiles": curves_figure({title: panel for title, panel in panels.items() if "percentile" in title}),
+        axis: curves_figure({f"{value} by {axis}": panel(value, varied) for value in AREAS.values()})
+        for varied, axis in enumerate(AXES)
     }
+
+
+def common_values(by_setting: Sequence[Sequence[Row]], value: str) -> np.ndarray:
+    """The values `[n, settings]` of the pictures that all settings have."""
+    known = [{row["number"]: row[value] for row in rows} for rows in by_setting]
+    common = sorted(set.intersection(*map(set, known)))
+    return np.array([[one[number] for one in known] for number in common], float).reshape(len(common), len(known))
 
 
 EXPERIMENT = Experiment("Group-CAM by groups and percentile", ("group-cam",), programs, summarize, draw)

@@ -22,7 +22,7 @@ from rich.console import Console
 from experiments.data import by_category, open_data, resize_shorter_and_crop, resize_straight
 from experiments.evaluation.categories import read_categories, union_classifier
 from experiments.evaluation.devices import connect
-from experiments.evaluation.manifest import fingerprint
+from experiments.evaluation.manifest import code_of, fingerprint
 from experiments.evaluation.methods import build_methods
 from experiments.evaluation.run import Job, run
 from experiments.evaluation.study import Experiment, Study
@@ -87,6 +87,7 @@ def evaluate(
     size = classifier.image_size
     manifest = {
         "model": model,
+        "code": code_of(model),
         "weights": fingerprint(classifier.params),
         "data": data,
         "pictures": len(dataset),

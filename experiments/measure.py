@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -77,8 +78,20 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "commit": commit(),
         "versions": {name: installed[name] for name in names if name in installed},
     }
+
+
+def commit() -> str | None:
+    """The commit of this checkout, "-dirty" if files differ from it; None where this is none."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    tracked, described = [*git, "ls-files", "--error-unmatch", __file__], [*git, "describe", "--always", "--dirty"]
+    try:  # an environment may lie within the checkout of something else
+        subprocess.run(tracked, check=True, capture_output=True)
+        return subprocess.run(described, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def processor() -> str:

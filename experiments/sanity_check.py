@@ -23,7 +23,6 @@ with the map of the trained network; a low one is good.
 """
 
 import functools
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,18 +31,15 @@ import numpy as np
 
 from experiments.evaluation.devices import spread
 from experiments.evaluation.estimates import Estimate, estimate
-from experiments.evaluation.figures import Panel, curves_figure
 from experiments.evaluation.programs import item_key, items
-from experiments.evaluation.records import Row, map_file
+from experiments.evaluation.randomisation import CASCADING, INDEPENDENT, MEASURES, draw
+from experiments.evaluation.records import Row
 from experiments.evaluation.study import Experiment, Item, Program, Study
 from groupcam_jax.metrics.sanity_check import modules, permuted
 from groupcam_jax.metrics.similarity import hog_similarity, spearman, ssim
-from groupcam_jax.plots import methods_figure
 from groupcam_jax.program.flat import partition
 
 STAGES = 8
-CASCADING, INDEPENDENT = "cascading", "independent"
-MEASURES = {"spearman": "Spearman", "ssim": "SSIM", "hog": "HOG"}
 
 
 def randomisations(study: Study) -> dict[str, dict[str, Any]]:
@@ -116,46 +112,6 @@ def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     columns["Spearman, first module"] = estimate([row["spearman"][-1] for row in rows], scale=1)
     columns["blank maps, %"] = estimate([np.mean(row["blank"]) for row in rows])
     return columns
-
-
-def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
-    """The curves of all pictures, and the strips of the first."""
-    figures = {}
-    for way in (CASCADING, INDEPENDENT):
-        of_way = [row for row in rows if row["method"].endswith(f", {way}")]
-        if not of_way:
-            continue
-        methods = list(dict.fromkeys(row["method"] for row in of_way))
-        stages = ["/".join(re.findall(r"\w+", path)) for path in of_way[0]["modules"]]
-        figures[f"{way}-curves"] = curves_figure(
-            {
-                title: Panel(
-                    stages,
-                    "randomised down to" if way == CASCADING else "randomised",
-                    "similarity",
-                    {
-                        method.removesuffix(f", {way}"): np.array(
-                            [row[name] for row in of_way if row["method"] == method], float
-                        )
-                        for method in methods
-                    },
-                )
-                for name, title in MEASURES.items()
-            }
-        )
-        first = of_way[0]
-        strips, picture = {}, None
-        methods = [row["method"] for row in of_way if row["number"] == first["number"]]
-        for method in methods:
-            with np.load(map_file(folder, {**first, "method": method})) as kept:
-                strips[method], picture = kept["maps"].astype(np.float32), kept["picture"].astype(np.uint8)
-        columns = {
-            stage: [strips[method][number] for method in methods] for number, stage in enumerate(["trained", *stages])
-        }
-        figures[f"{way}-maps"] = methods_figure(
-            picture, columns, [method.removesuffix(f", {way}") for method in methods]
-        )
-    return figures
 
 
 EXPERIMENT = Experiment("Sanity checks", ("group-cam", "grad-cam", "guided-backprop"), programs, summarize, draw)

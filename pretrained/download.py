@@ -1,17 +1,9 @@
-"""Published files, torchvision's weights among them, fetched once into a cache folder.
+"""torchvision's weights, fetched once and checked."""
 
-A file grows as NAME.part, is checked against the hash in its name, and only then renamed: whatever stands in the cache
-under its own name is whole. A download that is cut keeps its part and goes on from there the next time.
-"""
-
-import hashlib
 import os
 from pathlib import Path
 
-import requests
-from filelock import FileLock
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from pretrained.fetch import cache_folder, fetch
 
 BASE_URL = "https://download.pytorch.org/models/"
 
@@ -27,15 +19,6 @@ FILES = {
     "vgg16": "vgg16-397923af.pth",
     "vgg19": "vgg19-dcbb9e9d.pth",
 }
-
-
-class DownloadError(OSError):
-    """The file could not be had; the message says why, and what to do."""
-
-
-def cache_folder() -> Path:
-    """Returns the folder for downloads: `$GROUPCAM_CACHE`, else `~/.cache/groupcam_jax`."""
-    return Path(os.environ.get("GROUPCAM_CACHE") or "~/.cache/groupcam_jax").expanduser()
 
 
 def download(
@@ -65,88 +48,3 @@ def download(
     url, digest = base_url + path.name, "sha256:" + path.stem.rpartition("-")[2]
     by_hand = f"put {url} at {path}, or pass --weights FILE"
     return fetch(url, path, digest, by_hand=by_hand, timeout=timeout, progress=progress)
-
-
-def fetch(
-    url: str, path: Path, digest: str, *, by_hand: str | None = None, timeout: float = 30.0, progress: bool = True
-) -> Path:
-    """Returns the path after downloading the file there if there is none.
-
-    The hash is checked each time, before the file is trusted (half a second for the largest). Several processes may
-    call this at once: one downloads, the others wait for it.
-
-    Args:
-      url: what to download.
-      path: where it goes.
-      digest: an algorithm of hashlib and the first digits of the file's hash, such as "sha256:0676ba61".
-      by_hand: for errors, what a person can do instead; None says where to put the file.
-      timeout: seconds without an answer, or without a byte, after which the server counts as dead.
-      progress: show a progress bar on the standard error.
-
-    Raises:
-      DownloadError: no network, the server refuses or dies, or the file's hash is wrong.
-    """
-    by_hand = by_hand or f"put {url} at {path}"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            if not path.exists():  # Another process may have fetched it while this one waited for the lock.
-                part = Path(f"{path}.part")
-                _fetch(url, part, by_hand, timeout, progress)
-                _check_hash(part, path.name, digest)
-                os.replace(part, path)
-                return path
-    _check_hash(path, path.name, digest)
-    return path
-
-
-def _check_hash(path: Path, name: str, digest: str) -> None:
-    """Deletes a file and raises unless its hash starts with the digits of the digest."""
-    algorithm, _, expected = digest.partition(":")
-    with path.open("rb") as file:
-        digits = hashlib.file_digest(file, algorithm).hexdigest()[: len(expected)]
-    if digits != expected:
-        path.unlink(missing_ok=True)
-        raise DownloadError(
-            f"{name}: {algorithm} starts with {digits}, expected {expected}; the download is broken "
-            "or not the file it says. Deleted; run again"
-        )
-
-
-def _fetch(url: str, part: Path, by_hand: str, timeout: float, progress: bool) -> None:
-    """Downloads `url` to the end of `part`; when the connection breaks, goes on from there as long as that helps."""
-    name = part.name.removesuffix(".part")
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not progress) as bar:
-        task = bar.add_task(name, total=None)
-        best, broken = -1, None
-        while (size := part.stat().st_size if part.exists() else 0) > best:
-            best = size
-            # Were the answer compressed, positions in it would not be positions in the file: hence "identity".
-            headers = {"Accept-Encoding": "identity", "Range": f"bytes={size}-"}
-            try:
-                response = requests.get(url, headers=headers, stream=True, timeout=timeout)
-            except requests.RequestException as error:
-                raise DownloadError(f"no network: {by_hand} ({error})") from error
-            with response:
-                if response.status_code == requests.codes.requested_range_not_satisfiable:
-                    return  # Nothing comes after `part`: it is whole, or else the hash will say so.
-                if not response.ok:
-                    answer = f"{response.status_code} {response.reason}"
-                    raise DownloadError(f"{url} answered {answer}: try again later, or {by_hand}")
-                resumed = response.status_code == requests.codes.partial_content
-                kept = size if resumed else 0  # A server may ignore the range and start over.
-                length = response.headers.get("Content-Length")
-                bar.update(task, completed=kept, total=None if length is None else kept + int(length))
-                try:
-                    with part.open("ab" if resumed else "wb") as file:
-                        for chunk in response.iter_content(2**16):
-                            file.write(chunk)
-                            bar.advance(task, len(chunk))
-                    return
-                except requests.RequestException as error:
-                    broken = error
-    raise DownloadError(
-        f"{name}: the connection broke after {size:,} bytes, which are kept in {part}; run again to go on from "
-        f"there, or {by_hand} ({broken})"
-    ) from broken

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from pretrained.download import DownloadError, cache_folder, fetch
+from pretrained.fetch import DownloadError, cache_folder, fetch
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

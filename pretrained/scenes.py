@@ -6,7 +6,6 @@ light and noise are drawn alike for targets and distractors, whatever the class:
 are ramps one pixel wide.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax
@@ -16,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from groupcam_jax.types import PRNGKey
 from pretrained.figures import FIGURES, TARGETS, Figure, outline, pattern
+from pretrained.paint import Canvas, Plane, between, blend, inks, rgb, turn
 
 SIZE = 96
 CLASS_NAMES = tuple(TARGETS)
@@ -25,9 +25,6 @@ _DISTRACTORS = (2, 5)
 _THREADS = 6
 _OCTAVES = (3, 6, 12, 24, 48)
 _Y, _X = np.mgrid[:SIZE, :SIZE].astype(np.float32) + np.float32(0.5)  # centres of the pixels
-
-Plane = Float[Array, "96 96"]
-Canvas = tuple[Plane, Plane, Plane]  # red, green, blue: three planes are drawn three times as fast as one image
 
 
 class Scene(NamedTuple):
@@ -79,32 +76,12 @@ def scene(key: PRNGKey, *, with_target: bool = True) -> Scene:
     return Scene(_expose(light_key, painted if with_target else canvas), kinds[most], covered >= 0.5)
 
 
-def _between(dice: Array, low: float, high: float) -> Array:
-    """Maps uniform dice in [0, 1) to [low, high)."""
-    return low + (high - low) * dice
-
-
 def _sprite(kind: Int[Array, ""], dice: Float[Array, "9"]) -> _Sprite:
     """The figure of row `kind`, wholly inside the frame."""
-    radius = _between(dice[0], *_RADII)
+    radius = between(dice[0], *_RADII)
     centre = radius + dice[1:3] * (SIZE - 2 * radius)
     figure = jax.tree.map(lambda rows: jnp.asarray(rows)[kind], FIGURES)
-    return _Sprite(figure, centre, radius, 2 * np.pi * dice[3], _inks(dice[4:]))
-
-
-def _inks(dice: Float[Array, "5"]) -> Float[Array, "2 3"]:
-    """A vivid ink and a pale or dark one, in either order."""
-    vivid = _rgb(dice[0], _between(dice[1], 0.6, 1.0), _between(dice[2], 0.6, 1.0))
-    pale, dark = _rgb(dice[3], 0.12, 1.0), _rgb(dice[3], 0.6, 0.2)
-    quarter = jnp.floor(4 * dice[4])
-    other = jnp.where(quarter % 2 == 0, pale, dark)
-    return jnp.where(quarter < 2, jnp.stack([vivid, other]), jnp.stack([other, vivid]))
-
-
-def _rgb(hue: Array, saturation: float | Array, value: float | Array) -> Float[Array, "3"]:
-    """Hue, saturation and value, all in [0, 1], as red, green and blue."""
-    ramp = jnp.abs(jnp.mod(6 * hue + np.asarray([0, 4, 2], np.float32), 6) - 3) - 1
-    return value * (1 - saturation * (1 - jnp.clip(ramp, 0, 1)))
+    return _Sprite(figure, centre, radius, 2 * np.pi * dice[3], inks(dice[4:]))
 
 
 def _ground(key: PRNGKey) -> Canvas:
@@ -117,44 +94,32 @@ def _ground(key: PRNGKey) -> Canvas:
         jax.image.resize(grid.reshape(side, side), (SIZE, SIZE), "cubic") / 2**i
         for i, (grid, side) in enumerate(zip(grids, _OCTAVES, strict=True))
     ]
-    period = _between(dice[0], 8.0, 24.0)
-    x, y = _turn(_X / period, _Y / period, 2 * np.pi * dice[1])
+    period = between(dice[0], 8.0, 24.0)
+    x, y = turn(_X / period, _Y / period, 2 * np.pi * dice[1])
     weave = jnp.where(pattern(jnp.floor(4 * dice[2]), x, y) < 0, 0.35, -0.35)
-    mix = jax.nn.sigmoid(_between(dice[3], 0.8, 4.0) * (sum(octaves) + weave))
-    first, second = (_rgb(d[0], _between(d[1], 0.1, 0.4), _between(d[2], 0.3, 0.8)) for d in (dice[4:7], dice[7:]))
-    return _blend(second, mix, first)
+    mix = jax.nn.sigmoid(between(dice[3], 0.8, 4.0) * (sum(octaves) + weave))
+    first, second = (rgb(d[0], between(d[1], 0.1, 0.4), between(d[2], 0.3, 0.8)) for d in (dice[4:7], dice[7:]))
+    return blend(second, mix, first)
 
 
 def _wind(canvas: Canvas, dice: Float[Array, "9"]) -> tuple[Canvas, None]:
     """Lays a thread on the canvas: an arc of a wide circle."""
-    x, y = _between(dice[:2], -SIZE / 2, 1.5 * SIZE)
-    radius, width = _between(dice[2], 24.0, 96.0), _between(dice[3], 0.5, 1.2)
+    x, y = between(dice[:2], -SIZE / 2, 1.5 * SIZE)
+    radius, width = between(dice[2], 24.0, 96.0), between(dice[3], 0.5, 1.2)
     covered = jnp.clip(0.5 + width - jnp.abs(jnp.hypot(_X - x, _Y - y) - radius), 0, 1)
-    return _blend(canvas, covered, _inks(dice[4:])[0]), None
+    return blend(canvas, covered, inks(dice[4:])[0]), None
 
 
 def _lay(canvas: Canvas, sprite: _Sprite) -> tuple[Canvas, Plane]:
     """Lays a sprite with a darker rim on the canvas; also returns how much of each pixel it covers, in [0, 1]."""
-    x, y = _turn(_X - sprite.centre[0], _Y - sprite.centre[1], sprite.angle)
+    x, y = turn(_X - sprite.centre[0], _Y - sprite.centre[1], sprite.angle)
     x, y = x / sprite.radius, y / sprite.radius
     border = sprite.radius * outline(sprite.figure, x, y)
     first = jnp.clip(0.5 - sprite.radius * pattern(sprite.figure.texture, x, y), 0, 1)
     rim = 0.5 * jnp.clip(border + 2, 0, 1)
-    colour = ((1 - rim) * ink for ink in _blend(sprite.inks[1], first, sprite.inks[0]))
+    colour = ((1 - rim) * ink for ink in blend(sprite.inks[1], first, sprite.inks[0]))
     covered = jnp.clip(0.5 - border, 0, 1)
-    return _blend(canvas, covered, colour), covered
-
-
-def _blend(under: Iterable[Array], covered: Plane, over: Iterable[Array]) -> Canvas:
-    """Mixes two colours, each three planes or three numbers."""
-    red, green, blue = (u + covered * (o - u) for u, o in zip(under, over, strict=True))
-    return red, green, blue
-
-
-def _turn(x: Array, y: Array, angle: Array) -> tuple[Array, Array]:
-    """The points (x, y), turned by an angle."""
-    cos, sin = jnp.cos(angle), jnp.sin(angle)
-    return cos * x - sin * y, sin * x + cos * y
+    return blend(canvas, covered, colour), covered
 
 
 def _expose(key: PRNGKey, canvas: Canvas) -> Float[Array, "96 96 3"]:

@@ -20,7 +20,7 @@ from test_torch_peer import seeded  # noqa: E402
 
 from experiments.captum_peers import PEERS  # noqa: E402
 from experiments.torch_networks import ResNet50  # noqa: E402
-from groupcam_jax import signed  # noqa: E402
+from groupcam_jax import gradient, signed  # noqa: E402
 from groupcam_jax.cli.methods import METHODS  # noqa: E402
 from groupcam_jax.stages.masks import unit_range  # noqa: E402
 from pretrained.resnet import Bottleneck, ResNet  # noqa: E402
@@ -29,7 +29,7 @@ OPTIONS = {
     "grad-cam": {"layer": "layer2_0"},
     "guided-grad-cam": {"layer": "layer2_0"},
     "integrated-gradients": {"step_batch": None},  # small images need no batches, and without a loop it is faster
-    "smooth-grad": {"sample_batch": None, "reduce": signed},
+    "smooth-grad": {"sample_batch": None, "method": functools.partial(gradient, reduce=signed)},
 }
 REDUCED = {
     "grad-cam": lambda attribution: unit_range(attribution[:, :, 0]),

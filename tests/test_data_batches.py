@@ -122,9 +122,15 @@ def test_a_data_set_is_a_sequence():
         DATASET[22]
 
 
-def test_masks_are_stacked_where_all_have_one():
-    mask = np.eye(2, dtype=bool)
-    (batch,) = batches(DATASET, lambda example: example._replace(mask=mask), 2, limit=2)
-    np.testing.assert_array_equal(batch.masks, [mask, mask])
-    (batch,) = batches(DATASET, lambda example: example._replace(mask=mask if example.label else None), 2, limit=2)
-    assert batch.masks is None
+def test_the_mask_is_that_of_all_objects_of_the_label():
+    corner, diagonal = np.array([[1, 0], [0, 0]], bool), np.eye(2, dtype=bool)
+    other = ~diagonal
+
+    def outline(example):
+        categories = np.array([example.label, example.label + 1, example.label], np.int32)
+        masks = np.stack([corner, other, diagonal]) if example.label else None
+        return example._replace(boxes=np.ones((3, 4), np.float32), categories=categories, masks=masks)
+
+    (batch,) = batches(DATASET, outline, 2, limit=2)
+    assert batch.outlined.tolist() == [False, True]
+    np.testing.assert_array_equal(batch.masks, [np.zeros((2, 2)), diagonal])

@@ -96,6 +96,40 @@ def test_coco(tmp_path, annotations, pictures, split):
     assert second.categories.shape == (0,)
 
 
+def test_outlines_of_coco(tmp_path):
+    for name in ("1.jpg", "2.jpg", "3.jpg"):
+        picture(tmp_path / "images" / name)
+    square, corner = [2, 3, 6, 3, 6, 8, 2, 8], [40, 30, 50, 30, 50, 40]
+    a_cat = {"category_id": 10, "bbox": [2, 3, 48, 37]}
+    objects = [
+        {"image_id": 1, **a_cat, "segmentation": [square, corner]},
+        {"image_id": 2, **a_cat, "segmentation": [square]},
+        {"image_id": 2, **a_cat, "segmentation": {"counts": [2000], "size": [40, 50]}},
+    ]
+    write(tmp_path / "instances_val.json", coco(*objects, names=["cat"], pictures=("1.jpg", "2.jpg", "3.jpg")))
+    first, second, third = open_data(tmp_path)
+    (mask,) = first.masks
+    y, x = np.mgrid[:40, :50] + 0.5
+    inside = (x > 2) & (x < 6) & (y > 3) & (y < 8)
+    along = (x > 40) & (y > 30) & (x - 40 == y - 30)  # pixels whose centres lie on the edge may go either way
+    np.testing.assert_array_equal((mask | along), inside | along | ((x > 40) & (y > 30) & (x - 40 > y - 30)))
+    assert second.masks is None, "run lengths"
+    assert third.masks.shape == (0, 40, 50)
+
+
+def test_outlines_turn_with_the_picture(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying, to be turned clockwise
+    picture(tmp_path / "images" / "1.jpg", exif=exif)
+    outlined = {"image_id": 1, "category_id": 10, "bbox": [0, 0, 5, 10], "segmentation": [[0, 0, 5, 0, 5, 10, 0, 10]]}
+    write(tmp_path / "instances_val.json", coco(outlined, names=["cat"]))
+    (example,) = open_data(tmp_path)
+    ((left, top, right, bottom),) = example.boxes.astype(int)
+    assert example.masks.shape == (1, *example.image.shape[:2]) == (1, 50, 40)
+    assert example.masks[0, top:bottom, left:right].all()
+    assert example.masks.sum() == 50
+
+
 def test_voc(tmp_path):
     for id in ("b", "a"):
         picture(tmp_path / "JPEGImages" / f"{id}.jpg")

@@ -93,11 +93,11 @@ def test_a_picture_too_long_to_resize():
 
 def test_masks_follow():
     before = drawn((600, 400), (200, 100, 320, 290))
-    mask = before.image[..., 0] > 0
+    masks = before.image[None, ..., 0] > 0
     for transform in (resize_straight, resize_shorter_and_crop):
-        after = transform(before._replace(mask=mask))
-        assert after.mask.dtype == bool
-        assert (after.mask != (after.image[..., 0] >= 128)).sum() <= 4  # corners are grey
+        after = transform(before._replace(masks=masks))
+        assert after.masks.dtype == bool
+        assert (after.masks[0] != (after.image[..., 0] >= 128)).sum() <= 4  # corners are grey
 
 
 def test_crop_larger_than_the_picture():

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from pretrained import download as module
-from pretrained.download import FILES, DownloadError, cache_folder
+from pretrained import fetch
+from pretrained.download import FILES
+from pretrained.fetch import DownloadError, cache_folder
 
 BODY = bytes(range(256)) * 2048  # Eight times what is read at once.
 HALF = len(BODY) // 2
@@ -239,17 +241,16 @@ def test_a_damaged_file_in_the_cache_is_not_trusted(serve, tmp_path):
 
 # Not imported as part of its package, which takes seconds.
 CHILD = """
-import runpy, sys
+import pathlib, runpy, sys
 source, name, url, cache = sys.argv[1:]
 module = runpy.run_path(source)
-module["FILES"]["toy"] = name
 print("ready", flush=True)
-print(module["download"]("toy", cache=cache, base_url=url, progress=False))
+print(module["fetch"](url + name, pathlib.Path(cache, name), "sha256:" + name[4:12], progress=False))
 """
 
 
 def start_child(server, cache):
-    command = [sys.executable, "-c", CHILD, module.__file__, NAME, server.url, cache]
+    command = [sys.executable, "-c", CHILD, fetch.__file__, NAME, server.url, cache]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert child.stdout.readline() == "ready\n"
     return child

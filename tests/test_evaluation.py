@@ -10,7 +10,7 @@ from experiments import ablation, localization, sanity_check
 from experiments.evaluation.categories import read_categories, union_classifier
 from experiments.evaluation.estimates import estimate
 from experiments.evaluation.ledger import BROKEN, Ledger
-from experiments.evaluation.manifest import claim
+from experiments.evaluation.manifest import claim, code_of, fingerprint
 from experiments.evaluation.records import append_rows, make_row, map_file, mend, read_rows
 from experiments.evaluation.report import write_report
 from experiments.evaluation.study import Study
@@ -76,6 +76,17 @@ def test_estimates():
     assert np.isnan(estimate([]).value)
 
 
+def test_values_of_one_picture_are_drawn_together():
+    values = np.random.default_rng(0).normal(size=100)
+    alone = estimate(list(values), scale=1)
+    four = estimate(list(np.repeat(values, 4)), scale=1, pictures=[f"p{i}" for i in np.repeat(np.arange(100), 4)])
+    assert four.n == 400
+    assert (four.value, four.low, four.high) == pytest.approx((alone.value, alone.low, alone.high), abs=0.02)
+    independent = estimate(list(np.repeat(values, 4)), scale=1)
+    assert independent.high - independent.low == pytest.approx((four.high - four.low) / 2, rel=0.15)
+    assert np.isnan(estimate([1.0, 0.0], pictures=["a", "a"]).low)
+
+
 def test_mean_over_categories():
     values = np.array([[1.0, 3.0], [0.0, 3.0], [1.0, 7.0]])
     assert mean_over_categories(values) == 0.75
@@ -86,6 +97,24 @@ def test_a_folder_holds_one_run(tmp_path):
     claim(tmp_path / "run", {"model": "a", "seed": 0})
     with pytest.raises(ValueError, match=r"another run \(seed is 0, not 1\); choose another --output"):
         claim(tmp_path / "run", {"model": "a", "seed": 1})
+
+
+def test_other_weights_and_other_code_are_another_run(tmp_path):
+    params = {"a": np.arange(6.0), "b": np.ones(2)}
+    assert fingerprint(params) == fingerprint({"b": np.ones(2), "a": np.arange(6.0)})
+    others = (
+        {"a": np.arange(6.0), "c": np.ones(2)},
+        {"a": np.arange(6.0).reshape(2, 3), "b": np.ones(2)},
+        {"a": np.arange(6.0), "b": np.zeros(2)},
+    )
+    assert len({fingerprint(params), *map(fingerprint, others)}) == 4
+    file = tmp_path / "model.py"
+    file.write_text("mean = 0")
+    before = code_of(f"{file}:factory")
+    assert code_of(f"{file}:other") == before
+    file.write_text("mean = 1")
+    assert code_of(f"{file}:factory") != before
+    assert code_of("resnet50") is None
 
 
 def test_categories_are_unions_of_classes(tmp_path):

@@ -71,9 +71,10 @@ def test_the_box_of_the_perfect_the_inverted_and_the_constant_map():
     np.testing.assert_array_equal(salient_box(jnp.ones((4, 5)), 0.2), [0, 0, 5, 4])
     np.testing.assert_array_equal(salient_box(jnp.zeros((4, 5)), 0.2), [0, 0, 0, 0])
     np.testing.assert_array_equal(salient_box(-jnp.ones((4, 5)), 0.2), [0, 0, 0, 0])
-    broken = salient_box(OBJECT.at[0, 0].set(jnp.nan), 0.15)
-    assert jnp.isnan(broken).all()
-    assert jnp.isnan(best_overlap(broken, BOX[None]))
+    for value in (jnp.nan, jnp.inf):
+        broken = salient_box(OBJECT.at[0, 0].set(value), 0.15)
+        assert jnp.isnan(broken).all()
+        assert jnp.isnan(best_overlap(broken, BOX[None]))
 
 
 def test_overlap_of_boxes():
@@ -96,6 +97,7 @@ def test_overlap_with_a_mask():
     assert mask_overlap(jnp.ones((12, 12)), MASK, 0.2) == pytest.approx(24 / 144)
     assert mask_overlap(jnp.zeros((12, 12)), MASK, 0.2) == 0
     assert jnp.isnan(mask_overlap(OBJECT.at[0, 0].set(jnp.nan), MASK, 0.2))
+    assert jnp.isnan(mask_overlap(OBJECT.at[0, 0].set(jnp.inf), MASK, 0.2))
 
 
 def test_localization_error_counts_class_and_box():
@@ -108,6 +110,8 @@ def test_localization_error_counts_class_and_box():
     assert localization_error(logits, labels, overlaps, top=5, least=0.4) == pytest.approx(1 / 4)
     assert jnp.isnan(localization_error(logits, labels, overlaps.at[2].set(jnp.nan), top=5))
     assert jnp.isnan(localization_error(logits.at[0, 0].set(jnp.nan), labels, overlaps, top=1))
+    for label in (-1, logits.shape[1]):
+        assert jnp.isnan(localization_error(logits, labels.at[0].set(label), overlaps, top=5))
     with pytest.raises(ValueError, match="top=0"):
         localization_error(logits, labels, overlaps, top=0)
 

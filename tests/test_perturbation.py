@@ -39,7 +39,12 @@ def test_batches_change_nothing(batch):
 @pytest.mark.parametrize("mapped", [map_batched, sum_batched])
 def test_progress_hears_of_every_batch(mapped, batch):
     done = []
-    jax.jit(lambda inputs: mapped(lambda x: x**2, inputs, batch, done.append))(jnp.arange(12.0)).block_until_ready()
+
+    def hear(just, total):
+        assert total == 12
+        done.append(just)
+
+    jax.jit(lambda inputs: mapped(lambda x: x**2, inputs, batch, hear))(jnp.arange(12.0)).block_until_ready()
     jax.effects_barrier()
     assert sorted(done) == ([12] if batch is None else [2, 5, 5])
 
@@ -55,10 +60,12 @@ def test_progress_hears_of_every_batch(mapped, batch):
     ],
 )
 def test_progress_of_an_explainer(build):
-    done = []
-    with_progress = jax.jit(build(progress=done.append))(IMAGE, 2, key=jax.random.key(0))
+    heard = []
+    with_progress = jax.jit(build(progress=lambda *counts: heard.append(counts)))(IMAGE, 2, key=jax.random.key(0))
     jax.effects_barrier()
+    done, totals = zip(*heard, strict=True)
     assert len(done) > 1
+    assert set(totals) == {sum(done)}
     np.testing.assert_allclose(with_progress, jax.jit(build())(IMAGE, 2, key=jax.random.key(0)), atol=1e-6)
 
 

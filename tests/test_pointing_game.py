@@ -52,7 +52,10 @@ def test_of_equals_the_first_counts_and_nan_shows():
     assert hit(1 - OBJECT, MASK) == 0
     assert jnp.isnan(hit(OBJECT, jnp.zeros((12, 12), bool)))
     assert jnp.isnan(energy_inside(OBJECT, jnp.zeros((12, 12), bool)))
-    assert jnp.isnan(hit(BLANK[3, 4].set(jnp.nan), MASK))
+    for broken in (jnp.nan, jnp.inf, -jnp.inf):
+        assert jnp.isnan(hit(BLANK[3, 4].set(broken), MASK))
+    for tolerance in (-1.0, jnp.nan):
+        assert jnp.isnan(hit(OBJECT, MASK, tolerance))
 
 
 def test_energy_inside():
@@ -89,6 +92,12 @@ def test_a_broken_hit_shows_where_it_counts():
     assert jnp.isnan(broken.overall)
     left_out = pointing_accuracy(jnp.array([1.0, jnp.nan]), jnp.array([0, 1]), 2, jnp.array([True, False]))
     assert left_out.mean == left_out.overall == 1
+
+
+@pytest.mark.parametrize("category", [-1, 2])
+def test_a_category_out_of_range_shows(category):
+    accuracy = pointing_accuracy(jnp.array([1.0, 1.0]), jnp.array([0, category]), 2)
+    assert all(jnp.isnan(value).all() for value in accuracy)
 
 
 def test_a_data_set_is_one_program():

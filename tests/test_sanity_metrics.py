@@ -68,3 +68,8 @@ def test_an_explanation_of_the_image_alone_does_not_change():
     edges = jnp.abs(models.image(32, 32)).mean(2)
     _, found = sanity_check(lambda params: edges, PARAMS, cascading(PARAMS, ORDER, KEY))
     np.testing.assert_allclose(jnp.stack(found), 1, atol=1e-5)
+
+
+def test_nothing_to_randomise():
+    with pytest.raises(ValueError, match="randomized is empty: expected cascading"):
+        sanity_check(lambda params: jnp.zeros((16, 16)), PARAMS, cascading(PARAMS, [], KEY))

@@ -68,6 +68,7 @@ def test_a_map_with_itself_with_others_and_with_a_constant(measure):
     assert measure(ONE, OTHER) == pytest.approx(float(measure(OTHER, ONE)), abs=1e-6)
     assert jnp.isfinite(measure(ONE, jnp.zeros_like(ONE)))
     assert jnp.isnan(measure(ONE.at[20, 20].set(jnp.nan), ONE))
+    assert jnp.isnan(measure(ONE.at[20, 20].set(jnp.inf), ONE))
 
 
 def test_the_inverted_map():

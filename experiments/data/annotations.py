@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.data.examples import Dataset, Example
+from experiments.data.outlines import Outline, fill
 from groupcam_jax.cli.decode import BrokenPicture, decode
 from groupcam_jax.cli.orientation import turn_boxes, turn_pixels
 
@@ -19,6 +20,7 @@ class Annotation(NamedTuple):
 
     Attributes:
       boxes: `[n, 4]`, or nothing where there are none.
+      outlines: of all objects of the boxes, in the same picture; or None.
       size: width and height of the picture in which the boxes were drawn; None where that is not known.
     """
 
@@ -28,6 +30,7 @@ class Annotation(NamedTuple):
     boxes: Sequence[Sequence[float]] = ()
     categories: Sequence[int] = ()
     size: tuple[int, int] | None = None
+    outlines: Sequence[Outline] | None = None
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -37,9 +40,9 @@ def find_pictures(folder: Path) -> list[Path]:
 
 
 def read_annotated(annotation: Annotation) -> Example:
-    """Reads a picture and turns it upright, and its boxes with it.
+    """Reads a picture and turns it upright, and its boxes and outlines with it.
 
-    Boxes are taken to be drawn in the picture as stored, as the tools of ImageNet, COCO and VOC do, unless the size
+    They are taken to be drawn in the picture as stored, as the tools of ImageNet, COCO and VOC do, unless the size
     that comes with them is that of the upright picture alone.
 
     Raises:
@@ -49,12 +52,20 @@ def read_annotated(annotation: Annotation) -> Example:
     image = turn_pixels(stored, orientation)
     boxes = np.asarray(annotation.boxes, np.float32).reshape(-1, 4)
     stored_size, size = stored.shape[1::-1], image.shape[1::-1]
-    if annotation.size in (None, stored_size):
+    said = annotation.size or stored_size
+    in_stored = said == stored_size
+    if in_stored:
         boxes = turn_boxes(boxes, orientation, stored_size)
-    elif annotation.size != size:
-        said, is_ = (f"{width} x {height}" for width, height in (annotation.size, size))
-        raise BrokenPicture(annotation.id, f"has {is_} pixels, but its boxes are for {said}")
-    return Example(annotation.id, image, annotation.label, boxes, np.asarray(annotation.categories, np.int32))
+    elif said != size:
+        boxes_of, pixels = (f"{width} x {height}" for width, height in (said, size))
+        raise BrokenPicture(annotation.id, f"has {pixels} pixels, but its boxes are for {boxes_of}")
+    masks, outlines = None, annotation.outlines
+    if outlines is not None:
+        filled = [fill(outline, stored_size if in_stored else size) for outline in outlines]
+        turned = [turn_pixels(mask, orientation) for mask in filled] if in_stored else filled
+        masks = np.array(turned, bool).reshape(-1, *image.shape[:2])
+    categories = np.asarray(annotation.categories, np.int32)
+    return Example(annotation.id, image, annotation.label, boxes, categories, masks)
 
 
 def annotated_dataset(folder: Path, categories: Iterable[str], annotations: Sequence[Annotation]) -> Dataset:

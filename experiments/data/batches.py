@@ -30,7 +30,8 @@ class Batch:
       labels: int32 `[n]`.
       boxes: float32 `[n, m, 4]`, padded with zeros. m is a power of two, lest each batch has a shape of its own.
       categories: int32 `[n, m]`, padded with -1.
-      masks: bool `[n, h, w]`; None where not all examples have one.
+      masks: bool `[n, h, w]`, where the objects of the label are, of the examples that are outlined.
+      outlined: bool `[n]`, whether that is known to the pixel.
       broken: the pictures that could not be read.
     """
 
@@ -41,7 +42,8 @@ class Batch:
     labels: np.ndarray
     boxes: np.ndarray
     categories: np.ndarray
-    masks: np.ndarray | None
+    masks: np.ndarray
+    outlined: np.ndarray
     broken: tuple[Broken, ...]
 
 
@@ -105,9 +107,12 @@ def _stack(index: int, numbers: Sequence[int], examples: Sequence[Example], brok
     for row, example in enumerate(examples):
         boxes[row, : len(example.boxes)] = example.boxes
         categories[row, : len(example.boxes)] = example.categories
-    masks = [example.mask for example in examples if example.mask is not None]
     images = np.stack([example.image for example in examples]) if examples else np.zeros((0, 0, 0, 3), np.uint8)
     labels = np.array([example.label for example in examples], np.int32)
+    masks = np.zeros(images.shape[:3], bool)
+    for mask, example in zip(masks, examples, strict=True):
+        if example.masks is not None:
+            mask[:] = example.masks[example.categories == example.label].any(0)
     return Batch(
         index,
         np.array(numbers, np.int32),
@@ -116,6 +121,7 @@ def _stack(index: int, numbers: Sequence[int], examples: Sequence[Example], brok
         labels,
         boxes,
         categories,
-        np.stack(masks) if masks and len(masks) == count else None,
+        masks,
+        np.array([example.masks is not None for example in examples], bool),
         tuple(broken),
     )

@@ -13,8 +13,8 @@ OTHERS = "anything else"
 def by_category(dataset: Dataset, names: Sequence[str]) -> Dataset:
     """Makes the data set of all pairs of a picture and one of the named categories that it shows.
 
-    The label of a pair is the category, an index of `names`; its id is that of the picture and the category's name. All
-    boxes of the picture stay; those of categories that are not named are of one more category, the last.
+    The label of a pair is the category, an index of `names`; its id is that of the picture. All boxes of the picture
+    stay; those of categories that are not named are of one more category, the last.
 
     Raises:
       ValueError: the data set has no such category, or no picture shows any of them.
@@ -39,6 +39,6 @@ def by_category(dataset: Dataset, names: Sequence[str]) -> Dataset:
             example = dataset[position]
         except BrokenPicture as error:
             raise BrokenPicture(f"{error.id} {names[label]}", error.reason) from error
-        return example._replace(id=f"{example.id} {names[label]}", label=label, categories=new[example.categories])
+        return example._replace(label=label, categories=new[example.categories])
 
     return Dataset(dataset.name, (*names, OTHERS), len(pairs), read, lambda index: [pairs[index][1]])

@@ -1,12 +1,14 @@
 """Pictures with objects as COCO publishes them: `instances_*.json` and a folder of pictures.
 
-A box is left, top, width and height in COCO, with fractions of pixels and from edge to edge. Crowds (`iscrowd`), whose
+A box is left, top, width and height in COCO, with fractions of pixels and from edge to edge; an outline
+(`segmentation`) is a list of polygons, and counts where all objects of a picture have one. Crowds (`iscrowd`), whose
 box surrounds many objects, are left out. Categories are sorted by COCO's id, which has gaps; ours have none.
 """
 
 import json
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from experiments.data.annotations import (
     Annotation,
@@ -52,13 +54,15 @@ def open_coco(folder: Path, split: str | None = None) -> Dataset:
             left, top, width, height = record["bbox"]
             if not record.get("iscrowd", 0):
                 box = (left, top, left + width, top + height)
-                objects[record["image_id"]].append((box, index[record["category_id"]]))
+                outline = record.get("segmentation")
+                objects[record["image_id"]].append((box, index[record["category_id"]], outline))
         annotations = []
         for record in content["images"]:
             found = objects.pop(record["id"], [])
             name, size = record["file_name"], (record["width"], record["height"])
-            boxes, kinds = [box for box, _ in found], [kind for _, kind in found]
-            annotations.append(Annotation(name, pictures / name, -1, boxes, kinds, size))
+            boxes, kinds, outlines = ([one[part] for one in found] for part in range(3))
+            known = outlines if all(map(is_outline, outlines)) else None
+            annotations.append(Annotation(name, pictures / name, -1, boxes, kinds, size, known))
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path}: {error!r}; expected COCO's images, annotations and categories") from error
     if objects:
@@ -67,3 +71,9 @@ def open_coco(folder: Path, split: str | None = None) -> Dataset:
     warn_of_unlisted(annotations, find_pictures(pictures), path)
     warn_of_empty(annotations, names, path)
     return annotated_dataset(folder, names, annotations)
+
+
+def is_outline(segmentation: Any) -> bool:
+    """Whether this is a list of polygons; crowds have run lengths instead, and some annotations nothing."""
+    polygons = segmentation if isinstance(segmentation, list) and segmentation else [None]
+    return all(isinstance(points, list) and len(points) >= 6 and len(points) % 2 == 0 for points in polygons)

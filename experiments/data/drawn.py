@@ -16,6 +16,6 @@ def open_scenes(count: int = 1000, seed: int = 2027) -> Dataset:
         rows, columns = (np.flatnonzero(np.asarray(mask).any(axis)) for axis in (1, 0))
         box = np.array([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]], np.float32)
         pixels = (np.asarray(image) * 255).round().astype(np.uint8)
-        return Example(f"scene {index}", pixels, int(label), box, np.array([label], np.int32), np.asarray(mask))
+        return Example(f"scene {index}", pixels, int(label), box, np.array([label], np.int32), np.asarray(mask)[None])
 
     return Dataset("scenes", CLASS_NAMES, count, read, lambda index: [read(index).label])

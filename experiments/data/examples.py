@@ -16,7 +16,7 @@ class Example(NamedTuple):
       label: the class of the whole picture, or -1 where the data set knows objects only.
       boxes: float32 `[n, 4]`, left, top, right and bottom in pixels from edge to edge: a whole picture is 0, 0, w, h.
       categories: int32 `[n]`, what each box holds, an index of `Dataset.categories`.
-      mask: bool `[h, w]`, where the object of the label is, if it is known to the pixel.
+      masks: bool `[n, h, w]`, where the object of each box is, if that is known to the pixel.
     """
 
     id: str
@@ -24,7 +24,7 @@ class Example(NamedTuple):
     label: int
     boxes: np.ndarray
     categories: np.ndarray
-    mask: np.ndarray | None = None
+    masks: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -42,12 +42,13 @@ def _resize_and_crop(example: Example, resized: tuple[int, int], corner: tuple[i
     left, top = corner
     crop = (left, top, left + size, top + size)
     image = Image.fromarray(example.image).resize(resized, Image.Resampling.BILINEAR).crop(crop)
-    mask = example.mask
-    if mask is not None:
-        mask = np.asarray(Image.fromarray(mask).resize(resized, Image.Resampling.NEAREST).crop(crop))
     scale = np.array([resized[0] / width, resized[1] / height] * 2)
     boxes = (example.boxes * scale - np.array([left, top] * 2)).clip(0, size).astype(np.float32)
     shown = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    masks = example.masks
+    if masks is not None:
+        whole = [Image.fromarray(mask).resize(resized, Image.Resampling.NEAREST) for mask in masks[shown]]
+        masks = np.array([np.asarray(mask.crop(crop)) for mask in whole], bool).reshape(-1, size, size)
     return example._replace(
-        image=np.asarray(image), boxes=boxes[shown], categories=example.categories[shown], mask=mask
+        image=np.asarray(image), boxes=boxes[shown], categories=example.categories[shown], masks=masks
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments.data.annotations import Annotation, annotated_dataset, find_pictures
 from experiments.data.examples import Dataset
-from pretrained.download import DownloadError, cache_folder, fetch
+from pretrained.fetch import DownloadError, cache_folder, fetch
 from pretrained.imagenet import CLASS_INDEX_DIGEST, CLASS_INDEX_URL, CLASSES
 
 WORDNET_ID = re.compile(r"n\d{8}")

@@ -24,23 +24,33 @@ def mean(values: np.ndarray) -> Any:
     return values.mean(0)
 
 
-def estimate(values: Sequence[Any], statistic: Callable[[np.ndarray], Any] = mean, scale: float = 100.0) -> Estimate:
+def estimate(
+    values: Sequence[Any],
+    statistic: Callable[[np.ndarray], Any] = mean,
+    scale: float = 100.0,
+    pictures: Sequence[str] | None = None,
+) -> Estimate:
     """Estimates a statistic of the values of pictures.
 
     Args:
       values: one for each picture, a number or a row of numbers; None (which was no number) is left out.
       statistic: `[n, ...] -> number`.
       scale: what the figure is multiplied by; 100 gives per cent.
+      pictures: the picture of each value, where one has several: those are drawn together.
     """
-    known = np.array([value for value in values if value is not None and None not in np.atleast_1d(value)])
+    places = [place for place, value in enumerate(values) if value is not None and None not in np.atleast_1d(value)]
+    known = np.array([values[place] for place in places])
     if len(known) == 0:
         return Estimate(np.nan, np.nan, np.nan, 0)
     value, digits = scale * float(statistic(known)), 1 if scale >= 100 else 3
-    if len(known) == 1:
-        return Estimate(value, np.nan, np.nan, 1, digits)
+    names = np.arange(len(known)) if pictures is None else np.array(pictures)[places]
+    _, picture_of = np.unique(names, return_inverse=True)
+    if (count := picture_of.max() + 1) == 1:
+        return Estimate(value, np.nan, np.nan, len(known), digits)
+    of_picture = [np.flatnonzero(picture_of == picture) for picture in range(count)]
     drawn = stats.bootstrap(
-        (np.arange(len(known)),),
-        lambda chosen: statistic(known[chosen]),
+        (np.arange(count),),
+        lambda chosen: statistic(known[np.concatenate([of_picture[picture] for picture in chosen])]),
         n_resamples=RESAMPLES,
         method="percentile",
         vectorized=False,

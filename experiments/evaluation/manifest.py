@@ -11,14 +11,23 @@ import numpy as np
 
 from pretrained.files import whole_file
 
+DIGITS = 16
+
 
 def fingerprint(params: Any) -> str:
-    """Tells weights apart: the SHA-256 of all arrays of a tree, shortened."""
+    """Tells weights apart: the SHA-256 of all arrays of a tree with their places, shortened."""
     digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(params):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if hasattr(leaf, "dtype"):
+            digest.update(f"{jax.tree_util.keystr(path)} {leaf.dtype}{[*leaf.shape]}".encode())
             digest.update(np.ascontiguousarray(leaf).tobytes())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:DIGITS]
+
+
+def code_of(model: str) -> str | None:
+    """Tells the code of a user's model apart: the SHA-256 of FILE in FILE.py:factory, shortened; None for a name."""
+    file, colon, _ = model.rpartition(":")
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:DIGITS] if colon else None
 
 
 def claim(folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.data import Batch
@@ -29,6 +30,8 @@ def measuring(study: Study, measure: Measure) -> dict[str, Program]:
         def one(arrays: Any, item: Item) -> Mapping[str, Any]:
             params = rebuild(arrays)
             explainer, key = builder(study.classifier.apply, params), item_key(study, item)
+            boxed = mask_of_boxes(item.boxes, item.image.shape[:2])
+            item = item._replace(mask=jnp.where(item.outlined, item.mask, boxed))
             return measure(study.classifier.apply, params, lambda image, label: explainer(image, label, key=key), item)
 
         run = spread(one, study.batch)
@@ -46,9 +49,6 @@ def items(classifier: Any, batch: Batch) -> Item:
     """What a batch of a data set brings, as programs take it: only the objects of the class that is explained."""
     shown = batch.categories == batch.labels[:, None]
     boxes = np.where(shown[:, :, None], batch.boxes, 0).astype(np.float32)
-    masks = batch.masks
-    if masks is None:
-        masks = np.stack([np.asarray(mask_of_boxes(one, batch.images.shape[1:3])) for one in boxes])
     others = ((batch.categories >= 0) & ~shown).any(1)
     images = np.stack([np.asarray(classifier.preprocess(image), np.float32) for image in batch.images])
-    return Item(images, batch.labels, boxes, masks, others, batch.numbers)
+    return Item(images, batch.labels, boxes, batch.masks, batch.outlined, others, batch.numbers)

@@ -15,6 +15,8 @@ from experiments.evaluation.estimates import Estimate
 from experiments.measure import machine
 from pretrained.files import whole_file
 
+WIDTH = 400  # of a table, in characters; a terminal may be narrower, a file is not
+
 Summary = Mapping[str, Mapping[str, Estimate]]  # method -> column -> figure
 
 
@@ -40,7 +42,7 @@ def cell(estimate: Estimate) -> str:
 def write_report(folder: Path, title: str, summary: Summary, manifest: Mapping[str, Any]) -> None:
     """Writes `table.md` and `table.json`."""
     text = io.StringIO()
-    Console(file=text, width=300).print(summary_table(title, summary))
+    Console(file=text, width=WIDTH).print(summary_table(title, summary))
     figures = {
         method: {
             column: {name: None if value != value else value for name, value in one._asdict().items()}

@@ -11,12 +11,10 @@ from experiments.evaluation.devices import wait_for_others
 from experiments.evaluation.ledger import BROKEN, Ledger
 from experiments.evaluation.manifest import claim
 from experiments.evaluation.records import Row, read_rows
-from experiments.evaluation.report import summary_table, write_report
+from experiments.evaluation.report import WIDTH, summary_table, write_report
 from experiments.evaluation.runner import run_share
 from experiments.evaluation.study import Experiment, Study
 from pretrained.files import whole_file
-
-WIDTH = 300  # of a table, in characters; a terminal may be narrower, a file is not
 
 
 class Job(NamedTuple):

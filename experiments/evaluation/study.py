@@ -19,7 +19,8 @@ class Item(NamedTuple):
       image: `[h, w, c]`, as the network expects it.
       label: the class, or category, that it shows.
       boxes: of the objects of that class, `[m, 4]`; those without an area fill up.
-      mask: `[h, w]`, where those objects are.
+      mask: `[h, w]`, where those objects are: to the pixel if that is known, else their boxes.
+      outlined: whether it is known to the pixel.
       others: whether it shows objects of other categories as well.
       number: of the picture in its data set, which makes its key.
     """
@@ -28,6 +29,7 @@ class Item(NamedTuple):
     label: Any
     boxes: Any
     mask: Any
+    outlined: Any
     others: Any
     number: Any
 

@@ -13,15 +13,14 @@ from rich.text import Text
 
 
 class MaskColumn(ProgressColumn):
-    """How many masks are scored, of how many if that is known, and how many a second."""
+    """How many masks are scored, of how many, and how many a second."""
 
     def render(self, task: Task) -> Text:
         """What stands in the line; nothing for methods without masks."""
         if not task.completed:
             return Text()
-        total = f" of {task.total:,.0f}" if task.total else ""
         speed = f", {task.speed:,.0f} a second" if task.speed else ""
-        return Text(f"{task.completed:,.0f}{total} masks{speed}", style="progress.download")
+        return Text(f"{task.completed:,.0f} of {task.total or 0:,.0f} masks{speed}", style="progress.download")
 
 
 def mask_bar(console: Console) -> Progress:
@@ -35,28 +34,20 @@ def counted(builder: functools.partial[Any], bar: Progress) -> functools.partial
     if bar.disable or "progress" not in inspect.signature(builder).parameters:
         return builder
 
-    def advance(done: int) -> None:
-        for task in bar.task_ids:
-            bar.advance(task, done)
+    def advance(done: int, total: int) -> None:
+        for task in bar.tasks:
+            bar.update(task.id, advance=done, total=total * task.fields["classes"])
 
     return functools.partial(builder, progress=advance)
 
 
 @contextlib.contextmanager
-def running(bar: Progress, title: str, total: int | None) -> Iterator[None]:
-    """Shows the line while a method runs. Nothing may be printed meanwhile: the line is alone on its terminal."""
-    task = bar.add_task(title, total=total)
+def running(bar: Progress, title: str, classes: int) -> Iterator[None]:
+    """Shows the line while a method explains some classes. Nothing may be printed meanwhile: it is alone there."""
+    task = bar.add_task(title, total=None, classes=classes)
     try:
         with bar:
             yield
             jax.effects_barrier()  # the last masks are counted in another thread
     finally:
         bar.remove_task(task)
-
-
-def mask_count(builder: functools.partial[Any]) -> int | None:
-    """The masks that a method scores for one class, if its options tell."""
-    parameters = inspect.signature(builder).parameters
-    if "groups" in parameters:
-        return parameters["groups"].default + 1  # and the one that hides everything
-    return next((parameters[name].default for name in ("masks", "channels") if name in parameters), None)

@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from groupcam_jax.cli.explain import Explanation, compile_explainer, timed
 from groupcam_jax.cli.pictures import Picture
-from groupcam_jax.cli.progress import counted, mask_count, running
+from groupcam_jax.cli.progress import counted, running
 
 # What a method raises, while it is traced, for a network that it does not fit or a package that is missing.
 REFUSALS = (ValueError, NotImplementedError, ImportError)
@@ -85,9 +85,8 @@ def explain_picture(
     """
     labels: list[Any] = request.labels or [None]
     for method, program in programs.items():
-        masks = mask_count(request.builders[method])
         one_by_one = map(program, [picture.resized] * len(labels), labels)
-        with running(bar, f"{which}{method}", masks and masks * len(labels)):
+        with running(bar, f"{which}{method}", len(labels)):
             explanations, seconds = timed(functools.partial(list, one_by_one))
         labels = [explanation.label for explanation in explanations]
         yield method, explanations, seconds

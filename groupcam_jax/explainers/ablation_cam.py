@@ -53,7 +53,7 @@ def ablation_cam(
       data_format: "NCHW" where the model's activations are channel-first.
       score: the score whose loss is measured.
       channel_batch: channels ablated at once; None takes all, fewer need less memory.
-      progress: called on the host with the number of channels just ablated, after every batch.
+      progress: called on the host after every batch, with the number of channels just ablated and of all to ablate.
       has_aux: whether to return `(saliency, AblationCamAux)`.
 
     Returns:

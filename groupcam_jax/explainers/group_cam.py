@@ -90,7 +90,7 @@ def group_cam(
       positive_gain: whether a group that lowers the score is left out, rather than voting against its mask.
       merge_rescaled: whether the masks are merged as shown to the model, in [0, 1], or as they came from the network.
       mask_batch: perturbed images scored at once; None scores all, fewer need less memory.
-      progress: called on the host with the number of images just scored, after every batch.
+      progress: called on the host after every batch, with the number of images just scored and of all to score.
       compute_dtype: dtype of the perturbed passes, such as `jnp.bfloat16`; scores and maps stay float32.
       has_aux: whether to return `(saliency, GroupCamAux)`.
 

@@ -42,7 +42,7 @@ def occlusion(
       baseline: what the window shows.
       score: the score that is taken of each image shown to the model.
       mask_batch: images scored at once; None scores all, fewer need less memory.
-      progress: called on the host with the number of images just scored, after every batch.
+      progress: called on the host after every batch, with the number of images just scored and of all to score.
       has_aux: whether to return `(saliency, Aux)`.
 
     Returns:

@@ -50,7 +50,7 @@ def rise(
       baseline: the image without its evidence, through which a mask reveals it.
       score: the score that is taken of each image shown to the model.
       mask_batch: images scored at once; None scores all, fewer need less memory.
-      progress: called on the host with the number of images just scored, after every batch.
+      progress: called on the host after every batch, with the number of images just scored and of all to score.
       has_aux: whether to return `(saliency, Aux)`.
 
     Returns:

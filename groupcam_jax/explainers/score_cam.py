@@ -67,7 +67,7 @@ def score_cam(
       score: the score that is taken of each image shown to the model.
       weigh: maps the scores of the channels to their weights.
       mask_batch: images scored at once; None scores all, fewer need less memory.
-      progress: called on the host with the number of images just scored, after every batch.
+      progress: called on the host after every batch, with the number of images just scored and of all to score.
       has_aux: whether to return `(saliency, ScoreCamAux)`.
 
     Returns:

@@ -30,7 +30,7 @@ def salient_region(saliency: Saliency, threshold: float | Scalar) -> ObjectMask:
 def salient_box(saliency: Saliency, threshold: float | Scalar) -> Box:
     """The box around the largest salient component: left, top, right, bottom from edge to edge, as in `mask_of_boxes`.
 
-    All 0 for a map that is nowhere positive, NaN for one that holds NaN. Several thresholds are
+    All 0 for a map that is nowhere positive, NaN for one that is not finite. Several thresholds are
     `jax.vmap(salient_box, (None, 0))(saliency, thresholds)`.
     """
     component = largest_component(salient_region(saliency, threshold))
@@ -40,7 +40,7 @@ def salient_box(saliency: Saliency, threshold: float | Scalar) -> Box:
         sides.append((first, jnp.where(marked.any(), behind_last, 0)))
     (left, right), (top, bottom) = sides
     box = jnp.stack([left, top, right, bottom]).astype(jnp.float32)
-    return jnp.where(jnp.isnan(saliency).any(), jnp.nan, box)
+    return jnp.where(jnp.isfinite(saliency).all(), box, jnp.nan)
 
 
 def best_overlap(box: Box, boxes: Float[Array, "n 4"]) -> Scalar:
@@ -59,12 +59,15 @@ def best_overlap(box: Box, boxes: Float[Array, "n 4"]) -> Scalar:
 
 
 def mask_overlap(saliency: Saliency, mask: ObjectMask, threshold: float | Scalar) -> Scalar:
-    """The intersection over union of an object's mask and of the salient region; NaN without an object, or for NaN."""
+    """The intersection over union of an object's mask and of the salient region.
+
+    NaN without an object, or for a map that is not finite.
+    """
     region = salient_region(saliency, threshold)
     shared = (region & mask).sum()
     both = region.sum() + mask.sum() - shared  # compiled for CPU, (region | mask).sum() counts wrongly in jax 0.10.2
     overlap = shared / jnp.maximum(both, 1)
-    return jnp.where(mask.any() & ~jnp.isnan(saliency).any(), overlap, jnp.nan)
+    return jnp.where(mask.any() & jnp.isfinite(saliency).all(), overlap, jnp.nan)
 
 
 def localization_error(
@@ -84,13 +87,17 @@ def localization_error(
       top: how many classes an image may be given, 1 or 5 in the papers.
       least: the overlap from which on an object is located.
 
+    Returns:
+      The error in [0, 1]; NaN where a label is out of range, or logits or an overlap are not finite.
+
     Raises:
       ValueError: top below 1.
     """
     check_count("top", top)
     _, guesses = jax.lax.top_k(logits, min(top, logits.shape[1]))
     right = (guesses == labels[:, None]).any(1) & (overlaps >= least)
-    valid = jnp.isfinite(logits).all(1) & jnp.isfinite(overlaps)
+    known = (labels >= 0) & (labels < logits.shape[1])
+    valid = known & jnp.isfinite(logits).all(1) & jnp.isfinite(overlaps)
     return 1 - jnp.where(valid, right.astype(jnp.float32), jnp.nan).mean()
 
 

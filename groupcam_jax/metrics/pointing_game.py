@@ -46,19 +46,22 @@ def mask_of_boxes(boxes: Float[Array, "n 4"], shape: tuple[int, int]) -> ObjectM
 
 
 def hit(saliency: Saliency, mask: ObjectMask, tolerance: float = 0.0) -> Scalar:
-    """Whether the most salient pixel lies on the object: 1 or 0; NaN without an object, or for NaN.
+    """Whether the most salient pixel lies on the object: 1 or 0.
 
     Args:
       saliency: of any range.
       mask: where the object is.
       tolerance: how far beside the object still counts, in pixels from centre to centre.
+
+    Returns:
+      1 or 0; NaN without an object, for a map that is not finite, or for a tolerance below 0.
     """
     height, width = saliency.shape
     row, column = jnp.unravel_index(saliency.argmax(), saliency.shape)
     down = (jnp.arange(height) - row)[:, None] ** 2
     across = (jnp.arange(width) - column)[None] ** 2
     near = down.astype(jnp.float32) + across.astype(jnp.float32) <= tolerance**2
-    defined = mask.any() & ~jnp.isnan(saliency).any()
+    defined = mask.any() & jnp.isfinite(saliency).all() & (jnp.asarray(tolerance) >= 0)
     return jnp.where(defined, (near & mask).any().astype(jnp.float32), jnp.nan)
 
 
@@ -87,9 +90,13 @@ def pointing_accuracy(
       categories: in [0, count).
       count: of categories.
       counted: which pairs to count, such as the difficult ones; None counts all.
+
+    Returns:
+      The accuracies; all are NaN where a category is out of range.
     """
     weights = jnp.ones_like(hits) if counted is None else counted.astype(hits.dtype)
-    totals = jnp.zeros(count).at[categories].add(jnp.where(weights > 0, hits, 0))
+    weights = jnp.where(((categories >= 0) & (categories < count)).all(), weights, jnp.nan)
+    totals = jnp.zeros(count).at[categories].add(jnp.where(weights == 0, 0, hits * weights))
     objects = jnp.zeros(count).at[categories].add(weights)
     by_category = jnp.where(objects == 0, jnp.nan, totals / jnp.where(objects == 0, 1, objects))
     present = (objects > 0).sum().astype(jnp.float32)

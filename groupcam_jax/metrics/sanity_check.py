@@ -71,8 +71,15 @@ def sanity_check(
 
     Returns:
       The modules in the order in which they were randomised, and the similarities `[modules]` after each.
+
+    Raises:
+      ValueError: nothing is randomised.
     """
     steps = [(path, explain(weights)) for path, weights in randomized]
+    if not steps:
+        raise ValueError(
+            "randomized is empty: expected cascading(params, order, key), or independent, of modules"
+        )
     paths, saliencies = zip(*steps, strict=True)
     return [*paths], jax.vmap(similarity, (None, 0))(explain(params), jnp.stack(saliencies))
 

@@ -4,7 +4,7 @@
     SSIM       structural similarity, of maps in [0, 1]
     HOG        the correlation of histograms of oriented gradients: 8 directions, cells of 16 x 16 pixels
 
-All are 1 for equal maps. A map without variance has no correlation: 0. One with NaN in it has NaN.
+All are 1 for equal maps. A map without variance has no correlation: 0. One that is not finite has NaN.
 """
 
 from typing import NamedTuple
@@ -87,5 +87,5 @@ def correlation(one: Array, other: Array) -> Scalar:
 
 
 def unless_broken(value: Scalar, one: Saliency, other: Saliency) -> Scalar:
-    """The value, but NaN where a map holds NaN: neither a rank nor a histogram would show it."""
-    return jnp.where(jnp.isnan(one + other).any(), jnp.nan, value)
+    """The value, but NaN where a map is not finite: neither a rank nor a histogram would show it."""
+    return jnp.where((jnp.isfinite(one) & jnp.isfinite(other)).all(), value, jnp.nan)

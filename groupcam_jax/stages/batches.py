@@ -1,6 +1,7 @@
 """A function mapped over many inputs, so many at a time: memory is bounded by the batch, not by the count.
 
-With `progress`, a function of the number of inputs just done, the host hears of every batch (`jax.debug.callback`).
+With `progress`, a function of the number of inputs just done and of all, the host hears of every batch
+(`jax.debug.callback`).
 """
 
 from collections.abc import Callable
@@ -11,19 +12,19 @@ import jax.numpy as jnp
 
 from groupcam_jax.explainer import check_count
 
-Progress = Callable[[int], Any] | None
+Progress = Callable[[int, int], Any] | None
 
 
 def map_batched(function: Callable[[Any], Any], inputs: Any, batch: int | None, progress: Progress = None) -> Any:
     """Maps a function over the first axis, `batch` entries at once, the last ones fewer; None takes all at once."""
-    run = reporting(function, progress)
+    run = reporting(function, inputs, progress)
     return scan_batches(lambda _, part: (None, run(part)), None, inputs, batch)[1]
 
 
 def sum_batched(function: Callable[[Any], Any], inputs: Any, batch: int | None, progress: Progress = None) -> Any:
     """The sum of a function's values over the first axis of its inputs; the values are never held all at once."""
     function = jax.jit(function)  # or it were traced three times: for its shape, in whole batches, in the rest
-    run = reporting(function, progress)
+    run = reporting(function, inputs, progress)
 
     def add(totals, part):
         return jax.tree.map(lambda total, values: total + values.sum(0), totals, run(part)), None
@@ -35,7 +36,7 @@ def sum_batched(function: Callable[[Any], Any], inputs: Any, batch: int | None, 
 
 def scan_batches(step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, inputs: Any, batch: int | None) -> Any:
     """`jax.lax.scan` whose step takes a batch of inputs and returns the carry and a batch of outputs."""
-    count = jax.tree.leaves(inputs)[0].shape[0]
+    count = entries(inputs)
     if batch is None or batch >= count:
         return step(carry, inputs)
     whole = count // batch * batch
@@ -48,20 +49,25 @@ def scan_batches(step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, inputs
     return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), outputs, last)
 
 
-def reporting(function: Callable[[Any], Any], progress: Progress) -> Callable[[Any], Any]:
-    """The function of a whole batch, which then calls `progress` with the size of the batch."""
+def reporting(function: Callable[[Any], Any], inputs: Any, progress: Progress) -> Callable[[Any], Any]:
+    """The function of a whole batch of the inputs, which then calls `progress` with the sizes of both."""
 
     if progress is None:
         return jax.vmap(function)
 
     def run(part):
         outputs = jax.vmap(function)(part)
-        done = jax.tree.leaves(part)[0].shape[0]
+        done, total = entries(part), entries(inputs)
         finished = jax.tree.leaves(outputs)[0].ravel()[0]  # so that the host is called when there is an output
-        jax.debug.callback(lambda _: progress(done), finished)
+        jax.debug.callback(lambda _: progress(done, total), finished)
         return outputs
 
     return run
+
+
+def entries(inputs: Any) -> int:
+    """The length of the first axis, which all leaves share."""
+    return jax.tree.leaves(inputs)[0].shape[0]
 
 
 def check_batch(name: str, batch: int | None) -> None:
