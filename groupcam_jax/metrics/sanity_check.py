@@ -77,9 +77,7 @@ def sanity_check(
     """
     steps = [(path, explain(weights)) for path, weights in randomized]
     if not steps:
-        raise ValueError(
-            "randomized is empty: expected cascading(params, order, key), or independent, of modules"
-        )
+        raise ValueError("randomized is empty: expected cascading(params, order, key), or independent, of modules")
     paths, saliencies = zip(*steps, strict=True)
     return [*paths], jax.vmap(similarity, (None, 0))(explain(params), jnp.stack(saliencies))
 
