@@ -1,9 +1,20 @@
-"""Strict JAX for every test, and the library's shape annotations checked by beartype."""
+"""Strict JAX for every test, and the library's shape annotations checked by beartype.
 
+Compiling is most of what the tests do. What one process has compiled the others take from a folder that lives as long
+as the run, and toy networks are compiled without XLA's optimisations.
+"""
+
+import atexit
 import os
 import pathlib
+import shutil
+import tempfile
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # the first process; its workers, and what they start, inherit it
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="groupcam-tests-")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 import jax
 import pytest
@@ -14,6 +25,26 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 with install_import_hook("groupcam_jax", "beartype.beartype"):
     import groupcam_jax  # noqa: F401
+
+# Tests of whole networks, which take longer to run than to compile, and of what was once compiled wrongly.
+OPTIMISED = {
+    "test_captum_peers",
+    "test_conv",
+    "test_goldens",
+    "test_insertion_deletion",
+    "test_load",
+    "test_localization",
+    "test_peer_goldens",
+    "test_readme",
+    "test_shapes",
+    "test_torch_peer",
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def optimisation(request: pytest.FixtureRequest) -> None:
+    """Compiles as users do in some modules, and in the others in two thirds of the time."""
+    jax.config.update("jax_disable_most_optimizations", request.module.__name__ not in OPTIMISED)
 
 
 @pytest.fixture(scope="session")

@@ -145,6 +145,19 @@ def test_excitation_backprop_on_a_pooled_linear_head():
     np.testing.assert_allclose(g.excitation_backprop(APPLY, PARAMS)(IMAGE, 2), unit_range(contrast), atol=1e-5)
 
 
+def test_the_last_layer_is_the_last_that_the_image_reaches():
+    """A bias that is a product of weights is computed after the last layer, and is none."""
+    half = jnp.diag(jnp.full(5, 0.5))
+
+    def apply(params, images):
+        logits = APPLY({**PARAMS, "fc": {**PARAMS["fc"], "bias": jnp.zeros(5)}}, images)
+        return logits + (params["bias"] @ half)[None]
+
+    saliency = g.excitation_backprop(apply, {"bias": jnp.ones(5)})(IMAGE, 2)
+    np.testing.assert_allclose(saliency, g.excitation_backprop(APPLY, PARAMS)(IMAGE, 2), atol=1e-6)
+    assert saliency.max() == pytest.approx(1)
+
+
 def test_excitation_backprop_through_a_residual_block():
     """Equation 4 written out: a unit's probability goes to those below with odds activation times positive weight."""
     w1, w2, fc = (jax.nn.relu(PARAMS[name]["kernel"]) for name in ("conv1", "conv2", "fc"))
@@ -187,7 +200,7 @@ def test_excitation_backprop_through_pooling_and_batch_norm(pool):
         explain = jax.jit(g.excitation_backprop(Net().apply, params, layer=0, contrastive=contrastive))
         saliency = explain(IMAGE, 2)
         assert jnp.isfinite(saliency).all()
-        assert saliency.max() == 1
+        assert saliency.max() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("activation", ["gelu", "silu", "sigmoid", "tanh"])

@@ -2,15 +2,15 @@
 
 import pathlib
 import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import jax
 import typer
 from rich.console import Console
 
 from groupcam_jax.cli.catalogue import methods_table
 from groupcam_jax.cli.classifiers import find_label, load_classifier
 from groupcam_jax.cli.decode import BrokenPicture
+from groupcam_jax.cli.device import compute_on
 from groupcam_jax.cli.explain import Explanation
 from groupcam_jax.cli.methods import find_methods, fix_options
 from groupcam_jax.cli.pictures import draw_scene, read_picture, result_names
@@ -62,7 +62,7 @@ def explain(
 ) -> None:
     """Draw which pixels of pictures made a network decide."""
     if device is not None:
-        jax.config.update("jax_default_device", first_device(device))
+        compute_on(device)
     classifier = load_classifier(model, weights)
     if show_layers:
         console.print(layers_table(classifier))
@@ -139,15 +139,3 @@ def evaluate(context: typer.Context) -> None:
         from experiments.evaluate import app as experiments  # takes seconds to import
 
         experiments(context.args, prog_name="groupcam evaluate")
-
-
-def first_device(kind: str) -> Any:
-    """The first device of a kind.
-
-    Raises:
-      ValueError: there is none.
-    """
-    try:
-        return jax.devices(kind)[0]
-    except RuntimeError:
-        raise ValueError(f"--device {kind}: JAX finds none here; it finds {jax.devices()}") from None

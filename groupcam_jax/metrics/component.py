@@ -14,6 +14,7 @@ from groupcam_jax.metrics.pointing_game import ObjectMask
 Numbers = Int[Array, "h w"]
 
 
+@jax.jit
 def largest_component(region: ObjectMask) -> ObjectMask:
     """The largest set of pixels that touch by a side or a corner; of equals the one whose last pixel comes last."""
     numbers = jnp.where(region, jnp.arange(1, region.size + 1, dtype=jnp.int32).reshape(region.shape), 0)

@@ -134,7 +134,12 @@ def contains_product(eqn: JaxprEqn) -> bool:
 
 def last_product(program: Program) -> int:
     """The position of the last product of an activation with weights; -1 if there is none."""
-    return max((position for position, (_, eqn) in enumerate(program.equations) if is_product(eqn)), default=-1)
+    reached, last = {program.images}, -1
+    for position, (_, eqn) in enumerate(program.equations):
+        if not reached.isdisjoint(variables(eqn.invars)):
+            reached.update(eqn.outvars)
+            last = position if is_product(eqn) else last
+    return last
 
 
 def evaluate(program: Program, eqn: JaxprEqn, operands: Any) -> list[Any]:

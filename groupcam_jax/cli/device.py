@@ -1,0 +1,16 @@
+"""Where to compute."""
+
+import jax
+
+
+def compute_on(kind: str) -> None:
+    """Makes the first device of a kind the one that JAX computes on.
+
+    Raises:
+      ValueError: there is none.
+    """
+    try:
+        device = jax.devices(kind)[0]
+    except RuntimeError:
+        raise ValueError(f"--device {kind}: JAX finds none here; it finds {jax.devices()}") from None
+    jax.config.update("jax_default_device", device)
