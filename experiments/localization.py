@@ -44,8 +44,10 @@ def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str
     saliency = explain(item.image, item.label)
     thresholds = jnp.array(THRESHOLDS, jnp.float32)
     boxes = jax.vmap(lambda threshold: salient_box(saliency, threshold))(thresholds)
+    sides = boxes[:, 2:] - boxes[:, :2]
     return {
         "overlaps": jax.vmap(lambda box: best_overlap(box, item.boxes))(boxes),
+        "box_areas": sides.prod(1) / saliency.size,
         "mask_overlap": mask_overlap(saliency, item.mask, THRESHOLDS[GRAD_CAM]),
         "rank": rank(logits, item.label),
         "cover": jnp.mean(item.mask, dtype=jnp.float32),
@@ -81,6 +83,8 @@ def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
         "MaxBoxAcc": estimate([row["overlaps"] for row in rows], max_box_accuracy),
         "MaxBoxAcc, object at most half": estimate([row["overlaps"] for row in small], max_box_accuracy),
         "IoU with the mask (or boxes)": estimate([row["mask_overlap"] for row in rows]),
+        "box at 15 %, share of the picture": estimate([row["box_areas"][GRAD_CAM] for row in rows]),
+        "objects, share of the picture": estimate([row["cover"] for row in rows]),
     }
 
 

@@ -7,11 +7,10 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from PIL import Image
 
 from experiments.data import BrokenPicture, batches, by_category, open_data, resize_straight
-
-tfds = pytest.importorskip("tensorflow_datasets")
 
 
 def jpeg(size, orientation=1):

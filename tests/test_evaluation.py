@@ -141,10 +141,12 @@ def test_categories_are_unions_of_classes(tmp_path):
 
 
 def test_pictures_without_a_result_are_no_errors():
-    good = {"rank": 0, "overlaps": [0.9] * 19, "cover": 0.3, "mask_overlap": 0.8}
-    none = {"rank": 0, "overlaps": [None] * 19, "cover": 0.3, "mask_overlap": None}
+    good = {"rank": 0, "overlaps": [0.9] * 19, "cover": 0.3, "mask_overlap": 0.8, "box_areas": [0.2] * 19}
+    none = {"rank": 0, "overlaps": [None] * 19, "cover": 0.3, "mask_overlap": None, "box_areas": [None] * 19}
     summary = localization.summarize([good, none])
     assert summary["top-1 error at 15 %"][:1] == (0.0,)
+    objects = summary.pop("objects, share of the picture")
+    assert objects.n == 2
     assert {column.n for column in summary.values()} == {1}
     assert localization.rank(jnp.zeros(5), 3) == 3
     assert jnp.isnan(localization.rank(jnp.full(5, jnp.nan), 3))

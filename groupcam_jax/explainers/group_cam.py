@@ -61,7 +61,7 @@ def group_cam(
     grouping: Grouping = contiguous,
     channel_weights: Callable[[Any], Any] | None = channel_mean,
     percentile: float | None = 70.0,
-    baseline: Baseline = gaussian_blur(kernel_size=51, sigma=50.0),  # noqa: B008 (a pure function)
+    baseline: Baseline = gaussian_blur(kernel_size=51, sigma=50.0),
     target: Target = logit,
     score: Target = probability,
     positive_gain: bool = False,

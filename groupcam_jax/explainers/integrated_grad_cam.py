@@ -31,7 +31,7 @@ def integrated_grad_cam(
     tokens_to_grid: tuple[int, int] | None = None,
     data_format: str = "NHWC",
     target: Target = logit,
-    baseline: Baseline = constant(0.0),  # noqa: B008 (a pure function)
+    baseline: Baseline = constant(0.0),
     rule: Rule = riemann_right,
     steps: int = 20,
     step_batch: int | None = None,

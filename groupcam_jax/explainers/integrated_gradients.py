@@ -39,7 +39,7 @@ def integrated_gradients(
     model_apply: Model,
     params: Params,
     *,
-    baseline: Baseline = constant(0.0),  # noqa: B008 (a pure function)
+    baseline: Baseline = constant(0.0),
     rule: Rule = riemann_middle,
     steps: int = 50,
     target: Target = logit,

@@ -26,7 +26,7 @@ def occlusion(
     *,
     window: int = 32,
     stride: int = 16,
-    baseline: Baseline = constant(0.0),  # noqa: B008 (a pure function)
+    baseline: Baseline = constant(0.0),
     score: Target = probability,
     mask_batch: int | None = 16,
     progress: Progress = None,

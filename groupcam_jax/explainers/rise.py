@@ -33,7 +33,7 @@ def rise(
     masks: int = 4000,
     cells: int = 8,
     keep: float = 0.5,
-    baseline: Baseline = constant(0.0),  # noqa: B008 (a pure function)
+    baseline: Baseline = constant(0.0),
     score: Target = probability,
     mask_batch: int | None = 16,
     progress: Progress = None,

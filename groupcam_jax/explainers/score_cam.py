@@ -47,7 +47,7 @@ def score_cam(
     tokens_to_grid: tuple[int, int] | None = None,
     data_format: str = "NHWC",
     channels: int | None = None,
-    baseline: Baseline = constant(0.0),  # noqa: B008 (a pure function)
+    baseline: Baseline = constant(0.0),
     score: Target = probability,
     weigh: Callable[[Any], Any] = lambda scores: scores,
     mask_batch: int | None = 16,

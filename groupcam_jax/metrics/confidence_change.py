@@ -31,7 +31,7 @@ def confidence_change(
     model_apply: Model,
     params: Params,
     *,
-    baseline: Baseline = constant(0.0),  # noqa: B008 (a pure function)
+    baseline: Baseline = constant(0.0),
     score: Target = probability,
 ) -> Callable[..., ConfidenceChange]:
     """Builds the metric of a classifier: two forward passes.

@@ -36,7 +36,7 @@ def infidelity(
     model_apply: Model,
     params: Params,
     *,
-    changed: Baseline = perturb.noise(0.2),  # noqa: B008 (a pure function)
+    changed: Baseline = perturb.noise(0.2),
     times_input: bool = False,
     score: Target = logit,
     samples: int = 100,

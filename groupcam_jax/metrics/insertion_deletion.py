@@ -43,8 +43,8 @@ def insertion_deletion(
     params: Params,
     *,
     pixels_per_step: int = 224 * 8,
-    insertion_substrate: Baseline = gaussian_blur(kernel_size=51, sigma=50.0),  # noqa: B008 (a pure function)
-    deletion_substrate: Baseline = constant(0.0),  # noqa: B008 (a pure function)
+    insertion_substrate: Baseline = gaussian_blur(kernel_size=51, sigma=50.0),
+    deletion_substrate: Baseline = constant(0.0),
     score: Target = probability,
     step_batch: int | None = None,
 ) -> Callable[..., InsertionDeletion]:
