@@ -10,7 +10,8 @@ from golden.seeded_weights import seeded_state_dict
 from seeded import seeded_variables, variable_shapes
 
 import pretrained
-from groupcam_jax import split
+from groupcam_jax.program.find import find_activation
+from groupcam_jax.program.flat import trace
 from pretrained import resnet
 from pretrained.convert import to_torch
 from pretrained.imagenet import class_names, normalize
@@ -52,14 +53,12 @@ def test_weights_of_another_network_are_refused(weights):
 
 
 def test_every_network_has_its_default_layer():
-
     for build, layer in IMAGENET.values():
         module, images = build(), jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32)
-        params = variable_shapes(module)
-        features, _ = split(module.apply, params, images, layer)
-        activation, (_, skips) = jax.eval_shape(features, params, images)
-        assert activation.shape[1] == (7 if "layer4" in layer else 14)
-        assert not skips
+        program = trace(module.apply, variable_shapes(module), images)
+        activation = find_activation(program, layer, None, "NHWC")
+        assert activation.shape[0] == (7 if "layer4" in layer else 14)
+        assert activation.is_cut
 
 
 def test_names_that_cannot_be_had_are_numbers_and_a_warning(tmp_path):

@@ -3,13 +3,15 @@
 import pathlib
 import re
 import shlex
-import subprocess
 import sys
 import textwrap
 
 import numpy as np
+import pytest
 from PIL import Image
 from test_cli import FACTORY
+
+from groupcam_jax.cli.main import main
 
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
 
@@ -26,7 +28,7 @@ def test_python_blocks_run_one_after_the_other():
     assert namespace["saliency"].shape == (96, 96)
 
 
-def test_commands_run(tmp_path):
+def test_commands_run(tmp_path, monkeypatch):
     names = '["tabby", "tiger cat", "dog", "house"]'
     factory = textwrap.dedent(FACTORY).replace('["red_ball", "green ball", "Blue", "grey"]', names)
     (tmp_path / "my_model.py").write_text(factory.replace('"image_size"', '"image_size"'))
@@ -38,10 +40,12 @@ def test_commands_run(tmp_path):
     # Downloads and ImageNet are not for tests; all experiments are a step of their own in .ci/run.
     lines = [line for line in lines if "resnet50" not in line and "evaluate all" not in line]
     assert len(lines) == 7
+    monkeypatch.chdir(tmp_path)
     for line in lines:
-        _, *arguments = shlex.split(line, comments=True)
-        command = [sys.executable, "-c", "from groupcam_jax.cli.main import main; main()", *arguments]
-        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        assert not exit_.value.code, line
     assert (tmp_path / "scene0-group-cam.png").exists()
     assert len([*tmp_path.glob("maps/*.npy")]) == 2
     assert (tmp_path / "results" / "pointing-game" / "table.md").exists()

@@ -55,9 +55,9 @@ def test_an_explanation_of_the_weights_changes_with_them_in_one_program(randomiz
     paths, found = sanity_check(explain, PARAMS, randomization(PARAMS, ORDER, KEY))
     assert explain._cache_size() == 1
     assert paths == ORDER[::-1]
-    trained, alike = explain(PARAMS), jax.jit(similarity)
+    trained, compare = explain(PARAMS), jax.jit(similarity)
     for place, (_, params) in enumerate(randomization(PARAMS, ORDER, KEY)):
-        expected = alike(trained, explain(params))
+        expected = compare(trained, explain(params))
         np.testing.assert_allclose([values[place] for values in found], expected, atol=1e-5)
     for values in found:
         assert values.shape == (4,)
