@@ -26,7 +26,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 with install_import_hook("groupcam_jax", "beartype.beartype"):
     import groupcam_jax  # noqa: F401
 
-# Tests of whole networks, which take longer to run than to compile, and of what was once compiled wrongly.
+# Tests of whole networks, which take longer to run than to compile, of what was once compiled wrongly, and of equality.
 OPTIMISED = {
     "test_captum_peers",
     "test_conv",
@@ -37,6 +37,7 @@ OPTIMISED = {
     "test_peer_goldens",
     "test_readme",
     "test_shapes",
+    "test_tokens",
     "test_torch_peer",
 }
 

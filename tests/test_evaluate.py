@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-COMMAND = (sys.executable, "-m", "experiments.pointing_game", "--methods", "grad-cam,random", "--limit", "10")
+COMMAND = (sys.executable, "-m", "experiments.pointing_game", "--methods", "grad-cam,random", "--limit", "40")
 
 
 def start(output, *options, devices=1):
@@ -43,7 +43,7 @@ def undisturbed(tmp_path_factory):
     code, output, errors = finish(start(folder))
     assert code == 0, errors
     assert "| random" in output
-    assert len(rows(folder)) == 20
+    assert len(rows(folder)) == 80
     return figures(folder)
 
 
@@ -55,11 +55,11 @@ def test_a_killed_run_goes_on_to_the_same_table(undisturbed, tmp_path):
     process.kill()
     process.communicate()
     done = rows(tmp_path)
-    assert 4 <= len(done) < 20
+    assert 4 <= len(done) < 80
     code, _, errors = finish(start(tmp_path))
     assert code == 0, errors
     assert rows(tmp_path)[: len(done)] == done
-    assert len(rows(tmp_path)) == 20
+    assert len(rows(tmp_path)) == 80
     assert figures(tmp_path) == undisturbed
 
 
