@@ -26,7 +26,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 with install_import_hook("groupcam_jax", "beartype.beartype"):
     import groupcam_jax  # noqa: F401
 
-# Tests of whole networks, which take longer to run than to compile, of what was once compiled wrongly, and of equality.
+# Tests of whole networks, which take longer to run than to compile, and of what must hold as users compile it.
 OPTIMISED = {
     "test_captum_peers",
     "test_conv",

@@ -139,7 +139,7 @@ def test_thresholds_and_images_are_mapped():
     assert (together[:, 3] == 1 / 24).all()
 
 
-def test_compiled_mask_overlap_counts_right():
+def test_mask_overlap_compiled_and_mapped_is_numpy_s():
     saliency = jax.random.uniform(jax.random.key(0), (96, 96))
     mask = jnp.zeros((96, 96), bool).at[10:45, 20:39].set(True)
     region = np.asarray(saliency >= 0.15 * saliency.max())

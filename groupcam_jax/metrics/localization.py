@@ -65,7 +65,7 @@ def mask_overlap(saliency: Saliency, mask: ObjectMask, threshold: float | Scalar
     """
     region = salient_region(saliency, threshold)
     shared = (region & mask).sum()
-    both = region.sum() + mask.sum() - shared  # compiled for CPU, (region | mask).sum() counts wrongly in jax 0.10.2
+    both = region.sum() + mask.sum() - shared
     overlap = shared / jnp.maximum(both, 1)
     return jnp.where(mask.any() & jnp.isfinite(saliency).all(), overlap, jnp.nan)
 
