@@ -27,8 +27,6 @@ highest about the 70th.
 
 import functools
 import inspect
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,20 +34,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.data import Batch
 from experiments.evaluation.estimates import Estimate, estimate
-from experiments.evaluation.figures import Panel, curves_figure
 from experiments.evaluation.programs import measuring
 from experiments.evaluation.records import Row
 from experiments.evaluation.study import Experiment, Item, Program, Study
+from experiments.evaluation.sweeps import GROUPS, PERCENTILES, draw
 from experiments.insertion_deletion import AREAS, STEP_BATCH, STEPS
 from groupcam_jax.metrics.insertion_deletion import insertion_deletion
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.split import split_program
 from groupcam_jax.targets import resolve_label
-
-AXES = ("groups", "percentile")
-GROUPS = (1, 4, 8, 16, 32, 64, 128)
-PERCENTILES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90)
 
 
 def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str, Any]:
@@ -63,7 +58,8 @@ def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str
 
 
 def programs(study: Study) -> dict[str, Program]:
-    """Every variant, all else as the method was asked for; no more groups than the layer has channels."""
+    """Every setting, all else as the method was asked for; no more groups than the layer has channels."""
+    settings: dict[str, tuple[int, float | None]] = {}
     variants = {}
     for method, builder in study.builders.items():
         options = inspect.signature(builder).parameters
@@ -71,22 +67,29 @@ def programs(study: Study) -> dict[str, Program]:
             raise ValueError(f"the ablation varies groups and percentile, which {method} has not; choose group-cam")
         channels = channel_count(study.classifier, builder)
         usual_groups, usual_percentile = options["groups"].default, options["percentile"].default
-        settings = [(groups, usual_percentile) for groups in GROUPS if groups <= channels]
-        settings += [(usual_groups, float(percentile)) for percentile in PERCENTILES]
-        for groups, percentile in settings:
-            build = functools.partial(builder, groups=groups, percentile=percentile)
-            variants[variant(method, groups, percentile)] = build
-    return measuring(study._replace(builders=variants), measure)
+        swept = [(groups, usual_percentile) for groups in GROUPS if groups <= channels]
+        swept += [(usual_groups, float(percentile)) for percentile in PERCENTILES]
+        for groups, percentile in swept:
+            kept = "all kept" if percentile is None else f"percentile {percentile:g}"
+            name = f"{method}, {groups} groups, {kept}"
+            settings[name] = groups, percentile
+            variants[name] = functools.partial(builder, groups=groups, percentile=percentile)
 
+    def with_setting(program: Program, groups: int, percentile: float | None) -> Program:
+        def run(batch: Batch) -> Mapping[str, np.ndarray]:
+            count = len(batch.ids)
+            columns = {"groups": np.full(count, groups), "percentile": np.full(count, percentile, float)}
+            return {**program(batch), **columns}
 
-def variant(method: str, groups: int, percentile: float | None) -> str:
-    """The name of a variant."""
-    return f"{method}, {groups} groups, " + ("all kept" if percentile is None else f"percentile {percentile:g}")
+        return run
+
+    measured = measuring(study._replace(builders=variants), measure)
+    return {name: with_setting(program, *settings[name]) for name, program in measured.items()}
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     """Areas under the curves, in per cent."""
-    return {column: estimate([row[name] for row in rows]) for column, name in AREAS.items()}
+    return {column: estimate(rows, name) for column, name in AREAS.items()}
 
 
 def channel_count(classifier: Any, builder: Any) -> int:
@@ -99,38 +102,7 @@ def channel_count(classifier: Any, builder: Any) -> int:
     return jax.eval_shape(features, classifier.params, images)[0].shape[-1]
 
 
-def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
-    """The areas by groups and by percentile, as in figure 5."""
-    del folder  # the rows hold the areas
-    found: dict[str, dict[tuple[str, str], list[Row]]] = {}
-    for row in rows:
-        method, groups, percentile = row["method"].rsplit(", ", 2)
-        found.setdefault(method, {}).setdefault((groups, percentile), []).append(row)
-
-    def panel(value: str, varied: int) -> Panel:
-        """One area by the groups (0) or the percentile (1), the other being the usual one."""
-        curves, places = {}, []
-        for method, by_setting in found.items():
-            usual = Counter(setting[1 - varied] for setting in by_setting).most_common(1)[0][0]
-            swept = {setting[varied]: rows for setting, rows in by_setting.items() if setting[1 - varied] == usual}
-            places = sorted(swept, key=lambda name: int(re.sub(r"\D", "", name) or 0))
-            curves[method] = common_values([swept[place] for place in places], value)
-        return Panel([re.sub(r"\D", "", place) or place for place in places], AXES[varied], "area", curves)
-
-    return {
-        axis: curves_figure({f"{value} by {axis}": panel(value, varied) for value in AREAS.values()})
-        for varied, axis in enumerate(AXES)
-    }
-
-
-def common_values(by_setting: Sequence[Sequence[Row]], value: str) -> np.ndarray:
-    """The values `[n, settings]` of the pictures that all settings have."""
-    known = [{row["number"]: row[value] for row in rows} for rows in by_setting]
-    common = sorted(set.intersection(*map(set, known)))
-    return np.array([[one[number] for one in known] for number in common], float).reshape(len(common), len(known))
-
-
-EXPERIMENT = Experiment("Group-CAM by groups and percentile", ("group-cam",), programs, summarize, draw)
+EXPERIMENT = Experiment("Group-CAM by groups and percentile", ("group-cam",), programs, summarize, draw, version=2)
 
 if __name__ == "__main__":
     from experiments.evaluate import main

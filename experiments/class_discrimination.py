@@ -63,9 +63,9 @@ def programs(study: Study) -> dict[str, Program]:
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     """Means over the pictures."""
     return {
-        "rank correlation of both maps": estimate([row["correlation"] for row in rows], scale=1),
-        "energy inside, own class": estimate([row["energy_own"] for row in rows]),
-        "energy inside, rival": estimate([row["energy_rival"] for row in rows]),
+        "rank correlation of both maps": estimate(rows, "correlation", scale=1),
+        "energy inside, own class": estimate(rows, "energy_own"),
+        "energy inside, rival": estimate(rows, "energy_rival"),
     }
 
 

@@ -112,7 +112,7 @@ def evaluate(
                 else resize_shorter_and_crop(example, round(size * 8 / 7), size)
             ),
             limit,
-            {"experiment": one, **manifest},
+            {"experiment": one, "version": experiment.version, **manifest},
             {"limit": limit, "methods": asked, "mask_batch": mask_batch},
             output / one,
             process,

@@ -83,7 +83,7 @@ def programs(study: Study) -> dict[str, Program]:
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     """Areas under the curves, in per cent."""
     columns = {**AREAS, "deletion to blur": "deletion_to_blur", "over-all to blur": "overall_to_blur"}
-    return {column: estimate([row[name] for row in rows]) for column, name in columns.items()}
+    return {column: estimate(rows, name) for column, name in columns.items()}
 
 
 def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:

@@ -32,6 +32,7 @@ from experiments.evaluation.programs import measuring
 from experiments.evaluation.records import Row
 from experiments.evaluation.study import Experiment, Item, Program, Study
 from groupcam_jax.metrics.localization import best_overlap, mask_overlap, salient_box
+from groupcam_jax.metrics.pointing_game import mask_of_boxes
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))  # shares of the maximum
 GRAD_CAM, CAM = THRESHOLDS.index(0.15), THRESHOLDS.index(0.2)  # the papers' own
@@ -44,13 +45,13 @@ def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str
     saliency = explain(item.image, item.label)
     thresholds = jnp.array(THRESHOLDS, jnp.float32)
     boxes = jax.vmap(lambda threshold: salient_box(saliency, threshold))(thresholds)
-    sides = boxes[:, 2:] - boxes[:, :2]
+    left, top, right, bottom = boxes[GRAD_CAM]
     return {
         "overlaps": jax.vmap(lambda box: best_overlap(box, item.boxes))(boxes),
-        "box_areas": sides.prod(1) / saliency.size,
+        "box_area": (right - left) * (bottom - top) / saliency.size,
         "mask_overlap": mask_overlap(saliency, item.mask, THRESHOLDS[GRAD_CAM]),
         "rank": rank(logits, item.label),
-        "cover": jnp.mean(item.mask, dtype=jnp.float32),
+        "cover": jnp.mean(mask_of_boxes(item.boxes, saliency.shape), dtype=jnp.float32),
     }
 
 
@@ -68,11 +69,13 @@ def programs(study: Study) -> dict[str, Program]:
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     """Errors and accuracies in per cent."""
 
-    known = [row for row in rows if row["rank"] is not None and None not in row["overlaps"]]
-
     def error(threshold: int, top: int) -> Estimate:
-        right = [row["rank"] < top and row["overlaps"][threshold] >= OVERLAP for row in known]
-        return estimate([1.0 - one for one in right])
+        def wrong(row: Row) -> float | None:
+            if row["rank"] is None or None in row["overlaps"]:
+                return None
+            return 1.0 - (row["rank"] < top and row["overlaps"][threshold] >= OVERLAP)
+
+        return estimate(rows, wrong)
 
     small = [row for row in rows if row["cover"] <= 0.5]
     return {
@@ -80,11 +83,11 @@ def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
         "top-5 error at 15 %": error(GRAD_CAM, 5),
         "top-1 error at 20 %": error(CAM, 1),
         "top-5 error at 20 %": error(CAM, 5),
-        "MaxBoxAcc": estimate([row["overlaps"] for row in rows], max_box_accuracy),
-        "MaxBoxAcc, object at most half": estimate([row["overlaps"] for row in small], max_box_accuracy),
-        "IoU with the mask (or boxes)": estimate([row["mask_overlap"] for row in rows]),
-        "box at 15 %, share of the picture": estimate([row["box_areas"][GRAD_CAM] for row in rows]),
-        "objects, share of the picture": estimate([row["cover"] for row in rows]),
+        "MaxBoxAcc": estimate(rows, "overlaps", max_box_accuracy),
+        "MaxBoxAcc, object at most half": estimate(small, "overlaps", max_box_accuracy),
+        "IoU with the outline (or boxes)": estimate(rows, "mask_overlap"),
+        "box at 15 %, share of the picture": estimate(rows, "box_area"),
+        "objects' boxes, share of the picture": estimate(rows, "cover"),
     }
 
 
@@ -98,6 +101,7 @@ EXPERIMENT = Experiment(
     ("group-cam", "group-cam-released", "grad-cam", "grad-cam-pp", "centre", "random"),
     programs,
     summarize,
+    version=2,
 )
 
 if __name__ == "__main__":

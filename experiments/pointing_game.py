@@ -22,8 +22,10 @@ objects are so central that pointing at the centre is as good as any method; whe
 picture Group-CAM is ahead of the centre, within the intervals. Grad-CAM++ is behind Grad-CAM here, ahead in the paper.
 
 A picture counts once for every category that it shows: n counts those pairs, and the intervals draw pictures with all
-of theirs. "Hit" is of the boxes, as in the paper; "on the object" of its outline, where that is known, and so is
-"within 15", which counts what is less than 15 pixels away, as TorchRay does. `--category-classes` names a JSON file,
+of theirs. "Hit" is of the boxes, as in the paper; "on the object" is of outlines, which COCO's folder has; "within 15"
+counts what is less than 15 pixels from the outline, or else from the boxes, as TorchRay does with outlines. Difficult
+are objects below a quarter of the picture with others beside them. A blank map, in which nothing speaks for the
+category, points to the first pixel, and mostly misses. `--category-classes` names a JSON file,
 category -> classes of the network that mean it: the score of a category is then the probability of any of them.
 """
 
@@ -56,7 +58,7 @@ def measure(model_apply: Any, params: Any, explain: Any, item: Item) -> dict[str
         "near": hit(saliency, item.mask, tolerance=TORCHRAY),
         "difficult": is_difficult(boxes, item.others),
         "cover": jnp.mean(boxes, dtype=jnp.float32),
-        "blank": saliency.max() == 0,
+        "blank": jnp.where(jnp.isfinite(saliency).all(), (saliency.max() == 0).astype(jnp.float32), jnp.nan),
     }
 
 
@@ -66,32 +68,28 @@ def programs(study: Study) -> dict[str, Program]:
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
-    """Shares of hits, in per cent: of all, by category, of the small objects and of the difficult ones."""
+    """Shares of hits, of energy and of blank maps, in per cent: of all, of small objects and of difficult ones."""
 
-    def share(name: str, of: Sequence[Row] = rows) -> Estimate:
-        return estimate([row[name] for row in of], pictures=[row["id"] for row in of])
-
-    def by_category(name: str, of: Sequence[Row] = rows) -> Estimate:
-        pairs = [[row[name], row["category"]] for row in of]
-        return estimate(pairs, mean_over_categories, pictures=[row["id"] for row in of])
+    def by_category(name: str, of: Sequence[Row]) -> Estimate:
+        return estimate(of, lambda row: [row[name], row["category"]], mean_over_categories)
 
     small = [row for row in rows if row["cover"] <= 0.5]
     difficult = [row for row in rows if row["difficult"]]
     return {
-        "hit": share("hit"),
-        "hit, over categories": by_category("hit"),
-        "on the object": share("on_object"),
-        "within 15": share("near"),
-        "within 15, over categories": by_category("near"),
-        "energy inside": share("energy"),
-        "energy on the object": share("energy_on_object"),
-        "hit, at most half": share("hit", small),
-        "energy, at most half": share("energy", small),
-        "difficult, hit": share("hit", difficult),
+        "hit": estimate(rows, "hit"),
+        "hit, over categories": by_category("hit", rows),
+        "on the object": estimate(rows, "on_object"),
+        "within 15": estimate(rows, "near"),
+        "within 15, over categories": by_category("near", rows),
+        "energy inside": estimate(rows, "energy"),
+        "energy on the object": estimate(rows, "energy_on_object"),
+        "hit, at most half": estimate(small, "hit"),
+        "energy, at most half": estimate(small, "energy"),
+        "difficult, hit": estimate(difficult, "hit"),
         "difficult, over categories": by_category("hit", difficult),
-        "difficult, within 15": share("near", difficult),
+        "difficult, within 15": estimate(difficult, "near"),
         "difficult, within 15, over categories": by_category("near", difficult),
-        "blank maps": share("blank"),
+        "blank maps": estimate(rows, "blank"),
     }
 
 
@@ -108,6 +106,7 @@ EXPERIMENT = Experiment(
     ("group-cam", "group-cam-released", "grad-cam", "grad-cam-pp", "centre", "random"),
     programs,
     summarize,
+    version=2,
 )
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ with the map of the trained network; a low one is good.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -105,12 +105,19 @@ def programs(study: Study) -> dict[str, Program]:
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     """The mean similarity over the modules, and with all of them randomised or, alone, the first; blank maps apart."""
-    columns = {}
-    for name, title in MEASURES.items():
-        known = [[one for one in row[name] if one is not None] for row in rows]
-        columns[f"{title}, mean"] = estimate([np.mean(values) if values else None for values in known], scale=1)
-    columns["Spearman, first module"] = estimate([row["spearman"][-1] for row in rows], scale=1)
-    columns["blank maps, %"] = estimate([np.mean(row["blank"]) for row in rows])
+
+    def mean_of(name: str) -> Callable[[Row], float | None]:
+        """The mean over the modules of a row, of those whose map is not blank."""
+
+        def known_mean(row: Row) -> float | None:
+            known = [value for value in row[name] if value is not None]
+            return float(np.mean(known)) if known else None
+
+        return known_mean
+
+    columns = {f"{title}, mean": estimate(rows, mean_of(name), scale=1) for name, title in MEASURES.items()}
+    columns["Spearman, first module"] = estimate(rows, lambda row: row["spearman"][-1], scale=1)
+    columns["blank maps, %"] = estimate(rows, mean_of("blank"))
     return columns
 
 

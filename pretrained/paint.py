@@ -1,4 +1,4 @@
-"""Colours, and laying them on a canvas of three planes."""
+"""Colours, coordinates, and laying the one on a canvas of three planes."""
 
 from collections.abc import Iterable
 

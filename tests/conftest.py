@@ -28,6 +28,7 @@ with install_import_hook("groupcam_jax", "beartype.beartype"):
 
 # Tests of whole networks, which take longer to run than to compile, and of what must hold as users compile it.
 OPTIMISED = {
+    "test_backward",
     "test_captum_peers",
     "test_conv",
     "test_goldens",
@@ -45,7 +46,10 @@ OPTIMISED = {
 @pytest.fixture(autouse=True, scope="module")
 def optimisation(request: pytest.FixtureRequest) -> None:
     """Compiles as users do in some modules, and in the others in two thirds of the time."""
-    jax.config.update("jax_disable_most_optimizations", request.module.__name__ not in OPTIMISED)
+    quick = request.module.__name__ not in OPTIMISED
+    if jax.config.values["jax_disable_most_optimizations"] != quick:
+        jax.config.update("jax_disable_most_optimizations", quick)
+        jax.clear_caches()  # what is compiled already would be used as it is
 
 
 @pytest.fixture(scope="session")

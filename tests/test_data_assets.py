@@ -42,6 +42,10 @@ def test_coco(assets):
     published = [one["area"] for image in record["images"][:20] for one in of_picture[image["id"]]]
     ours = np.concatenate([example.masks.sum((1, 2)) for example in first])
     assert len(ours) == len(published) > 100
+    for example in first:
+        for mask, box in zip(example.masks, example.boxes, strict=True):
+            (left, top, right, bottom), (y, x) = box, np.nonzero(mask)
+            assert ((x > left - 2) & (x < right + 1) & (y > top - 2) & (y < bottom + 1)).all()
     # COCO's own pixels have their centres elsewhere along the outline: by half a pixel, at most, all around.
     np.testing.assert_allclose(ours, published, rtol=0.05, atol=30)
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from experiments.data import BrokenPicture, open_data
 
@@ -107,7 +107,8 @@ def test_outlines_of_coco(tmp_path):
         {"image_id": 2, **a_cat, "segmentation": {"counts": [2000], "size": [40, 50]}},
     ]
     write(tmp_path / "instances_val.json", coco(*objects, names=["cat"], pictures=("1.jpg", "2.jpg", "3.jpg")))
-    first, second, third = open_data(tmp_path)
+    with pytest.warns(UserWarning, match="1 of 2 pictures have objects without polygons"):
+        first, second, third = open_data(tmp_path)
     (mask,) = first.masks
     y, x = np.mgrid[:40, :50] + 0.5
     inside = (x > 2) & (x < 6) & (y > 3) & (y < 8)
@@ -117,17 +118,47 @@ def test_outlines_of_coco(tmp_path):
     assert third.masks.shape == (0, 40, 50)
 
 
-def test_outlines_turn_with_the_picture(tmp_path):
+@pytest.mark.parametrize(
+    "segmentation",
+    [[[1, 2, 3, 4]], [[1, 2, 3, 4, 5, 6, 7]], [[0, 0, 5, 0, float("nan"), 5]], [[[0, 0], [5, 0], [5, 5]]], 7],
+)
+def test_outlines_that_are_none(tmp_path, segmentation):
+    picture(tmp_path / "images" / "1.jpg")
+    record = {"id": 3, "image_id": 1, "category_id": 10, "bbox": [0, 0, 5, 5], "segmentation": segmentation}
+    write(tmp_path / "instances_val.json", coco(record, names=["cat"]))
+    with pytest.raises(ValueError, match=r"segmentation of annotation 3: expected polygons \[\[x0, y0"):
+        open_data(tmp_path)
+
+
+@pytest.mark.parametrize("drawn_upright", [False, True])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_outlines_turn_with_the_picture(tmp_path, orientation, drawn_upright):
     exif = Image.Exif()
-    exif[0x0112] = 6  # stored lying, to be turned clockwise
-    picture(tmp_path / "images" / "1.jpg", exif=exif)
-    outlined = {"image_id": 1, "category_id": 10, "bbox": [0, 0, 5, 10], "segmentation": [[0, 0, 5, 0, 5, 10, 0, 10]]}
-    write(tmp_path / "instances_val.json", coco(outlined, names=["cat"]))
+    exif[0x0112] = orientation
+    picture(tmp_path / "images" / "1.png", exif=exif)
+    corner = [[10, 5, 30, 5, 30, 10, 15, 10, 15, 25, 10, 25]]  # an L: no turn of it is another one
+    record = {"image_id": 1, "category_id": 10, "bbox": [10, 5, 20, 20], "segmentation": corner}
+    content = coco(record, names=["cat"], pictures=["1.png"])
+    upright = drawn_upright and orientation > 4
+    if upright:
+        content["images"][0] |= {"width": 40, "height": 50}
+    write(tmp_path / "instances_val.json", content)
     (example,) = open_data(tmp_path)
+    shape = (40, 50) if orientation < 5 else (50, 40)
+    stored = np.zeros(shape if upright else (40, 50), bool)
+    stored[5:10, 10:30] = stored[10:25, 10:15] = True
+    expected = stored if upright else np.asarray(ImageOps.exif_transpose(tagged(stored, orientation)))
+    np.testing.assert_array_equal(example.masks, expected[None])
     ((left, top, right, bottom),) = example.boxes.astype(int)
-    assert example.masks.shape == (1, *example.image.shape[:2]) == (1, 50, 40)
-    assert example.masks[0, top:bottom, left:right].all()
-    assert example.masks.sum() == 50
+    rows, columns = (np.flatnonzero(expected.any(axis)) for axis in (1, 0))
+    assert (left, top, right, bottom) == (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+
+
+def tagged(mask, orientation):
+    """Pillow's own picture of a mask, with the tag by which it is turned."""
+    turned = Image.fromarray(mask.astype(np.uint8))
+    turned.getexif()[0x0112] = orientation
+    return turned
 
 
 def test_voc(tmp_path):

@@ -100,6 +100,20 @@ def test_masks_follow():
         assert (after.masks[0] != (after.image[..., 0] >= 128)).sum() <= 4  # corners are grey
 
 
+def test_of_a_box_that_is_cut_away_the_mask_goes_too():
+    before = drawn((900, 300), (400, 100, 500, 200))
+    beside, middle = np.zeros((2, 300, 900), bool)
+    beside[:, :100], middle[100:200, 400:500] = True, True
+    boxes = np.array([[0, 0, 100, 300], [400, 100, 500, 200]], np.float32)
+    before = before._replace(boxes=boxes, categories=np.array([3, 5], np.int32), masks=np.stack([beside, middle]))
+    after = resize_shorter_and_crop(before)
+    assert after.categories.tolist() == [5]
+    ((left, top, right, bottom),) = after.boxes.round().astype(int)
+    assert after.masks.shape == (1, 224, 224)
+    assert after.masks[0, top:bottom, left:right].mean() > 0.97
+    assert after.masks[0].sum() == pytest.approx((right - left) * (bottom - top), rel=0.05)
+
+
 def test_crop_larger_than_the_picture():
     with pytest.raises(ValueError, match=r"cannot crop 224 x 224 .* shorter side has 200"):
         resize_shorter_and_crop(drawn((300, 300)), 200)

@@ -14,7 +14,12 @@ COMMAND = (sys.executable, "-m", "experiments.pointing_game", "--methods", "grad
 
 
 def start(output, *options, devices=1):
-    environment = {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    environment = {
+        **os.environ,
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        # A process that is killed may leave a cut program, which no test in this process must read.
+        "JAX_COMPILATION_CACHE_DIR": os.path.join(os.environ["JAX_COMPILATION_CACHE_DIR"], "evaluate"),
+    }
     return subprocess.Popen(
         [*COMMAND, "--batch", "2", "--output", str(output), *options],
         env=environment,

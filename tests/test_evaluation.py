@@ -6,16 +6,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import ablation, localization, sanity_check
+from experiments import ablation, localization, pointing_game, sanity_check
+from experiments.evaluation import sweeps
 from experiments.evaluation.categories import read_categories, union_classifier
 from experiments.evaluation.estimates import estimate
 from experiments.evaluation.ledger import BROKEN, Ledger
 from experiments.evaluation.manifest import claim, code_of, fingerprint
 from experiments.evaluation.records import append_rows, make_row, map_file, mend, read_rows
 from experiments.evaluation.report import write_report
-from experiments.evaluation.study import Study
+from experiments.evaluation.study import Item, Study
 from experiments.pointing_game import mean_over_categories
 from groupcam_jax import grad_cam
+from groupcam_jax.metrics import mask_of_boxes
 from pretrained.classifier import Classifier
 
 
@@ -65,26 +67,32 @@ def test_what_is_left():
     assert Ledger(same_name, ["m"], 2, 2).left() == {}
 
 
+def valued(values, pictures=None):
+    names = range(len(values)) if pictures is None else pictures
+    return [row(number, f"p{name}", "m", value) for number, (name, value) in enumerate(zip(names, values, strict=True))]
+
+
 def test_estimates():
-    known = estimate([0.0, 1.0, None, 1.0, 1.0])
+    known = estimate(valued([0.0, 1.0, None, 1.0, 1.0]), "value")
     assert (known.value, known.n) == (75.0, 4)
     assert 0 <= known.low < 75 < known.high <= 100
     rng = np.random.default_rng(0)
-    wide, narrow = (estimate(list(rng.normal(size=n)), scale=1) for n in (400, 1600))
+    wide, narrow = (estimate(valued(rng.normal(size=n)), "value", scale=1) for n in (400, 1600))
     assert wide.high - wide.low == pytest.approx(2 * 1.96 / 20, rel=0.15)
     assert narrow.high - narrow.low == pytest.approx(2 * 1.96 / 40, rel=0.15)
-    assert np.isnan(estimate([]).value)
+    assert np.isnan(estimate([], "value").value)
 
 
 def test_values_of_one_picture_are_drawn_together():
     values = np.random.default_rng(0).normal(size=100)
-    alone = estimate(list(values), scale=1)
-    four = estimate(list(np.repeat(values, 4)), scale=1, pictures=[f"p{i}" for i in np.repeat(np.arange(100), 4)])
+    alone = estimate(valued(values), "value", scale=1)
+    pictures = np.random.default_rng(1).permutation(np.repeat(np.arange(100), 4))
+    four = estimate(valued(values[pictures], pictures), lambda one: one["value"], scale=1)
     assert four.n == 400
-    assert (four.value, four.low, four.high) == pytest.approx((alone.value, alone.low, alone.high), abs=0.02)
-    independent = estimate(list(np.repeat(values, 4)), scale=1)
+    assert (four.value, four.low, four.high) == pytest.approx((alone.value, alone.low, alone.high), abs=0.03)
+    independent = estimate(valued(values[pictures]), "value", scale=1)
     assert independent.high - independent.low == pytest.approx((four.high - four.low) / 2, rel=0.15)
-    assert np.isnan(estimate([1.0, 0.0], pictures=["a", "a"]).low)
+    assert np.isnan(estimate(valued([1.0, 0.0], ["a", "a"]), "value").low)
 
 
 def test_mean_over_categories():
@@ -141,11 +149,11 @@ def test_categories_are_unions_of_classes(tmp_path):
 
 
 def test_pictures_without_a_result_are_no_errors():
-    good = {"rank": 0, "overlaps": [0.9] * 19, "cover": 0.3, "mask_overlap": 0.8, "box_areas": [0.2] * 19}
-    none = {"rank": 0, "overlaps": [None] * 19, "cover": 0.3, "mask_overlap": None, "box_areas": [None] * 19}
+    good = {"id": "a", "rank": 0, "overlaps": [0.9] * 19, "cover": 0.3, "mask_overlap": 0.8, "box_area": 0.2}
+    none = {"id": "b", "rank": 0, "overlaps": [None] * 19, "cover": 0.3, "mask_overlap": None, "box_area": None}
     summary = localization.summarize([good, none])
     assert summary["top-1 error at 15 %"][:1] == (0.0,)
-    objects = summary.pop("objects, share of the picture")
+    objects = summary.pop("objects' boxes, share of the picture")
     assert objects.n == 2
     assert {column.n for column in summary.values()} == {1}
     assert localization.rank(jnp.zeros(5), 3) == 3
@@ -153,7 +161,7 @@ def test_pictures_without_a_result_are_no_errors():
 
 
 def test_blank_maps_are_told_of_and_count_for_nothing():
-    row = {"spearman": [0.5, None], "ssim": [0.5, None], "hog": [0.5, None], "blank": [0.0, 1.0]}
+    row = {"id": "a", "spearman": [0.5, None], "ssim": [0.5, None], "hog": [0.5, None], "blank": [0.0, 1.0]}
     summary = sanity_check.summarize([row])
     assert summary["Spearman, mean"].value == 0.5
     assert summary["blank maps, %"].value == 50
@@ -161,7 +169,8 @@ def test_blank_maps_are_told_of_and_count_for_nothing():
 
 
 def test_a_table_is_json_and_tells_correlations_in_three_digits(tmp_path):
-    write_report(tmp_path, "T", {"m": {"a": estimate([0.25, 0.5], scale=1), "b": estimate([])}}, {"limit": 2})
+    known = estimate(valued([0.25, 0.5]), "value", scale=1)
+    write_report(tmp_path, "T", {"m": {"a": known, "b": estimate([], "value")}}, {"limit": 2})
     figures = json.loads((tmp_path / "table.json").read_text(), parse_constant=pytest.fail)["figures"]
     assert figures["m"]["b"]["value"] is None
     assert "0.375 (0.250 to 0.500)" in (tmp_path / "table.md").read_text()
@@ -170,3 +179,41 @@ def test_a_table_is_json_and_tells_correlations_in_three_digits(tmp_path):
 def test_the_ablation_refuses_methods_without_groups():
     with pytest.raises(ValueError, match="which grad-cam has not; choose group-cam"):
         ablation.programs(Study(None, {"grad-cam": grad_cam}, 2, 0))
+
+
+def ablated(method, number, groups, percentile):
+    areas = {"insertion": 0.1 * number + groups, "deletion": 0.2, "overall": 0.3}
+    name = f"{method}, {groups} groups, {percentile}"
+    return {"number": number, "id": f"p{number}", "method": name, "groups": groups, "percentile": percentile, **areas}
+
+
+def test_the_ablation_draws_each_sweep_at_its_places():
+    usual = {"paper": 70.0, "released": None}
+    rows = []
+    for name, cut in usual.items():
+        settings = dict.fromkeys([(1, cut), (4, cut), (32, cut), (32, 0.0), (32, 12.5), (32, 70.0)])
+        rows += [ablated(name, number, *setting) for setting in settings for number in range(3)]
+    figures = sweeps.draw(None, rows)
+    by_groups, by_percentile = figures["groups"].axes[0], figures["percentile"].axes[0]
+    for axes, places in ((by_groups, ["1", "4", "32"]), (by_percentile, ["0", "12.5", "70"])):
+        assert [text.get_text() for text in axes.get_xticklabels()] == places
+        assert [line.get_label() for line in axes.get_lines()] == ["paper", "released"]
+    np.testing.assert_allclose(by_groups.get_lines()[1].get_ydata(), [1.1, 4.1, 32.1])
+    started = sweeps.draw(None, [one for one in rows if one["groups"] == 1])
+    assert [*started] == ["groups"], "of a run that was stopped, what there is"
+    assert [text.get_text() for text in started["groups"].axes[0].get_xticklabels()] == ["1"]
+
+
+def test_the_pointing_game_tells_outlines_from_boxes():
+    saliency = jnp.zeros((40, 40)).at[1, 1].set(1)
+    outline = jnp.zeros((40, 40), bool).at[8:12, 8:12].set(True)
+    boxes = jnp.array([[0.0, 0.0, 12.0, 12.0], [0.0, 0.0, 0.0, 0.0]])
+    item = Item(saliency[:, :, None], 2, boxes, outline, jnp.array(True), jnp.array(True), 0)
+    outlined = pointing_game.measure(None, None, lambda image, label: saliency, item)
+    assert [float(outlined[name]) for name in ("hit", "near", "difficult", "energy")] == [1, 1, 1, 1]
+    assert [float(outlined[name]) for name in ("on_object", "energy_on_object", "blank")] == [0, 0, 0]
+    boxed = item._replace(mask=mask_of_boxes(boxes, (40, 40)), outlined=jnp.array(False))
+    boxed = pointing_game.measure(None, None, lambda image, label: 0 * saliency, boxed)
+    assert jnp.isnan(boxed["on_object"])
+    assert jnp.isnan(boxed["energy_on_object"])
+    assert [float(boxed[name]) for name in ("hit", "near", "blank")] == [1, 1, 1], "a blank map points to the corner"

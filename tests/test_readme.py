@@ -31,7 +31,7 @@ def test_python_blocks_run_one_after_the_other():
 def test_commands_run(tmp_path, monkeypatch):
     names = '["tabby", "tiger cat", "dog", "house"]'
     factory = textwrap.dedent(FACTORY).replace('["red_ball", "green ball", "Blue", "grey"]', names)
-    (tmp_path / "my_model.py").write_text(factory.replace('"image_size"', '"image_size"'))
+    (tmp_path / "my_model.py").write_text(factory)
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)).save(tmp_path / "photo.jpg")
     for number, category in enumerate(["house", "tabby"]):
         (tmp_path / "FOLDER" / category).mkdir(parents=True)

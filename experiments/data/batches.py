@@ -30,7 +30,7 @@ class Batch:
       labels: int32 `[n]`.
       boxes: float32 `[n, m, 4]`, padded with zeros. m is a power of two, lest each batch has a shape of its own.
       categories: int32 `[n, m]`, padded with -1.
-      masks: bool `[n, h, w]`, where the objects of the label are, of the examples that are outlined.
+      masks: bool `[n, h, w]`, where the objects of the label are; all False of examples that are not outlined.
       outlined: bool `[n]`, whether that is known to the pixel.
       broken: the pictures that could not be read.
     """

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments.data.examples import Dataset, Example
-from groupcam_jax.cli.decode import BrokenPicture
 
 OTHERS = "anything else"
 
@@ -35,10 +34,7 @@ def by_category(dataset: Dataset, names: Sequence[str]) -> Dataset:
 
     def read(index: int) -> Example:
         position, label = pairs[index]
-        try:
-            example = dataset[position]
-        except BrokenPicture as error:
-            raise BrokenPicture(f"{error.id} {names[label]}", error.reason) from error
+        example = dataset[position]
         return example._replace(label=label, categories=new[example.categories])
 
     return Dataset(dataset.name, (*names, OTHERS), len(pairs), read, lambda index: [pairs[index][1]])

@@ -6,9 +6,12 @@ box surrounds many objects, are left out. Categories are sorted by COCO's id, wh
 """
 
 import json
+import warnings
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from experiments.data.annotations import (
     Annotation,
@@ -18,6 +21,7 @@ from experiments.data.annotations import (
     warn_of_unlisted,
 )
 from experiments.data.examples import Dataset
+from experiments.data.outlines import Outline
 
 
 def find_instances(folder: Path) -> list[Path]:
@@ -54,14 +58,13 @@ def open_coco(folder: Path, split: str | None = None) -> Dataset:
             left, top, width, height = record["bbox"]
             if not record.get("iscrowd", 0):
                 box = (left, top, left + width, top + height)
-                outline = record.get("segmentation")
-                objects[record["image_id"]].append((box, index[record["category_id"]], outline))
+                objects[record["image_id"]].append((box, index[record["category_id"]], outline_of(record)))
         annotations = []
         for record in content["images"]:
             found = objects.pop(record["id"], [])
             name, size = record["file_name"], (record["width"], record["height"])
             boxes, kinds, outlines = ([one[part] for one in found] for part in range(3))
-            known = outlines if all(map(is_outline, outlines)) else None
+            known = None if None in outlines else outlines
             annotations.append(Annotation(name, pictures / name, -1, boxes, kinds, size, known))
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path}: {error!r}; expected COCO's images, annotations and categories") from error
@@ -70,10 +73,30 @@ def open_coco(folder: Path, split: str | None = None) -> Dataset:
     names = list(categories.values())
     warn_of_unlisted(annotations, find_pictures(pictures), path)
     warn_of_empty(annotations, names, path)
+    with_objects = [annotation for annotation in annotations if annotation.boxes]
+    missing = sum(annotation.outlines is None for annotation in with_objects)
+    if 0 < missing < len(with_objects):
+        of = f"{missing} of {len(with_objects)} pictures"
+        warnings.warn(f"{path}: {of} have objects without polygons; there the boxes count", stacklevel=4)
     return annotated_dataset(folder, names, annotations)
 
 
-def is_outline(segmentation: Any) -> bool:
-    """Whether this is a list of polygons; crowds have run lengths instead, and some annotations nothing."""
-    polygons = segmentation if isinstance(segmentation, list) and segmentation else [None]
-    return all(isinstance(points, list) and len(points) >= 6 and len(points) % 2 == 0 for points in polygons)
+def outline_of(record: dict[str, Any]) -> Outline | None:
+    """The outline of an annotation: its polygons; None for run lengths, or where there is nothing.
+
+    Raises:
+      ValueError: it is neither.
+    """
+    segmentation = record.get("segmentation")
+    if not segmentation or isinstance(segmentation, dict):
+        return None
+    try:
+        outline = [[float(value) for value in polygon] for polygon in segmentation]
+    except (TypeError, ValueError):
+        outline = [[]]
+    if not all(len(polygon) >= 6 and len(polygon) % 2 == 0 and np.isfinite(polygon).all() for polygon in outline):
+        raise ValueError(
+            f"segmentation of annotation {record.get('id')}: expected polygons [[x0, y0, x1, y1, x2, y2, ...], ...] or "
+            f"run lengths, got {segmentation!r:.60}"
+        )
+    return outline

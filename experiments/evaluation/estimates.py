@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
+from experiments.evaluation.records import Row
+
 RESAMPLES = 1000
 
 
@@ -25,32 +27,42 @@ def mean(values: np.ndarray) -> Any:
 
 
 def estimate(
-    values: Sequence[Any],
+    rows: Sequence[Row],
+    of: str | Callable[[Row], Any],
     statistic: Callable[[np.ndarray], Any] = mean,
     scale: float = 100.0,
-    pictures: Sequence[str] | None = None,
 ) -> Estimate:
-    """Estimates a statistic of the values of pictures.
+    """Estimates a statistic of the values in rows. The rows of one picture are drawn together.
 
     Args:
-      values: one for each picture, a number or a row of numbers; None (which was no number) is left out.
+      rows: of one method.
+      of: the column, or the function of a row, that gives its value: a number or a row of numbers; None (which was no
+        number) is left out.
       statistic: `[n, ...] -> number`.
       scale: what the figure is multiplied by; 100 gives per cent.
-      pictures: the picture of each value, where one has several: those are drawn together.
     """
+    values = [row[of] if isinstance(of, str) else of(row) for row in rows]
     places = [place for place, value in enumerate(values) if value is not None and None not in np.atleast_1d(value)]
     known = np.array([values[place] for place in places])
     if len(known) == 0:
         return Estimate(np.nan, np.nan, np.nan, 0)
     value, digits = scale * float(statistic(known)), 1 if scale >= 100 else 3
-    names = np.arange(len(known)) if pictures is None else np.array(pictures)[places]
-    _, picture_of = np.unique(names, return_inverse=True)
-    if (count := picture_of.max() + 1) == 1:
+    pictures: dict[str, int] = {}
+    picture = np.array([pictures.setdefault(rows[place]["id"], len(pictures)) for place in places])
+    if len(pictures) == 1:
         return Estimate(value, np.nan, np.nan, len(known), digits)
-    of_picture = [np.flatnonzero(picture_of == picture) for picture in range(count)]
+    ordered, counts = np.argsort(picture, kind="stable"), np.bincount(picture)
+    starts = np.cumsum(counts) - counts
+
+    def resampled(chosen: np.ndarray) -> Any:
+        """The statistic of all values of the chosen pictures."""
+        lengths = counts[chosen]
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return statistic(known[ordered[np.repeat(starts[chosen], lengths) + within]])
+
     drawn = stats.bootstrap(
-        (np.arange(count),),
-        lambda chosen: statistic(known[np.concatenate([of_picture[picture] for picture in chosen])]),
+        (np.arange(len(pictures)),),
+        resampled,
         n_resamples=RESAMPLES,
         method="percentile",
         vectorized=False,

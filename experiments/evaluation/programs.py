@@ -31,7 +31,8 @@ def measuring(study: Study, measure: Measure) -> dict[str, Program]:
             params = rebuild(arrays)
             explainer, key = builder(study.classifier.apply, params), item_key(study, item)
             boxed = mask_of_boxes(item.boxes, item.image.shape[:2])
-            item = item._replace(mask=jnp.where(item.outlined, item.mask, boxed))
+            outlined = item.outlined & item.mask.any()  # of the smallest objects resizing leaves no pixel
+            item = item._replace(mask=jnp.where(outlined, item.mask, boxed), outlined=outlined)
             return measure(study.classifier.apply, params, lambda image, label: explainer(image, label, key=key), item)
 
         run = spread(one, study.batch)

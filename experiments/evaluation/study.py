@@ -19,8 +19,8 @@ class Item(NamedTuple):
       image: `[h, w, c]`, as the network expects it.
       label: the class, or category, that it shows.
       boxes: of the objects of that class, `[m, 4]`; those without an area fill up.
-      mask: `[h, w]`, where those objects are: to the pixel if that is known, else their boxes.
-      outlined: whether it is known to the pixel.
+      mask: `[h, w]`, where those objects are, to the pixel; `measuring` puts their boxes where that is not known.
+      outlined: whether it is known.
       others: whether it shows objects of other categories as well.
       number: of the picture in its data set, which makes its key.
     """
@@ -59,6 +59,7 @@ class Experiment(NamedTuple):
       programs: makes the program of each method of a study, or of each of its own variants.
       summarize: the rows of one method to the figures of its columns.
       draw: the rows to figures, by file name; `draw(folder, rows)`, the folder of the run.
+      version: of what a row holds; a run does not go on with rows of another.
     """
 
     title: str
@@ -66,3 +67,4 @@ class Experiment(NamedTuple):
     programs: Callable[[Study], Mapping[str, Program]]
     summarize: Callable[[Sequence[Row]], Mapping[str, Estimate]]
     draw: Callable[[Any, Sequence[Row]], Mapping[str, Any]] | None = None
+    version: int = 1

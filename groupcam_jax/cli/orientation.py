@@ -12,7 +12,7 @@ _TRANSPOSED, _MIRRORED, _FLIPPED = (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
 
 
 def turn_pixels(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turns a picture as stored, `[h, w, c]`, upright: `[h, w, c]`, or `[w, h, c]` for orientations above 4."""
+    """Turns a picture as stored, `[h, w, ...]`, upright: `[w, h, ...]` for orientations above 4."""
     if orientation in _TRANSPOSED:
         pixels = pixels.swapaxes(0, 1)
     if orientation in _MIRRORED:

@@ -121,14 +121,12 @@ def is_clip(eqn: JaxprEqn, arrived: list[Any]) -> bool:
 
 def is_product(eqn: JaxprEqn) -> bool:
     """Whether an equation is a product with weights, maybe within a function that has a derivative rule of its own."""
-    if eqn.primitive.name == "custom_jvp_call":
-        return contains_product(eqn)
-    return eqn.primitive.name in PRODUCTS
+    return contains_product(eqn) if eqn.primitive.name == "custom_jvp_call" else eqn.primitive.name in PRODUCTS
 
 
 def contains_product(eqn: JaxprEqn) -> bool:
     """Whether a product with weights lies in any of the functions that an equation calls."""
-    inner = [eqn for jaxpr in jaxprs_in_params(eqn.params) for eqn in jaxpr.eqns]
+    inner = (eqn for jaxpr in jaxprs_in_params(eqn.params) for eqn in jaxpr.eqns)
     return any(one.primitive.name in PRODUCTS or contains_product(one) for one in inner)
 
 

@@ -17,14 +17,14 @@ Progress = Callable[[int, int], Any] | None
 
 def map_batched(function: Callable[[Any], Any], inputs: Any, batch: int | None, progress: Progress = None) -> Any:
     """Maps a function over the first axis, `batch` entries at once, the last ones fewer; None takes all at once."""
-    run = reporting(function, inputs, progress)
+    run = reporting(function, entries(inputs), progress)
     return scan_batches(lambda _, part: (None, run(part)), None, inputs, batch)[1]
 
 
 def sum_batched(function: Callable[[Any], Any], inputs: Any, batch: int | None, progress: Progress = None) -> Any:
     """The sum of a function's values over the first axis of its inputs; the values are never held all at once."""
     function = jax.jit(function)  # or it were traced three times: for its shape, in whole batches, in the rest
-    run = reporting(function, inputs, progress)
+    run = reporting(function, entries(inputs), progress)
 
     def add(totals, part):
         return jax.tree.map(lambda total, values: total + values.sum(0), totals, run(part)), None
@@ -49,15 +49,15 @@ def scan_batches(step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, inputs
     return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), outputs, last)
 
 
-def reporting(function: Callable[[Any], Any], inputs: Any, progress: Progress) -> Callable[[Any], Any]:
-    """The function of a whole batch of the inputs, which then calls `progress` with the sizes of both."""
+def reporting(function: Callable[[Any], Any], total: int, progress: Progress) -> Callable[[Any], Any]:
+    """The function of a whole batch, which then calls `progress` with the size of the batch and the total."""
 
     if progress is None:
         return jax.vmap(function)
 
     def run(part):
         outputs = jax.vmap(function)(part)
-        done, total = entries(part), entries(inputs)
+        done = entries(part)
         finished = jax.tree.leaves(outputs)[0].ravel()[0]  # so that the host is called when there is an output
         jax.debug.callback(lambda _: progress(done, total), finished)
         return outputs
