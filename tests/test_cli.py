@@ -1,5 +1,6 @@
 """The `groupcam` command, run on a user's own network and on the embedded one."""
 
+import functools
 import io
 import itertools
 import json
@@ -18,10 +19,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from groupcam_jax import score_cam
 from groupcam_jax.cli.classifiers import find_label
 from groupcam_jax.cli.main import main
 from groupcam_jax.cli.methods import METHODS, find_methods
 from groupcam_jax.cli.pictures import read_picture, result_names
+from groupcam_jax.cli.progress import MaskColumn, counted, mask_bar, running
 from groupcam_jax.cli.run import explain_picture
 
 FACTORY = """
@@ -311,3 +314,15 @@ def test_pictures_of_all_kinds(tmp_path):
         picture = read_picture(path, 8)
         assert picture.pixels.shape == (1, 1, 3)
         assert picture.resized.shape == (8, 8, 3)
+
+
+def test_the_line_counts_the_masks_of_all_classes():
+    bar = mask_bar(Console(file=io.StringIO(), force_terminal=True))
+    progress = counted(functools.partial(score_cam), bar).keywords["progress"]
+    with running(bar, "score-cam", classes=2):
+        progress(16, 32)
+        assert bar.tasks[0].total == 64
+        for _ in range(3):
+            progress(16, 32)
+        assert bar.finished
+        assert str(MaskColumn().render(bar.tasks[0])).startswith("64 of 64 masks")

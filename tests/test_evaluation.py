@@ -10,6 +10,7 @@ from experiments import ablation, localization, pointing_game, sanity_check
 from experiments.evaluation import sweeps
 from experiments.evaluation.categories import read_categories, union_classifier
 from experiments.evaluation.estimates import estimate
+from experiments.evaluation.figures import Panel, curves_figure
 from experiments.evaluation.ledger import BROKEN, Ledger
 from experiments.evaluation.manifest import claim, code_of, fingerprint
 from experiments.evaluation.records import append_rows, make_row, map_file, mend, read_rows
@@ -202,6 +203,17 @@ def test_the_ablation_draws_each_sweep_at_its_places():
     started = sweeps.draw(None, [one for one in rows if one["groups"] == 1])
     assert [*started] == ["groups"], "of a run that was stopped, what there is"
     assert [text.get_text() for text in started["groups"].axes[0].get_xticklabels()] == ["1"]
+
+
+def test_curves_are_the_means_of_what_is_known():
+    curves = np.array([[1.0, np.nan, 4.0], [3.0, 2.0, np.nan], [np.nan, 4.0, np.nan]])
+    figure = curves_figure({"T": Panel([0, 1, 2], "x", "y", {"known": curves, "one": curves[:1]})})
+    (line,) = figure.axes[0].get_lines()
+    np.testing.assert_array_equal(line.get_ydata(), [2, 3, 4])
+    (band,) = figure.axes[0].collections
+    low, high = (band.get_paths()[0].vertices[:, 1].min(), band.get_paths()[0].vertices[:, 1].max())
+    reach = 2 * np.std([1, 3], ddof=1) / 2**0.5
+    assert (low, high) == pytest.approx((2 - reach, 3 + reach))
 
 
 def test_the_pointing_game_tells_outlines_from_boxes():

@@ -29,11 +29,11 @@ def curves_figure(panels: Mapping[str, Panel]) -> Figure:
     rows = figure.subplots(1, len(panels), squeeze=False)
     for axes, (title, panel) in zip(rows[0], panels.items(), strict=True):
         for method, curves in panel.curves.items():
-            curves = curves[~np.isnan(curves).any(1)]  # as in the table, what was no number is left out
-            if len(curves) < 2:
+            known = np.ma.masked_invalid(curves)  # as in the table, what was no number is left out
+            if (known.count(0) < 2).all():
                 continue
-            middle = curves.mean(0)
-            reach = 2 * curves.std(0, ddof=1) / np.sqrt(len(curves))
+            middle = known.mean(0).filled(np.nan)
+            reach = 2 * (known.std(0, ddof=1) / np.sqrt(known.count(0))).filled(np.nan)
             (line,) = axes.plot(panel.x, middle, label=method, linewidth=1.5)
             axes.fill_between(panel.x, middle - reach, middle + reach, color=line.get_color(), alpha=0.15, linewidth=0)
         axes.set_title(title, fontsize=11, weight="bold")
