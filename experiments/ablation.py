@@ -11,7 +11,7 @@ The paper (ResNet-50, per cent; figure 5 is highest for insertion about the 70th
     over-all     50.51  53.07  53.65  54.04  54.17  54.46  54.52  54.56
 
 Ours, MobileNetV2, the first 100 pictures of a sample of ImageNet's validation set (95 % intervals, about 4 points to
-either side, in experiments/results; 2 cores of an AMD EPYC, about 35 minutes beside other work), per cent:
+either side, in experiments/results; 2 cores of an AMD EPYC, 24 minutes for the last 80, beside other work), per cent:
 
     groups       1      4      8      16     32     64     128
     insertion    40.8   41.6   41.9   41.6   42.0   42.3   42.5
