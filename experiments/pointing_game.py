@@ -6,8 +6,8 @@
 The paper (ResNet-50, MS COCO 2017 val, tolerance 0, mean accuracy in per cent): Grad-CAM 56.7, Grad-CAM++ 57.2,
 RISE 54.3, XRAI 55.1, Score-CAM 51.0, Group-CAM 57.5.
 
-Ours, MobileNetV2 (tables with 95 % intervals in experiments/results; 2 cores of an AMD EPYC, 8 and 12 minutes beside
-other work), per cent:
+Ours, MobileNetV2 (tables with 95 % intervals in experiments/results; 2 cores of an AMD EPYC, 7 minutes COCO and 5
+ImageNet), per cent:
 
                                        Group-CAM  released  Grad-CAM  Grad-CAM++  centre  random
     COCO, hits (n = 487 pairs)         32.4       30.4      29.0      25.9        23.4    12.5
