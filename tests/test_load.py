@@ -53,7 +53,9 @@ def test_weights_of_another_network_are_refused(weights):
 
 
 def test_every_network_has_its_default_layer():
-    for build, layer in IMAGENET.values():
+    deep = ("resnet101", "resnet152")  # their last stage is that of ResNet-50, and tracing them takes long
+    assert {IMAGENET[name][1] for name in deep} == {IMAGENET["resnet50"][1]}
+    for build, layer in (network for name, network in IMAGENET.items() if name not in deep):
         module, images = build(), jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32)
         program = trace(module.apply, variable_shapes(module), images)
         activation = find_activation(program, layer, None, "NHWC")
