@@ -7,7 +7,7 @@ from experiments.data.examples import Dataset, Example
 from pretrained.scenes import CLASS_NAMES, scene
 
 
-def open_scenes(count: int = 1000, seed: int = 2027) -> Dataset:
+def open_scenes(count: int = 200, seed: int = 2027) -> Dataset:
     """The data set of `count` scenes, the same for a seed whatever is drawn before, 96 x 96 pixels each."""
     draw = jax.jit(scene)
 
