@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 from experiments import ablation, localization, pointing_game, sanity_check
+from experiments.data import Batch
 from experiments.evaluation import sweeps
 from experiments.evaluation.categories import read_categories, union_classifier
+from experiments.evaluation.controls import centre
 from experiments.evaluation.estimates import estimate
 from experiments.evaluation.figures import Panel, curves_figure
 from experiments.evaluation.ledger import BROKEN, Ledger
 from experiments.evaluation.manifest import claim, code_of, fingerprint
+from experiments.evaluation.programs import measuring
 from experiments.evaluation.records import append_rows, make_row, map_file, mend, read_rows
 from experiments.evaluation.report import write_report
 from experiments.evaluation.study import Item, Study
@@ -229,3 +232,20 @@ def test_the_pointing_game_tells_outlines_from_boxes():
     assert jnp.isnan(boxed["on_object"])
     assert jnp.isnan(boxed["energy_on_object"])
     assert [float(boxed[name]) for name in ("hit", "near", "blank")] == [1, 1, 1], "a blank map points to the corner"
+
+
+def test_boxes_stand_for_outlines_that_are_unknown_or_left_no_pixel():
+    masks = np.zeros((3, 8, 8), bool)
+    masks[0, :2, :2] = True  # the second picture's is lost, the third's unknown
+    boxes, categories = np.array([[[0, 0, 3, 3]]] * 3, np.float32), np.full((3, 1), 1, np.int32)
+    images, outlined = np.zeros((3, 8, 8, 3), np.uint8), np.array([True, True, False])
+    labels, numbers = np.ones(3, np.int32), np.arange(3, dtype=np.int32)
+    batch = Batch(0, numbers, ("a", "b", "c"), images, labels, boxes, categories, masks, outlined, ())
+    classifier = Classifier(lambda params, images: images.mean((1, 2)), {}, lambda image: image, list("abc"), None, 8)
+
+    def measure(model_apply, params, explain, item):
+        return {"pixels": item.mask.sum(), "outlined": item.outlined}
+
+    values = measuring(Study(classifier, {"centre": centre}, 3, 0), measure)["centre"](batch)
+    assert values["pixels"].tolist() == [4, 9, 9]
+    assert values["outlined"].tolist() == [True, False, False]
