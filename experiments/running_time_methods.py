@@ -116,17 +116,13 @@ def table(network: str, results: dict[str, Any]) -> Table:
     shown = Table(*columns, title=f"One explanation of {network}, {SIZE} x {SIZE}", box=box.MARKDOWN)
     for method, figures in results.items():
         seconds, memory = figures["median_seconds"], figures["peak_memory_mib"]
-        shown.add_row(
-            method,
-            f"{seconds['ours']:.2f}",
-            f"{seconds['captum']:.2f}" if "captum" in seconds else "",
-            f"{figures['times_as_fast_as']['captum']:.2f}" if "captum" in seconds else "",
-            str(len(figures["all_seconds"]["ours"])),
-            f"{sum(figures['compiling_seconds'].values()):.1f}",
-            f"{memory['ours']:.0f}",
-            f"{memory['captum']:.0f}" if "captum" in memory else "",
-            f"{figures['buffers_mib']:.0f}",
-        )
+        captums = [""] * 3
+        if "captum" in seconds:
+            faster = figures["times_as_fast_as"]["captum"]
+            captums = [f"{seconds['captum']:.2f}", f"{faster:.2f}", f"{memory['captum']:.0f}"]
+        runs, compiling = len(figures["all_seconds"]["ours"]), sum(figures["compiling_seconds"].values())
+        row = [method, f"{seconds['ours']:.2f}", *captums[:2], str(runs), f"{compiling:.1f}"]
+        shown.add_row(*row, f"{memory['ours']:.0f}", captums[2], f"{figures['buffers_mib']:.0f}")
     return shown
 
 
