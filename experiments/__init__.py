@@ -1,1 +1,1 @@
-"""One file per table or figure of the paper; each docstring holds the command, the paper's figures and ours."""
+"""The tables and figures of the papers, measured with this library: a file for each, whose docstring is the page."""

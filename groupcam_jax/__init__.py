@@ -16,6 +16,7 @@ from groupcam_jax.explainers.group_cam import group_cam as group_cam
 from groupcam_jax.explainers.hires_cam import hires_cam as hires_cam
 from groupcam_jax.explainers.integrated_grad_cam import integrated_grad_cam as integrated_grad_cam
 from groupcam_jax.explainers.layer_cam import layer_cam as layer_cam
+from groupcam_jax.explainers.released_group_cam import released_group_cam as released_group_cam
 from groupcam_jax.explainers.score_cam import score_cam as score_cam
 from groupcam_jax.explainers.smooth_grad_cam_pp import smooth_grad_cam_pp as smooth_grad_cam_pp
 from groupcam_jax.explainers.xgrad_cam import xgrad_cam as xgrad_cam
@@ -37,24 +38,27 @@ from groupcam_jax.explainers.xrai import xrai as xrai
 # isort: split
 # Layers: finding one, and cutting the model there.
 from groupcam_jax.program.layers import list_layers as list_layers
+from groupcam_jax.program.split import Layer as Layer
 from groupcam_jax.program.split import split as split
 
 # isort: split
 # Arguments: coefficients of Grad-CAM++, attributions made maps, groupings, quadratures, baselines, targets.
 from groupcam_jax.explainers.grad_cam_pp import joint as joint
 from groupcam_jax.explainers.grad_cam_pp import separate as separate
-from groupcam_jax.stages.attributions import largest_magnitude as largest_magnitude
-from groupcam_jax.stages.attributions import signed as signed
-from groupcam_jax.stages.attributions import total_magnitude as total_magnitude
+from groupcam_jax.families.path_integral import gauss_legendre as gauss_legendre
+from groupcam_jax.families.path_integral import riemann_left as riemann_left
+from groupcam_jax.families.path_integral import riemann_middle as riemann_middle
+from groupcam_jax.families.path_integral import riemann_right as riemann_right
+from groupcam_jax.families.path_integral import trapezoid as trapezoid
+from groupcam_jax.families.reductions import largest_magnitude as largest_magnitude
+from groupcam_jax.families.reductions import signed as signed
+from groupcam_jax.families.reductions import total_magnitude as total_magnitude
 from groupcam_jax.stages.channels import channel_mean as channel_mean
 from groupcam_jax.stages.groups import contiguous as contiguous
 from groupcam_jax.stages.groups import kmeans as kmeans
 from groupcam_jax.stages.groups import ward as ward
-from groupcam_jax.stages.path_integral import gauss_legendre as gauss_legendre
-from groupcam_jax.stages.path_integral import riemann_left as riemann_left
-from groupcam_jax.stages.path_integral import riemann_middle as riemann_middle
-from groupcam_jax.stages.path_integral import riemann_right as riemann_right
-from groupcam_jax.stages.path_integral import trapezoid as trapezoid
+from groupcam_jax.stages.merge import merge_enlarged as merge_enlarged
+from groupcam_jax.stages.merge import merge_shown as merge_shown
 from groupcam_jax.stages.perturb import brightest as brightest
 from groupcam_jax.stages.perturb import constant as constant
 from groupcam_jax.stages.perturb import darkest as darkest
@@ -65,6 +69,13 @@ from groupcam_jax.targets import log_probability as log_probability
 from groupcam_jax.targets import logit as logit
 from groupcam_jax.targets import probability as probability
 from groupcam_jax.targets import union as union
+
+# isort: split
+# Methods of one's own, of their mathematics; and a model in another precision.
+from groupcam_jax.families.attribution import attribution_method as attribution_method
+from groupcam_jax.families.attribution import backward_rule as backward_rule
+from groupcam_jax.families.class_activation import class_activation_map as class_activation_map
+from groupcam_jax.precision import in_dtype as in_dtype
 
 # isort: split
 # The contracts.

@@ -6,7 +6,7 @@ function of the logits alone, such as `lambda logits: logits[3] - logits[7]`, is
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeAlias
 
 import jax
 import jax.core
@@ -14,49 +14,51 @@ import jax.numpy as jnp
 
 from groupcam_jax.types import Label, Logits, Scalar
 
-Target = Callable[..., Scalar]
+ClassScore: TypeAlias = Callable[[Logits, int | Label], Scalar]
+Target: TypeAlias = ClassScore | Callable[[Logits], Scalar]
 
 
-def logit(logits: Logits, label: Any) -> Scalar:
+def logit(logits: Logits, label: int | Label) -> Scalar:
     """The score before the softmax."""
     return pick(logits, label)
 
 
-def probability(logits: Logits, label: Any) -> Scalar:
+def probability(logits: Logits, label: int | Label) -> Scalar:
     """The softmax probability, in [0, 1]."""
     return pick(jax.nn.softmax(logits), label)
 
 
-def log_probability(logits: Logits, label: Any) -> Scalar:
+def log_probability(logits: Logits, label: int | Label) -> Scalar:
     """The logarithm of the softmax probability, at most 0."""
     return pick(jax.nn.log_softmax(logits), label)
 
 
-def contrast(other: int, *, of: Target = logit) -> Target:
+def contrast(other: int, *, of: ClassScore = logit) -> ClassScore:
     """Why this class and not the class `other`: the difference of their scores."""
     return lambda logits, label: of(logits, label) - of(logits, other)
 
 
-def union(labels: Sequence[int], *, of: Target = probability) -> Target:
+def union(labels: Sequence[int], *, of: ClassScore = probability) -> ClassScore:
     """Any of several classes ("some dog"): the sum of their scores, whatever the label."""
     return lambda logits, label: jnp.stack([of(logits, one) for one in labels]).sum()
 
 
-def pick(scores: Logits, label: Any) -> Scalar:
+def pick(scores: Logits, label: int | Label) -> Scalar:
     """Reads one score; NaN if the label is out of range, where JAX itself would clamp or wrap it."""
     return scores.at[label].get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
 
 
-def bind(target: Target, label: Any) -> Callable[[Logits], Scalar]:
+def bind(target: Target, label: int | Label) -> Callable[[Logits], Scalar]:
     """Fixes the label of a target, which makes it a function of the logits alone.
 
     Raises (in that function):
       ValueError: the target is not scalar.
     """
     required = [p for p in inspect.signature(target).parameters.values() if p.default is p.empty]
+    of_label: Callable[..., Scalar] = target
 
     def score(logits: Logits) -> Scalar:
-        value = target(logits, label) if len(required) > 1 else target(logits)
+        value = of_label(logits, label) if len(required) > 1 else of_label(logits)
         if jnp.shape(value) != ():
             raise ValueError(f"a target maps logits [classes] to one number, got an array {[*jnp.shape(value)]}")
         return value
@@ -64,25 +66,18 @@ def bind(target: Target, label: Any) -> Callable[[Logits], Scalar]:
     return score
 
 
-def resolve_label(label: Any, logits: Logits) -> Label:
+def resolve_label(label: int | Label | None, logits: Logits) -> Label:
     """The label to explain: the one asked for, or the predicted class.
 
     Args:
-      label: class index, a Python or NumPy integer or an integer array [], maybe traced; None for the predicted class.
+      label: class index, an integer or an integer array [], maybe traced; None for the predicted class.
       logits: `[classes]`.
 
     Raises:
-      ValueError: a concrete label outside [0, classes), or one that is no integer scalar.
+      ValueError: a label that is known and outside [0, classes).
     """
     if label is None:
         return jnp.argmax(logits)
-    if not hasattr(label, "dtype") and not isinstance(label, int | float):
-        raise ValueError(f"label must be one class index, an integer, got {label!r:.80}")
-    if jnp.shape(label) != () or not jnp.issubdtype(jnp.result_type(label), jnp.integer):
-        raise ValueError(
-            f"label must be one class index, got {jnp.result_type(label)}{[*jnp.shape(label)]}; "
-            "for a batch use jax.vmap(explain)(images, labels)"
-        )
     classes = logits.shape[0]
     if not isinstance(label, jax.core.Tracer) and not 0 <= int(label) < classes:
         raise ValueError(f"label={int(label)} but the model has {classes} classes; choose 0 <= label < {classes}")

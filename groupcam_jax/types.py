@@ -1,43 +1,91 @@
-"""The library's two contracts, Model and Explainer, and the arrays they speak of.
+"""The library's contracts, Model, Explainer and Classifier, and the arrays they speak of.
 
 Shapes read h w c (image), u v k (activation: height, width, channels), g (groups), n (batch).
 Images are as the model expects them, normalised; a saliency lies in [0, 1] unless its method says otherwise.
 """
 
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
 
-from jaxtyping import Array, Float, Int, Key
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt8
 
-Params = Any  # any pytree of arrays
+Params: TypeAlias = PyTree  # of arrays; other leaves (functions in Equinox modules) are kept as they are
 Image = Float[Array, "h w c"]
+Images = Float[Array, "n h w c"]
+Pixels = UInt8[np.ndarray, "h w 3"]
 Logits = Float[Array, " classes"]
 Activation = Float[Array, "u v k"]
+Heat = Float[Array, "u v"]
 Mask = Float[Array, "h w"]
 Masks = Float[Array, "g h w"]
+ObjectMask = Bool[Array, "h w"]
 Saliency = Float[Array, "h w"]
 Attribution = Float[Array, "h w c"]
 Scalar = Float[Array, ""]
 Label = Int[Array, ""]
 PRNGKey = Key[Array, ""]
 
+HasAux = TypeVar("HasAux", Literal[True], Literal[False])
+HasAux_co = TypeVar("HasAux_co", Literal[True], Literal[False], covariant=True)
+Aux_co = TypeVar("Aux_co", covariant=True)
+
 
 @runtime_checkable
 class Model(Protocol):
     """An image classifier: Flax Linen's `module.apply` or any function of this form, bare, jitted or rematted."""
 
+    # Whatever array types a framework annotates its own functions with, they are models.
     def __call__(self, params: Any, images: Any, /) -> Any:
         """Maps the weights and images `[n, h, w, c]` to logits `[n, classes]`."""
         ...
 
 
 @runtime_checkable
-class Explainer(Protocol):
+class Explainer(Protocol[HasAux_co, Aux_co]):
     """What every builder returns: a pure function of ONE image, to be jitted, vmapped, differentiated or sharded.
 
-    `label=None` explains the predicted class. `key` feeds the stochastic methods; the others ignore it. With
-    `has_aux=True` in the builder it returns `(saliency, aux)`, as `jax.grad` does.
+    `label=None` explains the predicted class. `key` feeds the stochastic methods; the others ignore it. The saliency is
+    `[h, w]`, float32, and all NaN for an image that is not finite or a traced label out of range. With `has_aux=True`
+    in the builder the result is `(saliency, aux)`, as of `jax.grad`; what aux holds besides the label and the logits
+    is NaN where the saliency is.
     """
 
-    def __call__(self, image: Any, label: Any = None, *, key: Any = None) -> Any:
-        """Maps one image `[h, w, c]` to a saliency `[h, w]`."""
-        ...
+    @overload
+    def __call__(
+        self: "Explainer[Literal[False], Aux_co]",
+        image: Image,
+        label: int | Label | None = None,
+        *,
+        key: PRNGKey | None = None,
+    ) -> Saliency: ...
+    @overload
+    def __call__(
+        self: "Explainer[Literal[True], Aux_co]",
+        image: Image,
+        label: int | Label | None = None,
+        *,
+        key: PRNGKey | None = None,
+    ) -> tuple[Saliency, Aux_co]: ...
+
+
+class Classifier(NamedTuple):
+    """A classifier with all that a caller needs to use it on pictures: what `pretrained.load` returns.
+
+    The command line takes anything with these attributes from a user's own `--model file.py:factory`.
+
+    Attributes:
+      apply: `logits = apply(params, images)`, images `[n, h, w, 3]` preprocessed, logits `[n, classes]`.
+      params: the weights.
+      preprocess: uint8 `[h, w, 3]` in RGB to the floating image that `apply` expects.
+      class_names: a name for each class.
+      layer: where methods cut it unless they are told otherwise: a name, an index, a `Layer` or None.
+      image_size: height and width of the images, in pixels.
+    """
+
+    apply: Model
+    params: Params
+    preprocess: Callable[[Pixels], Image]
+    class_names: Sequence[str]
+    layer: object
+    image_size: int

@@ -4,6 +4,6 @@ model = pretrained.load("resnet50")
 explain = jax.jit(group_cam(model.apply, model.params, layer=model.layer))
 """
 
-from pretrained.classifier import Classifier as Classifier
-from pretrained.networks import NAMES as NAMES
-from pretrained.networks import load as load
+from groupcam_jax.types import Classifier as Classifier
+from pretrained.catalogue import NAMES as NAMES
+from pretrained.catalogue import load as load

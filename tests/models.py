@@ -11,6 +11,8 @@ import jax
 from flax import nnx
 from jax import lax
 
+from groupcam_jax import Layer
+
 
 class Bundle(NamedTuple):
     """A model as a user hands it over; its residual block has the scope 'block'."""
@@ -18,6 +20,10 @@ class Bundle(NamedTuple):
     apply: Any
     params: Any
     data_format: str = "NHWC"
+
+    def layer(self, at: Any = None) -> Layer:
+        """A layer of the model, in its layout."""
+        return Layer(at, data_format=self.data_format)
 
 
 def weights() -> dict[str, Any]:

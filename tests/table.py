@@ -34,9 +34,9 @@ class Method(NamedTuple):
     on_host: bool = False
 
 
-def smooth_grad_cam(model_apply, params, *, data_format="NHWC", **options):
+def smooth_grad_cam(model_apply, params, *, layer=None, **options):
     """SmoothGrad around a method that has no attribution."""
-    method = functools.partial(g.grad_cam, data_format=data_format)
+    method = functools.partial(g.grad_cam, layer=layer)
     return g.smooth_grad(model_apply, params, method=method, samples=4, **options)
 
 
@@ -58,9 +58,7 @@ METHODS = {
     "gradient": Method(g.gradient),
     "gradient signed": Method(functools.partial(g.gradient, reduce=g.signed), signed=True),
     "group_cam": Method(functools.partial(g.group_cam, groups=4)),
-    "group_cam released": Method(
-        functools.partial(g.group_cam, groups=4, percentile=None, positive_gain=True, merge_rescaled=False)
-    ),
+    "group_cam released": Method(functools.partial(g.released_group_cam, groups=4)),
     "group_cam without gradients": Method(
         functools.partial(g.group_cam, groups=4, channel_weights=None, percentile=None)
     ),

@@ -9,7 +9,7 @@ import pytest
 
 import groupcam_jax as g
 from groupcam_jax.stages.masks import unit_range
-from pretrained.pool import max_pool
+from pretrained.networks.pool import max_pool
 
 APPLY, PARAMS, _ = models.plain()
 IMAGE = models.image()

@@ -18,12 +18,12 @@ pytest.importorskip("captum")
 
 from test_torch_peer import seeded  # noqa: E402
 
-from experiments.captum_peers import PEERS  # noqa: E402
-from experiments.torch_networks import ResNet50  # noqa: E402
+from experiments.benchmarks.captum_peers import PEERS  # noqa: E402
+from experiments.benchmarks.torch_networks import ResNet50  # noqa: E402
 from groupcam_jax import gradient, signed  # noqa: E402
-from groupcam_jax.cli.methods import METHODS  # noqa: E402
+from groupcam_jax.methods import METHODS  # noqa: E402
 from groupcam_jax.stages.masks import unit_range  # noqa: E402
-from pretrained.resnet import Bottleneck, ResNet  # noqa: E402
+from pretrained.networks.resnet import Bottleneck, ResNet  # noqa: E402
 
 OPTIONS = {
     "grad-cam": {"layer": "layer2_0"},

@@ -19,19 +19,20 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from groupcam_jax import score_cam
-from groupcam_jax.cli.classifiers import find_label
+from groupcam_jax import Layer, score_cam
+from groupcam_jax.classifiers import find_label
 from groupcam_jax.cli.main import main
-from groupcam_jax.cli.methods import METHODS, find_methods
 from groupcam_jax.cli.pictures import read_picture, result_names
 from groupcam_jax.cli.progress import MaskColumn, counted, mask_bar, running
 from groupcam_jax.cli.run import explain_picture
+from groupcam_jax.methods import METHODS, find_methods
 
 FACTORY = """
     import types
 
     import jax
     import jax.numpy as jnp
+    from groupcam_jax import Layer
 
 
     def apply(params, images):
@@ -45,7 +46,8 @@ FACTORY = """
         params = {"kernel": jax.random.normal(keys[0], (32, 3, 3, 3)), "fc": jax.random.normal(keys[1], (32, 4))}
         return types.SimpleNamespace(
             apply=apply, params=params, preprocess=lambda pixels: jnp.asarray(pixels, jnp.float32) / 255,
-            class_names=["red_ball", "green ball", "Blue", "grey"], layer="stem", image_size=32, data_format="NCHW",
+            class_names=["red_ball", "green ball", "Blue", "grey"], image_size=32,
+            layer=Layer("stem", data_format="NCHW"),
         )
 """
 
@@ -146,7 +148,10 @@ def test_list_layers(folder, groupcam):
         (("../noise.png", *NET, "--method", "grad-cam"), "--groups is no option of --method grad-cam"),
         (("../noise.png", *NET, "--method", "cam", "--method", "rise"), "--groups is no option of --method cam, rise"),
         (("../noise.png", *NET[:2], "--method", "rise", "--layer", "0"), "--layer is no option of --method rise"),
-        (("../noise.png", *NET[:2], "--method", "score-cam-fast"), "error: channels=64 but layer 'stem' has 32"),
+        (("../noise.png", *NET[:2], "--method", "score-cam-fast"), "channels=64 but layer 1 'stem' [32, 16, 16] has 32"),
+            ("../noise.png", *NET[:2], "--method", "score-cam-fast"),
+            "error: channels=64 but layer 1 'stem' [32, 16, 16] has 32",
+        ),
         (("../noise.png", "--model", "alexnet"), "there is no network 'alexnet'"),
         (("../noise.png", "--model", "../none.py:factory"), "there is no file ../none.py"),
         (("../noise.png", "--model", "../net.py:make"), "../net.py has no function make"),
@@ -176,7 +181,7 @@ def test_several_methods_stand_side_by_side(folder, groupcam):
     with Image.open("noise-methods.png") as drawn:
         assert drawn.width > drawn.height > 300  # four panels beside each other, two above
     options = {method: json.loads(pathlib.Path(f"noise-{method}-3.json").read_text())["options"] for method in methods}
-    layer = {"layer": "stem", "data_format": "NCHW"}
+    layer = {"layer": repr(Layer("stem", data_format="NCHW"))}
     assert options == {"grad-cam": layer, "gradient": {}, "group-cam": {**layer, "groups": 4}}
 
 

@@ -9,10 +9,10 @@ import pytest
 from flax import linen as nn
 from jax import lax
 
-from pretrained.conv import conv_general_dilated
-from pretrained.pool import max_pool
+from pretrained.networks.conv import conv_general_dilated
+from pretrained.networks.pool import max_pool
 
-# (h, w, c, k), kernel size, stride, border: every form of pretrained.conv and the edges between them.
+# (h, w, c, k), kernel size, stride, border: every form of pretrained.networks.conv and the edges between them.
 CONVOLUTIONS = [
     ((5, 4, 3, 2), 1, 1, 0),
     ((5, 4, 3, 2), 1, 2, 0),

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from experiments.data import batches, by_category, open_data, resize_shorter_and_crop, resize_straight
+from groupcam_jax.evaluation.data import batches, by_category, open_data, resize_shorter_and_crop, resize_straight
 
 
 def test_imagenet(assets):

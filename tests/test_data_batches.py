@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.data import BrokenPicture, Dataset, Example, batches
+from groupcam_jax.evaluation.data import BrokenPicture, Dataset, Example, batches
 
 BROKEN = {3, 8, 9, 10, 11, 21}
 

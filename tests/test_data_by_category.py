@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from experiments.data import BrokenPicture, Dataset, Example, batches, by_category, open_data, resize_straight
+from groupcam_jax.evaluation.data import (
+    BrokenPicture,
+    Dataset,
+    Example,
+    batches,
+    by_category,
+    open_data,
+    resize_straight,
+)
 
 SHOWN = [[0, 2, 0], [], [1], [3, 2], [2]]
 

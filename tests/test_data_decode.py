@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from groupcam_jax.cli.decode import BrokenPicture, decode
-from groupcam_jax.cli.orientation import turn_boxes, turn_pixels
+from groupcam_jax.pictures.decode import BrokenPicture, decode
+from groupcam_jax.pictures.orientation import turn_boxes, turn_pixels
 
 ORIENTATION = 0x0112
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from PIL import Image
 
-from experiments.data import BrokenPicture, batches, open_data, resize_straight
+from groupcam_jax.evaluation.data import BrokenPicture, batches, open_data, resize_straight
 
 BOX = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 2, 2], "iscrowd": 0}
 COCO = {

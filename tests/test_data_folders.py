@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from experiments.data import BrokenPicture, open_data
+from groupcam_jax.evaluation.data import BrokenPicture, open_data
 
 
 def picture(path, size=(50, 40), **options):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.data import BrokenPicture, Example, resize_shorter_and_crop, resize_straight
+from groupcam_jax.evaluation.data import BrokenPicture, Example, resize_shorter_and_crop, resize_straight
 
 
 def drawn(size, *boxes):

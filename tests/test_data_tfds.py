@@ -10,7 +10,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from experiments.data import BrokenPicture, batches, by_category, open_data, resize_straight
+from groupcam_jax.evaluation.data import BrokenPicture, batches, by_category, open_data, resize_straight
 
 
 def jpeg(size, orientation=1):
@@ -140,9 +140,9 @@ def test_what_cannot_be_used(data_dir, tmp_path):
 def test_without_tensorflow_and_without_the_code_that_prepared_it(data_dir):
     code = f"""
 import sys
-import experiments.data
+import groupcam_jax.evaluation.data
 assert not {{"tensorflow_datasets", "grain"}} & set(sys.modules)
-dataset = experiments.data.open_data("pictures/labelled", data_dir={str(data_dir)!r})
+dataset = groupcam_jax.evaluation.data.open_data("pictures/labelled", data_dir={str(data_dir)!r})
 assert "tensorflow" not in sys.modules
 print(len(dataset), sorted(dataset.shown(index) for index in range(4)))
 """

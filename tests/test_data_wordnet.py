@@ -6,7 +6,7 @@ import json
 import pytest
 from PIL import Image
 
-from experiments.data import open_data
+from groupcam_jax.evaluation.data import open_data
 
 IDS = [f"n{label:07}0" for label in range(1000)]  # sorted, as ImageNet's are
 
@@ -14,7 +14,7 @@ IDS = [f"n{label:07}0" for label in range(1000)]  # sorted, as ImageNet's are
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GROUPCAM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("experiments.data.image_folder.CLASS_INDEX_URL", "http://127.0.0.1:9/class_index.json")
+    monkeypatch.setattr("pretrained.networks.imagenet.CLASS_INDEX_URL", "http://127.0.0.1:9/class_index.json")
     return tmp_path / "cache"
 
 
@@ -24,7 +24,7 @@ def class_index(cache, monkeypatch):
     cache.mkdir()
     (cache / "imagenet_class_index.json").write_text(index)
     digest = f"md5:{hashlib.md5(index.encode()).hexdigest()}"
-    monkeypatch.setattr("experiments.data.image_folder.CLASS_INDEX_DIGEST", digest)
+    monkeypatch.setattr("pretrained.networks.imagenet.CLASS_INDEX_DIGEST", digest)
 
 
 def make(folder, ids):

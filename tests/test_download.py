@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pretrained import download as module
-from pretrained import fetch
-from pretrained.download import FILES
-from pretrained.fetch import DownloadError, cache_folder
+from pretrained.fetching import download as module
+from pretrained.fetching import fetch
+from pretrained.fetching.download import FILES
+from pretrained.fetching.fetch import DownloadError, cache_folder
 
 BODY = bytes(range(256)) * 2048  # Eight times what is read at once.
 HALF = len(BODY) // 2

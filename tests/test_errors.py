@@ -112,7 +112,7 @@ def test_wrong_types_say_what_to_do():
         "masks=2.5: expected an integer, at least 1",
         "groups='4': expected an integer, at least 1",
         "a baseline is a function (image, key) -> image, such as constant(0.0), got array",
-        "layer=1.5: expected a scope name, an index, (features, head) or None. The model's",
+        "layer=1.5: expected a scope name, an index, (features, head), Layer(...) or None. The model's",
         "layer=['block']: expected a scope name",
         "layer=('block', 'fc'): of a pair, expected the functions (features, head)",
         "(8, 8)",

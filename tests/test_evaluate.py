@@ -10,7 +10,15 @@ import time
 
 import pytest
 
-COMMAND = (sys.executable, "-m", "experiments.pointing_game", "--methods", "grad-cam,random", "--limit", "40")
+COMMAND = (
+    sys.executable,
+    "-m",
+    "experiments.pointing_game",
+    "--methods",
+    "grad-cam,random",
+    "--limit",
+    "40",
+)
 
 
 def start(output, *options, devices=1):

@@ -6,23 +6,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import ablation, localization, pointing_game, sanity_check
-from experiments.data import Batch
-from experiments.evaluation import sweeps
-from experiments.evaluation.categories import read_categories, union_classifier
-from experiments.evaluation.controls import centre
-from experiments.evaluation.estimates import estimate
-from experiments.evaluation.figures import Panel, curves_figure
-from experiments.evaluation.ledger import BROKEN, Ledger
-from experiments.evaluation.manifest import claim, code_of, fingerprint
-from experiments.evaluation.programs import measuring
-from experiments.evaluation.records import append_rows, make_row, map_file, mend, read_rows
-from experiments.evaluation.report import write_report
-from experiments.evaluation.study import Item, Study
-from experiments.pointing_game import mean_over_categories
 from groupcam_jax import grad_cam
+from groupcam_jax.evaluation.categories import read_categories, union_classifier
+from groupcam_jax.evaluation.controls import centre
+from groupcam_jax.evaluation.data import Batch
+from groupcam_jax.evaluation.estimates import estimate
+from groupcam_jax.evaluation.figures import Panel, curves_figure
+from groupcam_jax.evaluation.ledger import BROKEN, Ledger
+from groupcam_jax.evaluation.manifest import claim, code_of, fingerprint
+from groupcam_jax.evaluation.programs import measuring
+from groupcam_jax.evaluation.records import append_rows, make_row, map_file, mend, read_rows
+from groupcam_jax.evaluation.report import write_report
+from groupcam_jax.evaluation.studies import ablation, localization, pointing_game, sanity_check, sweeps
+from groupcam_jax.evaluation.studies.pointing_game import mean_over_categories
+from groupcam_jax.evaluation.study import Item, Study
 from groupcam_jax.metrics import mask_of_boxes
-from pretrained.classifier import Classifier
+from groupcam_jax.types import Classifier
 
 
 def row(number, name, method, value=0.5):
@@ -100,8 +99,9 @@ def test_values_of_one_picture_are_drawn_together():
 
 
 def test_mean_over_categories():
-    values = np.array([[1.0, 3.0], [0.0, 3.0], [1.0, 7.0]])
-    assert mean_over_categories(values) == 0.75
+    values = jnp.array([[1.0, 3.0], [0.0, 3.0], [1.0, 7.0]])
+    assert mean_over_categories(8)(values, jnp.ones(3)) == 0.75
+    assert mean_over_categories(8)(values, jnp.array([2.0, 0.0, 0.0])) == 1
 
 
 def test_a_folder_holds_one_run(tmp_path):
@@ -153,15 +153,15 @@ def test_categories_are_unions_of_classes(tmp_path):
 
 
 def test_pictures_without_a_result_are_no_errors():
-    good = {"id": "a", "rank": 0, "overlaps": [0.9] * 19, "cover": 0.3, "mask_overlap": 0.8, "box_area": 0.2}
-    none = {"id": "b", "rank": 0, "overlaps": [None] * 19, "cover": 0.3, "mask_overlap": None, "box_area": None}
+    located = [f"located_top{top}_at_{threshold}" for top in (1, 5) for threshold in (15, 20)]
+    values = {"overlaps": [0.9] * 19, "mask_overlap": 0.8, "box_area": 0.2, **dict.fromkeys(located, 1.0)}
+    good = {"id": "a", "cover": 0.3, **values}
+    none = {"id": "b", "cover": 0.3, **dict.fromkeys(values), "overlaps": [None] * 19}
     summary = localization.summarize([good, none])
     assert summary["top-1 error at 15 %"][:1] == (0.0,)
     objects = summary.pop("objects' boxes, share of the picture")
     assert objects.n == 2
     assert {column.n for column in summary.values()} == {1}
-    assert localization.rank(jnp.zeros(5), 3) == 3
-    assert jnp.isnan(localization.rank(jnp.full(5, jnp.nan), 3))
 
 
 def test_blank_maps_are_told_of_and_count_for_nothing():

@@ -13,17 +13,16 @@ import numpy as np
 import pytest
 from seeded import seeded_variables
 
-from groupcam_jax import gaussian_blur, grad_cam, grad_cam_pp, group_cam, joint
-from pretrained.imagenet import normalize
-from pretrained.networks import IMAGENET
+from groupcam_jax import gaussian_blur, grad_cam, grad_cam_pp, group_cam, joint, released_group_cam
+from pretrained.catalogue import IMAGENET
+from pretrained.networks.imagenet import normalize
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
-released = functools.partial(group_cam, percentile=None, positive_gain=True, merge_rescaled=False)
 METHODS = {
     "group_cam_paper_g32": functools.partial(group_cam, groups=32, mask_batch=11),
     "group_cam_paper_g8": functools.partial(group_cam, groups=8),
-    "group_cam_released_g32": functools.partial(released, groups=32, mask_batch=11),
-    "group_cam_released_g8": functools.partial(released, groups=8),
+    "group_cam_released_g32": functools.partial(released_group_cam, groups=32, mask_batch=11),
+    "group_cam_released_g8": functools.partial(released_group_cam, groups=8),
     "grad_cam": grad_cam,
 }
 

@@ -11,6 +11,7 @@ from table import METHODS
 
 import groupcam_jax as g
 from groupcam_jax.stages.masks import unit_range
+from groupcam_jax.stages.merge import merge
 
 APPLY, PARAMS, _ = models.plain()
 IMAGE = models.image()
@@ -154,7 +155,7 @@ def test_score_cam_is_group_cam_with_a_group_for_each_channel_and_unit_weights()
             channel_weights=None,
             percentile=None,
             baseline=g.constant(0.0),
-            merge_rescaled=False,
+            merging=lambda gain, shown, enlarged: merge(gain, enlarged),
         )
         score = g.score_cam(APPLY, PARAMS, weigh=lambda scores, label=label: scores - black[label])
         close(score(IMAGE, label), group(IMAGE, label), atol=2e-4)
@@ -167,7 +168,7 @@ def test_fast_score_cam_takes_the_channels_that_vary_most():
     chosen = jnp.argsort(-ACTIVATION.var((0, 1)))[:3]
     close(fast.scores, full.scores[chosen])
     close(g.score_cam(APPLY, PARAMS, channels=8)(IMAGE, 2), g.score_cam(APPLY, PARAMS)(IMAGE, 2))
-    with pytest.raises(ValueError, match="channels=9 but layer None has 8; choose at most 8"):
+    with pytest.raises(ValueError, match=r"channels=9 but layer .*'block'.* has 8; choose at most 8"):
         g.score_cam(APPLY, PARAMS, channels=9)(IMAGE, 2)
 
 

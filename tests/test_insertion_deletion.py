@@ -12,7 +12,7 @@ from test_goldens import GOLDEN, seeded_network, trained_network
 
 import groupcam_jax as g
 from groupcam_jax.metrics import insertion_deletion
-from groupcam_jax.metrics.insertion_deletion import area, salient_order
+from groupcam_jax.metrics.insertion_deletion import curve_places, salient_order
 
 APPLY, PARAMS, _ = models.plain()
 PIXELS_PER_STEP = 224 * 8
@@ -57,7 +57,9 @@ def compare_curves(network, golden):
             np.testing.assert_allclose(nearest, curve, rtol=0, atol=1e-4, err_msg=key)
             auc = golden[f"{picture}/{label}/{theirs}_auc"]
             np.testing.assert_allclose(getattr(ours[0], f"{mode}_auc"), auc, rtol=0, atol=1e-4, err_msg=key)
-            np.testing.assert_allclose(area(jnp.asarray(curve)), auc, rtol=0, atol=1e-6)
+            np.testing.assert_allclose(
+                jnp.trapezoid(jnp.asarray(curve), curve_places(saliency.size, PIXELS_PER_STEP)), auc, rtol=0, atol=1e-6
+            )
     return found
 
 
@@ -81,9 +83,20 @@ def test_pixels_are_ordered_by_saliency_and_ties_as_they_are_read():
     np.testing.assert_array_equal(salient_order(jnp.zeros((30, 40))).ravel(), np.arange(1200))
 
 
-def test_area_is_the_trapezoid_s():
-    assert area(jnp.array([0.0, 1.0])) == 0.5
-    assert area(jnp.array([1.0, 0.0, 0.0, 1.0])) == pytest.approx(1 / 3)
+def test_a_shorter_last_step_counts_for_less():
+    """Five pixels that add .3, .25, .2, .15 and .1 to the score, two of them a step."""
+    share = jnp.array([[0.3, 0.25, 0.2, 0.15, 0.1]])
+    image = jnp.broadcast_to(share[:, :, None], (1, 5, 3))
+    measure = insertion_deletion(
+        lambda _, images: images[:, :, :, 0].sum(2),
+        (),
+        pixels_per_step=2,
+        insertion_substrate=constant(0.0),
+        score=lambda logits, _: logits[0],
+    )
+    measured = measure(image, share, 0)
+    np.testing.assert_allclose(measured.insertion, [0, 0.55, 0.9, 1], atol=1e-6)
+    np.testing.assert_allclose([measured.insertion_auc, measured.deletion_auc], [0.59, 0.41], atol=1e-6)
 
 
 def expected_curve(brightness):

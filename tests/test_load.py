@@ -12,11 +12,11 @@ from seeded import seeded_variables, variable_shapes
 import pretrained
 from groupcam_jax.program.find import find_activation
 from groupcam_jax.program.flat import trace
-from pretrained import resnet
+from pretrained.catalogue import IMAGENET
 from pretrained.convert import to_torch
-from pretrained.imagenet import class_names, normalize
-from pretrained.networks import IMAGENET
-from pretrained.state_dict import write_safetensors
+from pretrained.networks import resnet
+from pretrained.networks.imagenet import class_names, normalize
+from pretrained.torch_files.state_dict import write_safetensors
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,8 @@ def names(tmp_path, monkeypatch):
     """A cache that holds names of classes."""
     index = {str(label): [f"n{label:08}", f"name_{label}"] for label in range(1000)}
     (tmp_path / "imagenet_class_index.json").write_text(json.dumps(index))
-    monkeypatch.setattr("pretrained.networks.class_names", lambda: class_names(cache=tmp_path, digest="md5:"))
+    monkeypatch.setenv("GROUPCAM_CACHE", str(tmp_path))
+    monkeypatch.setattr("pretrained.networks.imagenet.CLASS_INDEX_DIGEST", "md5:")
 
 
 def test_weights_from_a_file(weights, names):
@@ -63,9 +64,11 @@ def test_every_network_has_its_default_layer():
         assert activation.is_cut
 
 
-def test_names_that_cannot_be_had_are_numbers_and_a_warning(tmp_path):
+def test_names_that_cannot_be_had_are_numbers_and_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setenv("GROUPCAM_CACHE", str(tmp_path))
+    monkeypatch.setattr("pretrained.networks.imagenet.CLASS_INDEX_URL", "http://127.0.0.1:9/class_index.json")
     with pytest.warns(UserWarning, match="classes go by number"):
-        names = class_names(cache=tmp_path, url="http://127.0.0.1:9/imagenet_class_index.json")
+        names = class_names()
     assert names[999] == "class 999"
 
 

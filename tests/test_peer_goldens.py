@@ -22,13 +22,11 @@ import pytest
 from test_goldens import GOLDEN, seeded_network, trained_network
 
 import groupcam_jax as g
-from groupcam_jax.activation_map import explain_by_heat
+from groupcam_jax.explainers.eigen_cam import principal_map
 from groupcam_jax.explainers.rise import merge_scored
-from groupcam_jax.program.flat import trace
+from groupcam_jax.families.regions import felzenszwalb_segments
+from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import upsample
-from groupcam_jax.stages.principal import principal_map
-from groupcam_jax.stages.regions import felzenszwalb_segments
-from groupcam_jax.stages.score import class_confidence
 
 CAMS = {
     "grad_cam_pp": g.grad_cam_pp,
@@ -41,10 +39,9 @@ CAMS = {
     "pgc_EigenCAM": g.eigen_cam,
     "pgc_EigenGradCAM": g.eigen_grad_cam,
 }
-other_sign = functools.partial(explain_by_heat, tokens_to_grid=None, data_format="NHWC", target=g.logit)
 OTHER_SIGN = {
-    "pgc_EigenCAM other": functools.partial(other_sign, lambda a, _: jax.nn.relu(-principal_map(a))),
-    "pgc_EigenGradCAM other": functools.partial(other_sign, lambda a, s: jax.nn.relu(-principal_map(a * s))),
+    "pgc_EigenCAM other": g.class_activation_map(lambda activation, _: -principal_map(activation)),
+    "pgc_EigenGradCAM other": g.class_activation_map(lambda activation, slope: -principal_map(activation * slope)),
 }
 ATTRIBUTIONS = {
     "captum_saliency": g.gradient,
@@ -152,7 +149,7 @@ def test_rise_on_stored_grids(network):
 
     @jax.jit
     def explain(params, image, label, grids):
-        confidence = class_confidence(trace(apply, params, image[None]), params, g.probability, label)
+        confidence = cut_at_image(apply, params, image).confidence(g.probability, label)
         total = merge_scored(confidence, image, jnp.zeros_like(image), grow, grids, 8, None)
         return total / (0.5 * len(grids))
 

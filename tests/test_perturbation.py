@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import groupcam_jax as g
+from groupcam_jax.batches import map_batched, sum_batched
 from groupcam_jax.explainers.rise import draw_mask
-from groupcam_jax.stages.batches import map_batched, sum_batched
 from groupcam_jax.stages.masks import unit_range
 
 APPLY, PARAMS, _ = models.plain()

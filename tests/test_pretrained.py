@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from seeded import variable_shapes
 
-from pretrained import resnet, vgg
+from pretrained.networks import resnet, vgg
 
 # As torchvision publishes them.
 PARAMETERS = {

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from pretrained import shapes
-from pretrained.figures import DISTRACTORS, FIGURES, TARGETS, outline
-from pretrained.scenes import CLASS_NAMES, SIZE, scene
+from pretrained.networks import shapes
+from pretrained.scenes.draw import CLASS_NAMES, SIZE, scene
+from pretrained.scenes.figures import DISTRACTORS, FIGURES, TARGETS, outline
 
 N = 512
 KEYS = jax.random.split(jax.random.key(7), N)

@@ -18,7 +18,7 @@ def bundle(request):
 @pytest.mark.parametrize("layer", [None, "block", 0, 1, -2, -1])
 def test_features_then_head_equal_the_model_exactly(bundle, layer):
     images = models.image()[None]
-    features, head = split(bundle.apply, bundle.params, images, layer, data_format=bundle.data_format)
+    features, head = split(bundle.apply, bundle.params, images, bundle.layer(layer))
     expected = jax.jit(lambda images: bundle.apply(bundle.params, images))(images)
     logits = jax.jit(lambda images: head(bundle.params, *features(bundle.params, images)))(images)
     np.testing.assert_array_equal(logits, expected)
@@ -30,7 +30,7 @@ def test_gradient_equals_that_of_the_model_edited_by_hand(bundle):
     hand_activation, _ = models.below(weights, images)
     expected = jax.grad(lambda a: models.above(weights, a)[0, 3])(hand_activation)
     for layer in (None, "block"):
-        features, head = split(bundle.apply, bundle.params, images, layer, data_format=bundle.data_format)
+        features, head = split(bundle.apply, bundle.params, images, bundle.layer(layer))
         activation, skips = features(bundle.params, images)
         gradient = jax.grad(lambda a, head=head, skips=skips: head(bundle.params, a, skips)[0, 3])(activation)
         np.testing.assert_allclose(activation, hand_activation, atol=1e-5)
@@ -41,7 +41,7 @@ def test_layer_inside_a_residual_branch_has_a_skip(bundle):
     images = models.image()[None]
     inside = [one for one in list_layers(bundle.apply, bundle.params, (12, 12, 3)) if not one.is_cut]
     assert inside, "the branch of the block is bypassed by its input"
-    features, head = split(bundle.apply, bundle.params, images, inside[0].index, data_format=bundle.data_format)
+    features, head = split(bundle.apply, bundle.params, images, bundle.layer(inside[0].index))
     activation, skips = features(bundle.params, images)
     assert [leaf.shape for leaf in jax.tree.leaves(skips)]
     weights = models.weights()
@@ -60,7 +60,7 @@ def test_same_under_jit_vmap_and_grad(bundle):
     images = jnp.stack([models.image(seed=seed) for seed in range(3)])[:, None]
 
     def logits(params, images):
-        features, head = split(bundle.apply, params, images, data_format=bundle.data_format)
+        features, head = split(bundle.apply, params, images, bundle.layer())
         return head(params, *features(params, images))[0]
 
     whole = jax.jit(lambda images: bundle.apply(bundle.params, images))(images[:, 0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from groupcam_jax import constant, contiguous, gaussian_blur, kmeans, noise
-from groupcam_jax.stages.batches import map_batched
+from groupcam_jax.batches import map_batched
 from groupcam_jax.stages.groups import group_masks
 from groupcam_jax.stages.masks import denoise, unit_range, upsample
 from groupcam_jax.stages.merge import merge

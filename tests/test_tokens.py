@@ -7,7 +7,7 @@ import models
 import numpy as np
 import pytest
 
-from groupcam_jax import group_cam, split
+from groupcam_jax import Layer, group_cam, split
 
 
 class Encoder(nn.Module):
@@ -36,7 +36,7 @@ PARAMS = MODEL.init(jax.random.key(0), IMAGE[None])
 
 
 def test_grid_without_the_class_token():
-    features, head = split(MODEL.apply, PARAMS, IMAGE[None], "encoder_0", tokens_to_grid=(3, 4))
+    features, head = split(MODEL.apply, PARAMS, IMAGE[None], Layer("encoder_0", tokens_to_grid=(3, 4)))
     activation, skips = features(PARAMS, IMAGE[None])
     _, state = MODEL.apply(PARAMS, IMAGE[None], capture_intermediates=True)
     tokens = state["intermediates"]["encoder_0"]["__call__"][0]
@@ -45,7 +45,7 @@ def test_grid_without_the_class_token():
 
 
 def test_group_cam_of_a_transformer():
-    explain = group_cam(MODEL.apply, PARAMS, layer="encoder_0", tokens_to_grid=(3, 4), groups=4, has_aux=True)
+    explain = group_cam(MODEL.apply, PARAMS, layer=Layer("encoder_0", tokens_to_grid=(3, 4)), groups=4, has_aux=True)
     saliency, aux = jax.jit(jax.vmap(explain, in_axes=(None, 0)))(IMAGE, jnp.arange(5))
     assert aux.masks.shape == (5, 4, 3, 4)
     assert saliency.shape == (5, 12, 16)
@@ -53,19 +53,19 @@ def test_group_cam_of_a_transformer():
 
 
 def test_default_layer_of_tokens_is_the_last_cut():
-    features, _ = split(MODEL.apply, PARAMS, IMAGE[None], tokens_to_grid=(3, 4))
+    features, _ = split(MODEL.apply, PARAMS, IMAGE[None], Layer(tokens_to_grid=(3, 4)))
     assert features(PARAMS, IMAGE[None])[0].shape == (1, 3, 4, 16)
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("layer", "message"),
     [
-        ({}, r"looks like a model of tokens: after its last spatial activation comes .* \[13, 16\]"),
-        ({"layer": "encoder_1"}, r"holds tokens: pass tokens_to_grid=\(height, width\)"),
-        ({"layer": "encoder_1", "tokens_to_grid": (14, 14)}, r"at least 196 tokens; layer .* \[13, 16\] is none"),
-        ({"layer": "patches", "tokens_to_grid": (3, 4)}, r"needs an activation \[tokens, channels\]"),
+        (None, r"looks like a model of tokens: after its last spatial activation comes .* \[13, 16\]"),
+        ("encoder_1", r"holds tokens: tell their grid, layer=Layer\(..., tokens_to_grid=\(height, width\)\)"),
+        (Layer("encoder_1", tokens_to_grid=(14, 14)), r"at least 196 tokens; layer .* \[13, 16\] is none"),
+        (Layer("patches", tokens_to_grid=(3, 4)), r"needs an activation \[tokens, channels\]"),
     ],
 )
-def test_errors(options, message):
+def test_errors(layer, message):
     with pytest.raises(ValueError, match=message):
-        split(MODEL.apply, PARAMS, IMAGE[None], **options)
+        split(MODEL.apply, PARAMS, IMAGE[None], layer)

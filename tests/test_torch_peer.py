@@ -8,8 +8,8 @@ from golden.seeded_weights import seeded_array
 
 torch = pytest.importorskip("torch")
 
-from experiments.torch_group_cam import group_cam  # noqa: E402
-from experiments.torch_networks import VGG19, ResNet50  # noqa: E402
+from experiments.benchmarks.torch_group_cam import group_cam  # noqa: E402
+from experiments.benchmarks.torch_networks import VGG19, ResNet50  # noqa: E402
 
 GOLDEN = Path(__file__).parent / "golden"
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)

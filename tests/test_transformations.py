@@ -16,7 +16,7 @@ LABELS = jnp.arange(8) % 5
 @pytest.fixture(params=models.ALL)
 def explain(request):
     bundle = models.ALL[request.param]()
-    return group_cam(bundle.apply, bundle.params, groups=4, data_format=bundle.data_format)
+    return group_cam(bundle.apply, bundle.params, groups=4, layer=bundle.layer())
 
 
 def test_every_form_of_the_model_gets_the_same_saliency(explain):

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from groupcam_jax.cli.methods import METHODS
+from groupcam_jax.methods import METHODS
 
 
 def methods_table() -> Table:

@@ -31,7 +31,7 @@ def compile_explainer(
 
     Args:
       builder: a method with its options, without the model.
-      classifier: what is explained, see `pretrained.classifier`.
+      classifier: what is explained, see `groupcam_jax.types`.
       seed: of the key, for methods that draw.
       predicted: whether the predicted class is explained (the label is None), or one that is named.
 

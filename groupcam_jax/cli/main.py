@@ -7,16 +7,16 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from groupcam_jax.classifiers import find_label, load_classifier
 from groupcam_jax.cli.catalogue import methods_table
-from groupcam_jax.cli.classifiers import find_label, load_classifier
-from groupcam_jax.cli.decode import BrokenPicture
 from groupcam_jax.cli.device import compute_on
 from groupcam_jax.cli.explain import Explanation
-from groupcam_jax.cli.methods import find_methods, fix_options
 from groupcam_jax.cli.pictures import draw_scene, read_picture, result_names
 from groupcam_jax.cli.progress import mask_bar
 from groupcam_jax.cli.results import classes_table, layers_table, peaks, save_figure, save_raw
 from groupcam_jax.cli.run import REFUSALS, Request, compile_methods, explain_picture
+from groupcam_jax.methods import find_methods, fix_options
+from groupcam_jax.pictures.decode import BrokenPicture
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
@@ -75,8 +75,7 @@ def explain(
         "groups": groups,
         "mask_batch": mask_batch,
     }
-    defaults = {name: getattr(classifier, name, None) for name in ("layer", "tokens_to_grid", "data_format")}
-    builders = fix_options(asked, options, defaults)
+    builders = fix_options(asked, options, {"layer": classifier.layer})
     output.mkdir(parents=True, exist_ok=True)  # now, rather than fail after the first explanation
     labels = [find_label(classifier.class_names, wanted) for wanted in classes or []]
     request, bar = Request(model, classifier, builders, labels, seed), mask_bar(errors)
@@ -131,11 +130,6 @@ def methods() -> None:
 )
 def evaluate(context: typer.Context) -> None:
     """Measure methods on a data set: the paper's tables and figures."""
-    if context.args[:1] == ["running-time"]:
-        from experiments.running_time import app as running_time
+    from groupcam_jax.cli.evaluate import app as experiments  # takes seconds to import
 
-        running_time(context.args[1:], prog_name="groupcam evaluate running-time")
-    else:
-        from experiments.evaluate import app as experiments  # takes seconds to import
-
-        experiments(context.args, prog_name="groupcam evaluate")
+    experiments(context.args, prog_name="groupcam evaluate")

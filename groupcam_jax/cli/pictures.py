@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from PIL import Image
 
-from groupcam_jax.cli.decode import decode
-from groupcam_jax.cli.orientation import turn_pixels
-from pretrained.scenes import scene
+from groupcam_jax.bundled import bundled
+from groupcam_jax.pictures.decode import decode
+from groupcam_jax.pictures.orientation import turn_pixels
 
 
 class Picture(NamedTuple):
@@ -35,7 +35,7 @@ def read_picture(path: pathlib.Path, size: int) -> Picture:
 
 def draw_scene(seed: int) -> Picture:
     """Draws the scene that is explained where no picture is named."""
-    pixels = np.asarray(scene(jax.random.key(seed)).image * 255).round().astype(np.uint8)
+    pixels = np.asarray(bundled("scenes").scene(jax.random.key(seed)).image * 255).round().astype(np.uint8)
     return Picture(f"scene {seed}", pixels, pixels)
 
 

@@ -16,9 +16,9 @@ from rich.table import Table
 from groupcam_jax.cli.explain import Explanation
 from groupcam_jax.cli.pictures import Picture
 from groupcam_jax.cli.run import Request
+from groupcam_jax.files import whole_file
 from groupcam_jax.plots import explanation_figure, methods_figure
 from groupcam_jax.program.layers import list_layers
-from pretrained.files import whole_file
 
 
 def classes_table(classifier: Any, picture: Picture, probabilities: Any, top: int) -> Table:

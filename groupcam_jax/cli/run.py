@@ -21,7 +21,7 @@ class Request(NamedTuple):
 
     Attributes:
       model: the name of the classifier.
-      classifier: what is explained, see `pretrained.classifier`.
+      classifier: what is explained, see `groupcam_jax.types`.
       builders: the methods by their names, with their options.
       labels: the classes to explain; none for the predicted one.
       seed: of the key, for methods that draw.

@@ -9,52 +9,63 @@ the first vector is close to the mean map. A singular vector has no sign: ours a
 where published code takes what the solver happens to return.
 """
 
-import jax
+from __future__ import annotations
+
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import Aux, make_explainer
-from groupcam_jax.program.flat import trace
-from groupcam_jax.program.split import Layer, split_program
-from groupcam_jax.stages.masks import unit_range, upsample
-from groupcam_jax.stages.principal import principal_map
+from groupcam_jax.families.class_activation import show_heat
+from groupcam_jax.families.documentation import documented
+from groupcam_jax.families.explainer import Aux, make_explainer
+from groupcam_jax.program.cut import cut_at
+from groupcam_jax.program.split import LayerLike
 from groupcam_jax.targets import resolve_label
-from groupcam_jax.types import Explainer, Model, Params
+from groupcam_jax.types import Activation, Explainer, HasAux, Heat, Model, Params
 
 
+@documented
 def eigen_cam(
-    model_apply: Model,
-    params: Params,
-    *,
-    layer: Layer = None,
-    tokens_to_grid: tuple[int, int] | None = None,
-    data_format: str = "NHWC",
-    has_aux: bool = False,
-) -> Explainer:
+    model_apply: Model, params: Params, *, layer: LayerLike = None, has_aux: HasAux = False
+) -> Explainer[HasAux, Aux]:
     """Builds the EigenCAM explainer of a classifier: one forward pass. The label changes nothing.
 
     Args:
-      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
-      params: the model's weights, any pytree; may be traced.
-      layer: scope name, index of `list_layers`, `(features, head)`, or None for the last spatial activation.
-      tokens_to_grid: height and width of the grid that the layer's tokens form, for models of tokens.
-      data_format: "NCHW" where the model's activations are channel-first.
-      has_aux: whether to return `(saliency, Aux)`.
+      {model}
+      {layer}
+      has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      `explain(image, label=None, *, key=None)`: saliency `[h, w]` in [0, 1], float32, all 0 where the activation is
-      flat, NaN for an image that is not finite or a traced label out of range.
+      {explain}
+      All 0 where the activation is flat.
 
     Raises:
-      ValueError: in the explainer: no such layer or class, not one floating image.
+      {errors}
     """
 
     def explain(image, label, key):
         del key  # deterministic
-        program = trace(model_apply, params, image[None])
-        features, head = split_program(program, layer, tokens_to_grid, data_format)
-        activation, skips = features(params, image[None])
-        logits = head(params, activation, skips)[0]
-        heat = jax.nn.relu(principal_map(activation[0].astype(jnp.float32)))
-        return unit_range(upsample(heat, image.shape[:2])), Aux(resolve_label(label, logits), logits)
+        cut = cut_at(model_apply, params, image, layer)
+        logits = cut.logits
+        return show_heat(principal_map(cut.activation), image), Aux(resolve_label(label, logits), logits)
 
     return make_explainer(explain, has_aux=has_aux)
+
+
+def principal_map(maps: Activation) -> Heat:
+    """Projects each place on the direction in which the channels vary most over space.
+
+    It is an eigenvector of the inner products of the places [u v, u v] or of the channels [k, k], whichever are fewer.
+    Of its two signs the one is taken that agrees with the sum of the channels. Maps that do not vary give 0.
+    """
+    height, width, channels = maps.shape
+    places = maps.reshape(height * width, channels)
+    places = places - places.mean(0, keepdims=True)
+    scale = jnp.abs(places).max()
+    places = places / jnp.where(scale == 0, 1, scale)  # products of small numbers would vanish
+    if channels < height * width:
+        _, directions = jnp.linalg.eigh(jnp.matmul(places.T, places, precision="highest"))
+        projection = jnp.matmul(places, directions[:, -1], precision="highest")
+    else:
+        variances, directions = jnp.linalg.eigh(jnp.matmul(places, places.T, precision="highest"))
+        projection = directions[:, -1] * jnp.sqrt(jnp.maximum(variances[-1], 0))
+    agreement = jnp.dot(projection, places.sum(1), precision="highest")
+    return jnp.where(agreement < 0, -projection, projection).reshape(height, width)

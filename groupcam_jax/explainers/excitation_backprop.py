@@ -5,65 +5,68 @@
     contrastive   relu(P(A) - the same walk from a dual unit of the class, whose weights change their signs)
     saliency      the sum of P(A_k) over the channels of the layer, enlarged, rescaled to [0, 1]
 
-The contrastive form (c-MWP) tells classes apart, the plain one hardly. Biases take no part. A batch norm that is not
-folded into its convolution is a product with its scale: negative scales win nothing. Negative values of the layer
-itself count as 0: choose one after a ReLU. The paper looks at middle layers; the default is the last, coarser.
+The contrastive form (c-MWP) tells classes apart, the plain one hardly. Biases take no part. The constant factors after
+a convolution, such as the scale of a batch norm, belong to its weights: it does not matter whether they are folded.
+Negative values of the layer itself count as 0: choose one after a ReLU. The paper looks at middle layers; the default
+is the last, coarser.
+
+Below a residual sum we differ from TorchRay. The paper has neurons alone: of relu(sum of w_j a_j + x) the a_j and x are
+the inputs, with the weights w_j and 1, and so we take it. TorchRay takes the sum for a layer of its own, of the two
+branches' positive parts, and the weights that made them for another.
 """
+
+from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import Aux, make_explainer
+from groupcam_jax.families.class_activation import show_heat
+from groupcam_jax.families.documentation import documented
+from groupcam_jax.families.explainer import Aux, make_explainer
+from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.excitation import excite
 from groupcam_jax.program.flat import trace
-from groupcam_jax.program.split import Layer, split_program
-from groupcam_jax.stages.masks import unit_range, upsample
+from groupcam_jax.program.split import LayerLike
 from groupcam_jax.targets import resolve_label
-from groupcam_jax.types import Explainer, Model, Params
+from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
+@documented
 def excitation_backprop(
     model_apply: Model,
     params: Params,
     *,
-    layer: Layer = None,
-    tokens_to_grid: tuple[int, int] | None = None,
-    data_format: str = "NHWC",
+    layer: LayerLike = None,
     contrastive: bool = True,
-    has_aux: bool = False,
-) -> Explainer:
+    has_aux: HasAux = False,
+) -> Explainer[HasAux, Aux]:
     """Builds the excitation backpropagation explainer of a classifier: one forward pass, and one or two backward.
 
     Args:
-      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
-      params: the model's weights, any pytree; may be traced.
-      layer: scope name, index of `list_layers`, `(features, head)`, or None for the last spatial activation.
-      tokens_to_grid: height and width of the grid that the layer's tokens form, for models of tokens.
-      data_format: "NCHW" where the model's activations are channel-first.
+      {model}
+      {layer}
       contrastive: whether what excites the opposite of the class is taken away (c-MWP).
-      has_aux: whether to return `(saliency, Aux)`.
+      has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      `explain(image, label=None, *, key=None)`: saliency `[h, w]` in [0, 1], float32, all 0 where nothing excites the
-      class, NaN for an image that is not finite or a traced label out of range.
+      {explain}
+      All 0 where nothing excites the class.
 
     Raises:
-      ValueError: in the explainer: an operation above the layer that has no rule, such as gelu or silu; no such layer
-        or class, not one floating image.
+      ValueError: in the explainer: an operation above the layer that has no rule, such as gelu or silu.
+      {errors}
     """
 
     def explain(image, label, key):
         del key  # deterministic
-        program = trace(model_apply, params, image[None])
-        features, head = split_program(program, layer, tokens_to_grid, data_format)
-        activation, skips = features(params, image[None])
-        above = trace(lambda params, grid: head(params, grid, skips), params, activation)
-        logits = above(params, activation)[0]
+        cut = cut_at(model_apply, params, image, layer)
+        above = trace(lambda params, grid: cut.parts.head(params, grid, cut.skips), params, cut.value[None])
+        logits = above(params, cut.value[None])[0]
         label = resolve_label(label, logits)
-        activation = jax.nn.relu(activation)
+        activation = jax.nn.relu(cut.value[None])
 
         def winning(*, negate_last):
-            """The probability of the walk through each place and channel."""
+            """The probability of the walk through each place."""
             votes, pull_back = jax.vjp(
                 lambda excitation: excite(above, params, activation, excitation, negate_last=negate_last)[0], activation
             )
@@ -73,7 +76,7 @@ def excitation_backprop(
 
         heat = winning(negate_last=False)
         if contrastive:
-            heat = jax.nn.relu(heat - winning(negate_last=True))
-        return unit_range(upsample(heat, image.shape[:2])), Aux(label, logits)
+            heat -= winning(negate_last=True)
+        return show_heat(heat, image), Aux(label, logits)
 
     return make_explainer(explain, has_aux=has_aux)

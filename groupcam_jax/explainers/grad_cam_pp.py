@@ -15,18 +15,22 @@ They are one where the gradient is constant in space. The codes add 1e-7 to the 
 gradients are small; so do ours, each its own.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from groupcam_jax.activation_map import explain_by_heat
-from groupcam_jax.program.split import Layer
+from groupcam_jax.families.class_activation import class_activation_map
+from groupcam_jax.families.documentation import documented
+from groupcam_jax.families.explainer import Aux
+from groupcam_jax.program.split import LayerLike
 from groupcam_jax.targets import Target, logit
-from groupcam_jax.types import Activation, Explainer, Model, Params
+from groupcam_jax.types import Activation, Explainer, HasAux, Heat, Model, Params
 
-Coefficients = Callable[[Any, Any], Activation]
+Coefficients = Callable[[Activation, Activation], Activation]
 
 
 def joint(activation: Activation, gradient: Activation) -> Activation:
@@ -39,55 +43,43 @@ def separate(activation: Activation, gradient: Activation) -> Activation:
     return ratio(gradient, activation.sum((0, 1), keepdims=True) * gradient**3, 1e-6)
 
 
-def ratio(gradient: Activation, cubic: Any, epsilon: float) -> Activation:
+def ratio(gradient: Activation, cubic: Float[Array, "#u #v k"], epsilon: float) -> Activation:
     """Equation 19, 0 where the gradient or the denominator is."""
     denominator = 2 * gradient**2 + cubic
     guarded = jnp.where(denominator == 0, 1, denominator) + epsilon
     return jnp.where(gradient == 0, 0, gradient**2 / guarded)
 
 
+@documented
 def grad_cam_pp(
     model_apply: Model,
     params: Params,
     *,
-    layer: Layer = None,
-    tokens_to_grid: tuple[int, int] | None = None,
-    data_format: str = "NHWC",
+    layer: LayerLike = None,
     target: Target = logit,
     coefficients: Coefficients = joint,
-    has_aux: bool = False,
-) -> Explainer:
+    has_aux: HasAux = False,
+) -> Explainer[HasAux, Aux]:
     """Builds the Grad-CAM++ explainer of a classifier: one forward pass, and one backward above the layer.
 
     Args:
-      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
-      params: the model's weights, any pytree; may be traced.
-      layer: scope name, index of `list_layers`, `(features, head)`, or None for the last spatial activation.
-      tokens_to_grid: height and width of the grid that the layer's tokens form, for models of tokens.
-      data_format: "NCHW" where the model's activations are channel-first.
-      target: the score that is differentiated.
+      {model}
+      {layer}
+      {target}
       coefficients: how the places of a channel are weighed, `joint` or `separate`.
-      has_aux: whether to return `(saliency, Aux)`.
+      has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      `explain(image, label=None, *, key=None)`: saliency `[h, w]` in [0, 1], float32, all 0 where nothing speaks for
-      the class, NaN for an image that is not finite or a traced label out of range.
+      {explain}
+      All 0 where nothing speaks for the class.
 
     Raises:
-      ValueError: in the explainer: no such layer or class, not one floating image.
+      {errors}
     """
 
-    def heat(activation: Activation, gradient: Activation):
+    @class_activation_map
+    def weighted(activation: Activation, gradient: Activation) -> Heat:
         weights = (coefficients(activation, gradient) * jax.nn.relu(gradient)).sum((0, 1))
-        return jax.nn.relu((weights[None, None] * activation).sum(2))
+        return (weights[None, None] * activation).sum(2)
 
-    return explain_by_heat(
-        heat,
-        model_apply,
-        params,
-        layer=layer,
-        tokens_to_grid=tokens_to_grid,
-        data_format=data_format,
-        target=target,
-        has_aux=has_aux,
-    )
+    return weighted(model_apply, params, layer=layer, target=target, has_aux=has_aux)

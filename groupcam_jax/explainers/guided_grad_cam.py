@@ -6,61 +6,64 @@
 The paper enlarges the Grad-CAM map bilinearly, as we do; captum takes the nearest cell unless told otherwise.
 """
 
-from groupcam_jax.explainer import AttributionAux, make_attributing_explainer
-from groupcam_jax.explainers.guided_backprop import guided_rule
+from __future__ import annotations
+
+import inspect
+
+import jax
+from jax.tree_util import Partial
+
+from groupcam_jax.explainers.grad_cam import grad_cam
+from groupcam_jax.explainers.guided_backprop import guided_backprop
+from groupcam_jax.families.attribution import AttributionAux, attributing_explainer
+from groupcam_jax.families.documentation import documented
+from groupcam_jax.families.reductions import Reduction, largest_magnitude
 from groupcam_jax.program.backward import replace_relu_rule
-from groupcam_jax.program.flat import trace
-from groupcam_jax.program.split import Layer, split_program
-from groupcam_jax.stages.attributions import Reduction, largest_magnitude
-from groupcam_jax.stages.channels import grad_cam_heat, score_gradient
-from groupcam_jax.stages.input_gradient import input_gradient
+from groupcam_jax.program.cut import cut_at, cut_program_at_image
+from groupcam_jax.program.split import LayerLike
 from groupcam_jax.stages.masks import upsample
 from groupcam_jax.targets import Target, logit
-from groupcam_jax.types import Explainer, Model, Params
+from groupcam_jax.types import Explainer, HasAux, Model, Params
+
+grad_cam_heat, guided_rule = inspect.unwrap(grad_cam), inspect.unwrap(guided_backprop)
 
 
+@documented
 def guided_grad_cam(
     model_apply: Model,
     params: Params,
     *,
-    layer: Layer = None,
-    tokens_to_grid: tuple[int, int] | None = None,
-    data_format: str = "NHWC",
+    layer: LayerLike = None,
     target: Target = logit,
     reduce: Reduction = largest_magnitude,
-    has_aux: bool = False,
-) -> Explainer:
+    has_aux: HasAux = False,
+) -> Explainer[HasAux, AttributionAux]:
     """Builds the Guided Grad-CAM explainer of a classifier: one forward and two backward passes.
 
     Args:
-      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
-      params: the model's weights, any pytree; may be traced.
-      layer: scope name, index of `list_layers`, `(features, head)`, or None for the last spatial activation.
-      tokens_to_grid: height and width of the grid that the layer's tokens form, for models of tokens.
-      data_format: "NCHW" where the model's activations are channel-first.
-      target: the score that is differentiated.
-      reduce: how the attribution `[h, w, c]` becomes a saliency: `largest_magnitude`, `total_magnitude` or `signed`.
-      has_aux: whether to return `(saliency, AttributionAux)`.
+      {model}
+      {layer}
+      {target}
+      {reduce}
+      has_aux: whether the explainer returns `(saliency, AttributionAux)`.
 
     Returns:
-      `explain(image, label=None, *, key=None)`: saliency `[h, w]` in [0, 1], float32
-      (in [-1, 1] with `signed`), all 0 where no channel speaks for the class, NaN for an image that is not finite or a
-      traced label out of range.
+      {explain}
+      All 0 where no channel speaks for the class.
 
     Raises:
       ValueError: in the explainer: the model has a smooth activation such as gelu or silu, a ReLU inside a loop or
-        branch, or none; no such layer or class, not one floating image.
+        branch, or none.
+      {errors}
     """
 
     def attribute(image, label, key):
         del key  # deterministic
-        program = trace(model_apply, params, image[None])
-        features, head = split_program(program, layer, tokens_to_grid, data_format)
-        activation, skips = features(params, image[None])
-        label, logits, slope = score_gradient(head, params, activation, skips, target, label)
-        heat = grad_cam_heat(activation[0], slope)
-        guided = replace_relu_rule(program, guided_rule, "guided_grad_cam")
-        _, _, attribution = input_gradient(guided, params, image, target, label)
-        return AttributionAux(label, logits, attribution * upsample(heat, image.shape[:2])[:, :, None])
+        cut = cut_at(model_apply, params, image, layer)
+        label, logits, gradient = cut.gradient(target, label)
+        heat = upsample(jax.nn.relu(grad_cam_heat(cut.activation, gradient)), image.shape[:2])
+        guided = replace_relu_rule(cut.program, guided_rule, "guided_grad_cam")
+        _, _, shares = cut_program_at_image(guided, params, image).gradient(target, label)
+        return AttributionAux(label, logits, shares * heat[:, :, None], Partial(reduce))
 
-    return make_attributing_explainer(attribute, reduce=reduce, has_aux=has_aux)
+    return attributing_explainer(attribute, has_aux=has_aux)

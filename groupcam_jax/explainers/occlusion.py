@@ -7,19 +7,24 @@
 The windows step over the image and end at its border, so that every pixel is covered.
 """
 
+from __future__ import annotations
+
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int
 
-from groupcam_jax.explainer import Aux, check_count, make_explainer
-from groupcam_jax.program.flat import trace
-from groupcam_jax.stages.batches import Progress, check_batch, sum_batched
+from groupcam_jax.batches import Progress, sum_batched
+from groupcam_jax.checks import check_batch, check_count
+from groupcam_jax.families.documentation import documented
+from groupcam_jax.families.explainer import Aux, make_explainer
+from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
-from groupcam_jax.stages.score import class_confidence
 from groupcam_jax.targets import Target, probability, resolve_label
-from groupcam_jax.types import Explainer, Model, Params
+from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
+@documented
 def occlusion(
     model_apply: Model,
     params: Params,
@@ -30,30 +35,28 @@ def occlusion(
     score: Target = probability,
     mask_batch: int | None = 16,
     progress: Progress = None,
-    has_aux: bool = False,
-) -> Explainer:
+    has_aux: HasAux = False,
+) -> Explainer[HasAux, Aux]:
     """Builds the occlusion explainer of a classifier: a forward pass for each window (169 of 224 x 224), plus one.
 
     Args:
-      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
-      params: the model's weights, any pytree; may be traced.
+      {model}
       window: side of the window in pixels.
       stride: pixels from one window to the next.
-      baseline: what the window shows.
-      score: the score that is taken of each image shown to the model.
-      mask_batch: images scored at once; None scores all, fewer need less memory.
-      progress: called on the host after every batch, with the number of images just scored and of all to score.
-      has_aux: whether to return `(saliency, Aux)`.
+      baseline: what the window shows, `(image, key) -> image`.
+      {score}
+      {mask_batch}
+      {progress}
+      has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      `explain(image, label=None, *, key=None)`: saliency `[h, w]` in [0, 1], float32, all 0 where
-      hiding nothing lowers the score, NaN for an image that is not finite or a traced
-      label out of range. The key feeds a baseline that draws.
+      {explain}
+      All 0 where hiding nothing lowers the score. The key feeds a baseline that draws.
 
     Raises:
       ValueError: window, stride or mask_batch below 1, a stride that skips pixels; in the explainer: an image no
-        larger than the window, no such class, not one floating image.
-      TypeError: in the explainer: a key is needed and missing.
+        larger than the window.
+      {errors}
     """
     check_count("window", window)
     check_count("stride", stride)
@@ -67,12 +70,12 @@ def occlusion(
             raise ValueError(
                 f"window={window} hides a whole side of the image, {height} x {width}; choose about a quarter of it"
             )
-        program = trace(model_apply, params, image[None])
-        logits = program(params, image[None])[0]
+        cut = cut_at_image(model_apply, params, image)
+        logits = cut.logits
         label = resolve_label(label, logits)
-        confidence = class_confidence(program, params, score, label)
         image = image.astype(jnp.float32)
-        hidden, whole = hide(baseline, image, key), confidence(image)
+        hidden, confidence = hide(baseline, image, key), cut.confidence(score, label)
+        whole = confidence(image)
 
         def drop(corner):
             rows = covered(corner[0], window, height)
@@ -88,12 +91,12 @@ def occlusion(
     return make_explainer(explain, has_aux=has_aux)
 
 
-def starts(length: int, window: int, stride: int) -> jax.Array:
+def starts(length: int, window: int, stride: int) -> Int[Array, " windows"]:
     """Where windows start along a side; the last one ends at the border."""
     return jnp.asarray([*range(0, length - window, stride), length - window])
 
 
-def covered(start: jax.Array, window: int, length: int) -> jax.Array:
+def covered(start: Int[Array, ""], window: int, length: int) -> Bool[Array, " pixels"]:
     """Which pixels along a side a window covers."""
     places = jnp.arange(length)
     return (places >= start) & (places < start + window)

@@ -10,22 +10,28 @@ window of the image's size is cut. Scores are probabilities, as in the paper; Gr
 The masks are drawn, scored and merged `mask_batch` at a time, and never held all at once.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import Aux, check_count, make_explainer, require_key
-from groupcam_jax.program.flat import trace
-from groupcam_jax.stages.batches import Progress, check_batch, sum_batched
+from groupcam_jax.batches import Progress, sum_batched
+from groupcam_jax.checks import check_batch, check_count, require_key
+from groupcam_jax.families.documentation import documented
+from groupcam_jax.families.explainer import Aux, make_explainer
+from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range, upsample
 from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
-from groupcam_jax.stages.score import class_confidence
 from groupcam_jax.targets import Target, probability, resolve_label
-from groupcam_jax.types import Explainer, Image, Mask, Model, Params, PRNGKey, Saliency
+from groupcam_jax.types import Explainer, HasAux, Image, Mask, Model, Params, PRNGKey, Saliency, Scalar
+
+Seed = TypeVar("Seed")  # a key, or what else a mask is made of
 
 
+@documented
 def rise(
     model_apply: Model,
     params: Params,
@@ -37,30 +43,28 @@ def rise(
     score: Target = probability,
     mask_batch: int | None = 16,
     progress: Progress = None,
-    has_aux: bool = False,
-) -> Explainer:
+    has_aux: HasAux = False,
+) -> Explainer[HasAux, Aux]:
     """Builds the RISE explainer of a classifier: a forward pass for each mask, plus one.
 
     Args:
-      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
-      params: the model's weights, any pytree; may be traced.
+      {model}
       masks: random masks.
       cells: cells of the grid along each side.
       keep: the probability with which a cell is shown.
-      baseline: the image without its evidence, through which a mask reveals it.
-      score: the score that is taken of each image shown to the model.
-      mask_batch: images scored at once; None scores all, fewer need less memory.
-      progress: called on the host after every batch, with the number of images just scored and of all to score.
-      has_aux: whether to return `(saliency, Aux)`.
+      {baseline}
+      {score}
+      {mask_batch}
+      {progress}
+      has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      `explain(image, label=None, *, key)`: saliency `[h, w]` in [0, 1], float32, NaN for an image that is not finite
-      or a traced label out of range.
+      {explain}
+      The key draws the masks, and feeds a baseline that draws.
 
     Raises:
-      ValueError: masks, cells or mask_batch below 1, keep outside (0, 1); in the explainer: no such class, not one
-        floating image.
-      TypeError: in the explainer: the key is missing.
+      ValueError: masks, cells or mask_batch below 1, keep outside (0, 1).
+      {errors}
     """
     check_count("masks", masks)
     check_count("cells", cells)
@@ -70,12 +74,11 @@ def rise(
 
     def explain(image, label, key):
         mask_key, baseline_key = jax.random.split(require_key(key, "rise"))
-        program = trace(model_apply, params, image[None])
-        logits = program(params, image[None])[0]
+        cut = cut_at_image(model_apply, params, image)
+        logits = cut.logits
         label = resolve_label(label, logits)
-        confidence = class_confidence(program, params, score, label)
         image = image.astype(jnp.float32)
-        hidden = hide(baseline, image, baseline_key)
+        hidden, confidence = hide(baseline, image, baseline_key), cut.confidence(score, label)
 
         def draw(key):
             return draw_mask(key, image.shape[:2], cells, keep)
@@ -91,20 +94,20 @@ def draw_mask(key: PRNGKey, shape: tuple[int, int], cells: int, keep: float) -> 
     """Draws one smooth random mask in [0, 1]."""
     grid_key, shift_key = jax.random.split(key)
     height, width = (-(-length // cells) for length in shape)  # of one cell
-    grid = jax.random.bernoulli(grid_key, keep, (cells, cells)).astype(jnp.float32)
+    grid = jax.random.bernoulli(grid_key, jnp.float32(keep), (cells, cells)).astype(jnp.float32)
     enlarged = upsample(grid, ((cells + 1) * height, (cells + 1) * width))
-    shift = (jax.random.uniform(shift_key, (2,)) * jnp.array([height, width], jnp.float32)).astype(jnp.int32)
-    return jax.lax.dynamic_slice(enlarged, shift, shape)
+    across = jax.random.uniform(shift_key, (2,), jnp.float32) * jnp.array([height, width], jnp.float32)
+    return jax.lax.dynamic_slice(enlarged, across.astype(jnp.int32), shape)
 
 
 def merge_scored(
-    confidence: Callable[[Image], Any],
+    confidence: Callable[[Image], Scalar],
     image: Image,
     hidden: Image,
-    make_mask: Callable[[Any], Mask],
-    seeds: Any,
+    make_mask: Callable[[Seed], Mask],
+    seeds: Seed,
     mask_batch: int | None,
-    progress: Progress,
+    progress: Progress = None,
 ) -> Saliency:
     """The sum of all masks `make_mask(seed)`, each times the score of what it reveals."""
 

@@ -9,66 +9,75 @@ other methods the maps are averaged. The code of Group-CAM's authors divides the
 multiplying.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import Any
 
 import jax
 
-from groupcam_jax.explainer import Aux, check_count, make_explainer, require_key
+from groupcam_jax.batches import sum_batched
+from groupcam_jax.checks import check_batch, check_count, check_noise, require_key
 from groupcam_jax.explainers.gradient import gradient
-from groupcam_jax.program.flat import trace
-from groupcam_jax.stages.batches import check_batch, sum_batched
+from groupcam_jax.families.documentation import documented
+from groupcam_jax.families.explainer import Aux, make_explainer
+from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import add_noise
 from groupcam_jax.targets import resolve_label
-from groupcam_jax.types import Explainer, Model, Params
+from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
+@documented
 def smooth_grad(
     model_apply: Model,
     params: Params,
     *,
-    method: Callable[..., Explainer] = gradient,
+    method: Callable[..., Explainer[Any, Any]] = gradient,
     samples: int = 50,
     noise: float = 0.15,
     sample_batch: int | None = None,
-    has_aux: bool = False,
-) -> Explainer:
+    has_aux: HasAux = False,
+) -> Explainer[HasAux, Aux]:
     """Builds the SmoothGrad explainer of a classifier: `samples` times the method inside, plus a forward pass.
 
     Args:
-      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
-      params: the model's weights, any pytree; may be traced.
-      method: the builder of the method inside; `functools.partial(gradient, reduce=signed)` gives it options.
+      {model}
+      method: the builder of the method inside, called as `method(model_apply, params, has_aux=True)`;
+        `functools.partial(gradient, reduce=signed)` gives it options. Of a method whose aux has an `attribution` and
+        how to `reduce` it (see `AttributionAux`) the attribution is averaged, of others the saliency.
       samples: noisy copies.
       noise: standard deviation of the noise as a share of the image's range of values.
       sample_batch: copies explained at once; None takes all, fewer need less memory.
-      has_aux: whether to return `(saliency, Aux)`.
+      has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      `explain(image, label=None, *, key)`: saliency `[h, w]` in the range of the method inside, float32, NaN for an
-      image that is not finite or a traced label out of range.
+      {explain}
+      It has the range of the method inside. The key draws the noise, and feeds that method.
 
     Raises:
       ValueError: samples or sample_batch below 1, noise negative; in the explainer: as the method inside.
-      TypeError: in the explainer: the key is missing.
+      {errors}
     """
     check_count("samples", samples)
-    if not noise >= 0:
-        raise ValueError(f"noise={noise}: expected a share of the image's range of values, at least 0")
+    check_noise(noise)
     check_batch("sample_batch", sample_batch)
     inside = method(model_apply, params, has_aux=True)
-    reduce = getattr(inside, "reduce", None)
 
     def explain(image, label, key):
         key = require_key(key, "smooth_grad")
-        logits = trace(model_apply, params, image[None])(params, image[None])[0]
+        logits = cut_at_image(model_apply, params, image).logits
         label = resolve_label(label, logits)
 
         def one(key):
             noise_key, method_key = jax.random.split(key)
             saliency, aux = inside(add_noise(image, noise, noise_key), label, key=method_key)
-            return aux.attribution if reduce else saliency
+            # Their sum, and what is made of it: a `Partial` holds no arrays, so that it is its own sum.
+            return (aux.attribution, aux.reduce) if hasattr(aux, "reduce") else (saliency, as_it_is)
 
-        mean = sum_batched(one, jax.random.split(key, samples), sample_batch) / samples
-        return reduce(mean) if reduce else mean, Aux(label, logits)
+        total, reduce = sum_batched(one, jax.random.split(key, samples), sample_batch)
+        return reduce(total / samples), Aux(label, logits)
 
     return make_explainer(explain, has_aux=has_aux)
+
+
+as_it_is = jax.tree_util.Partial(lambda saliency: saliency)

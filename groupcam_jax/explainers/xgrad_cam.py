@@ -8,56 +8,17 @@ Grad-CAM with a mean that the activation weighs. A channel that sums to 0 has we
 sum instead.
 """
 
-import jax
+from __future__ import annotations
+
 import jax.numpy as jnp
 
-from groupcam_jax.activation_map import explain_by_heat
-from groupcam_jax.program.split import Layer
-from groupcam_jax.targets import Target, logit
-from groupcam_jax.types import Activation, Explainer, Model, Params
+from groupcam_jax.families.class_activation import class_activation_map
+from groupcam_jax.types import Activation, Heat
 
 
-def xgrad_cam(
-    model_apply: Model,
-    params: Params,
-    *,
-    layer: Layer = None,
-    tokens_to_grid: tuple[int, int] | None = None,
-    data_format: str = "NHWC",
-    target: Target = logit,
-    has_aux: bool = False,
-) -> Explainer:
-    """Builds the XGrad-CAM explainer of a classifier: one forward pass, and one backward above the layer.
-
-    Args:
-      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
-      params: the model's weights, any pytree; may be traced.
-      layer: scope name, index of `list_layers`, `(features, head)`, or None for the last spatial activation.
-      tokens_to_grid: height and width of the grid that the layer's tokens form, for models of tokens.
-      data_format: "NCHW" where the model's activations are channel-first.
-      target: the score that is differentiated.
-      has_aux: whether to return `(saliency, Aux)`.
-
-    Returns:
-      `explain(image, label=None, *, key=None)`: saliency `[h, w]` in [0, 1], float32, all 0 where nothing speaks for
-      the class, NaN for an image that is not finite or a traced label out of range.
-
-    Raises:
-      ValueError: in the explainer: no such layer or class, not one floating image.
-    """
-
-    def heat(activation: Activation, gradient: Activation):
-        total = activation.sum((0, 1))
-        weights = (gradient * activation).sum((0, 1)) / jnp.where(total == 0, 1, total)
-        return jax.nn.relu((jnp.where(total == 0, 0, weights)[None, None] * activation).sum(2))
-
-    return explain_by_heat(
-        heat,
-        model_apply,
-        params,
-        layer=layer,
-        tokens_to_grid=tokens_to_grid,
-        data_format=data_format,
-        target=target,
-        has_aux=has_aux,
-    )
+@class_activation_map
+def xgrad_cam(activation: Activation, gradient: Activation) -> Heat:
+    """XGrad-CAM: the gradient's mean, weighted by the activation, weighs each channel."""
+    total = activation.sum((0, 1))
+    weights = (gradient * activation).sum((0, 1)) / jnp.where(total == 0, 1, total)
+    return (jnp.where(total == 0, 0, weights)[None, None] * activation).sum(2)

@@ -11,61 +11,72 @@ above 0.9999 and are not equal: the integrated gradients below them differ by ro
 on the host, by NumPy and scikit-image, through `jax.pure_callback`: the explainer jits and vmaps, but has no gradient.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Bool
 
-from groupcam_jax.explainer import AttributionAux, make_explainer
-from groupcam_jax.program.flat import trace
-from groupcam_jax.stages.batches import check_batch
+from groupcam_jax.checks import check_batch
+from groupcam_jax.families.documentation import documented
+from groupcam_jax.families.explainer import make_explainer
+from groupcam_jax.families.path_integral import Quadrature, check_steps, integrate, riemann_middle
+from groupcam_jax.families.regions import felzenszwalb_segments, grow_regions, require_scikit_image
+from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range
-from groupcam_jax.stages.path_integral import Rule, check_steps, integrate, riemann_middle
 from groupcam_jax.stages.perturb import Baseline, brightest, darkest, hide
-from groupcam_jax.stages.regions import felzenszwalb_segments, grow_regions, require_scikit_image
-from groupcam_jax.stages.score import class_confidence
 from groupcam_jax.targets import Target, logit, resolve_label
-from groupcam_jax.types import Explainer, Model, Params
+from groupcam_jax.types import Attribution, Explainer, HasAux, Label, Logits, Model, Params
 
 
+class XraiAux(NamedTuple):
+    """What `has_aux=True` returns besides the saliency: the mean of the integrated gradients."""
+
+    label: Label
+    logits: Logits
+    attribution: Attribution
+
+
+@documented
 def xrai(
     model_apply: Model,
     params: Params,
     *,
     baselines: Sequence[Baseline] = (darkest, brightest),
-    segments: Bool[Any, "s h w"] | None = None,
-    rule: Rule = riemann_middle,
+    segments: Bool[jax.Array | np.ndarray, "s h w"] | None = None,
+    rule: Quadrature = riemann_middle,
     steps: int = 50,
     target: Target = logit,
     step_batch: int | None = None,
-    has_aux: bool = False,
-) -> Explainer:
+    has_aux: HasAux = False,
+) -> Explainer[HasAux, XraiAux]:
     """Builds the XRAI explainer of a classifier: `steps` forward and backward passes for each baseline, plus one.
 
     Args:
-      model_apply: `logits = model_apply(params, images)`, see `types.Model`.
-      params: the model's weights, any pytree; may be traced.
+      {model}
       baselines: where the paths of integrated gradients start.
       segments: masks of the regions, which may overlap or be empty, maybe traced; None finds them in the image (needs
         scikit-image).
       rule: the quadrature of integrated gradients, see there.
       steps: points on each path.
-      target: the score that is differentiated.
-      step_batch: points differentiated at once; None takes all, fewer need less memory.
-      has_aux: whether to return `(saliency, AttributionAux)`, with the mean of the integrated gradients.
+      {target}
+      {step_batch}
+      has_aux: whether the explainer returns `(saliency, XraiAux)`.
 
     Returns:
-      `explain(image, label=None, *, key=None)`: saliency `[h, w]` in [0, 1], float32, NaN for an image that is not
-      finite or a traced label out of range. The key feeds baselines that draw.
+      {explain}
+      The key feeds baselines that draw.
 
     Raises:
       ModuleNotFoundError: no segments are given and scikit-image is missing.
       ValueError: no baselines, steps or step_batch below 1; in the explainer: segments of another size than the image,
-        or not masks, no such class, not one floating image.
-      TypeError: in the explainer: a key is needed and missing.
+        or not masks.
+      {errors}
     """
     if not baselines:
         raise ValueError("baselines=[]: expected at least one, such as constant(0.0)")
@@ -77,31 +88,25 @@ def xrai(
     def explain(image, label, key):
         if segments is not None:
             check_segments(segments, image.shape[:2])
-        program = trace(model_apply, params, image[None])
-        logits = program(params, image[None])[0]
+        cut = cut_at_image(model_apply, params, image)
+        logits = cut.logits
         label = resolve_label(label, logits)
         image = image.astype(jnp.float32)
-        gradient = jax.grad(class_confidence(program, params, target, label))
+        gradient = jax.grad(cut.confidence(target, label))
         attribution = jnp.zeros_like(image)
         for number, baseline in enumerate(baselines):
             hidden = hide(baseline, image, None if key is None else jax.random.fold_in(key, number))
             attribution += (image - hidden) * integrate(gradient, hidden, image, rule, steps, step_batch)
         attribution /= len(baselines)
-
-        regions = jax.pure_callback(
-            host_regions,
-            jax.ShapeDtypeStruct(image.shape[:2], jnp.float32),
-            image,
-            attribution.max(2),
-            *(() if segments is None else (segments,)),
-            vmap_method="sequential",
-        )
-        return unit_range(regions), AttributionAux(label, logits, attribution)
+        density = attribution.max(2)
+        given = () if segments is None else (segments,)
+        regions = jax.pure_callback(host_regions, density, image, density, *given, vmap_method="sequential")
+        return unit_range(regions), XraiAux(label, logits, attribution)
 
     return make_explainer(explain, has_aux=has_aux)
 
 
-def host_regions(image: Any, density: Any, segments: Any = None) -> Any:
+def host_regions(image: ArrayLike, density: ArrayLike, segments: ArrayLike | None = None) -> np.ndarray:
     """Segments an image, unless its segments are given, and grows the regions; on the host."""
     image, density = np.asarray(image), np.asarray(density)
     if not (np.isfinite(image).all() and np.isfinite(density).all()):
@@ -110,7 +115,7 @@ def host_regions(image: Any, density: Any, segments: Any = None) -> Any:
     return grow_regions(density, masks).astype(np.float32)
 
 
-def check_segments(segments: Any, shape: tuple[int, int]) -> None:
+def check_segments(segments: ArrayLike, shape: tuple[int, int]) -> None:
     """Raises ValueError unless segments are masks of this shape: of a label map they were no regions."""
     if jnp.shape(segments)[1:] != shape or 0 in jnp.shape(segments) or jnp.result_type(segments) != jnp.bool_:
         raise ValueError(

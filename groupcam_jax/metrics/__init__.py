@@ -14,6 +14,7 @@ from groupcam_jax.metrics.insertion_deletion import insertion_deletion as insert
 
 # Of a saliency and objects: whether it lies on them, and whether a box around it does.
 from groupcam_jax.metrics.localization import best_overlap as best_overlap
+from groupcam_jax.metrics.localization import is_located as is_located
 from groupcam_jax.metrics.localization import localization_error as localization_error
 from groupcam_jax.metrics.localization import mask_overlap as mask_overlap
 from groupcam_jax.metrics.localization import max_box_accuracy as max_box_accuracy

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from groupcam_jax.metrics.pointing_game import ObjectMask
+from groupcam_jax.types import ObjectMask
 
 Numbers = Int[Array, "h w"]
 

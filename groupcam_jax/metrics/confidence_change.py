@@ -8,15 +8,16 @@ The paper reports means over a data set in percent: "average drop" and "increase
 `DropInConfidence` does not divide by p_c(x). The map that is 1 everywhere is perfect by both: mind how much it shows.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.metrics.confidence import check_saliency, confidence_like
+from groupcam_jax.checks import check_saliency, known_label, typed_key
+from groupcam_jax.metrics.measure import Measure
+from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
-from groupcam_jax.targets import Target, probability
+from groupcam_jax.targets import Target, probability, resolve_label
 from groupcam_jax.types import Model, Params, Scalar
 
 
@@ -33,7 +34,7 @@ def confidence_change(
     *,
     baseline: Baseline = constant(0.0),
     score: Target = probability,
-) -> Callable[..., ConfidenceChange]:
+) -> Measure[ConfidenceChange]:
     """Builds the metric of a classifier: two forward passes.
 
     Args:
@@ -51,12 +52,13 @@ def confidence_change(
       TypeError: a key is needed and missing.
     """
 
-    def measure(image: Any, saliency: Any, label: Any = None, *, key: Any = None) -> ConfidenceChange:
+    def measure(image, saliency, label=None, *, key=None):
         check_saliency(image, saliency)
         image = jnp.asarray(image)
-        confidence = confidence_like(model_apply, params, score, image, label)
+        cut = cut_at_image(model_apply, params, image)
+        confidence = cut.confidence(score, resolve_label(known_label(label), cut.logits))
         image = image.astype(jnp.float32)
-        whole, veiled = confidence(image), confidence(reveal(image, hide(baseline, image, key), saliency))
+        whole, veiled = confidence(image), confidence(reveal(image, hide(baseline, image, typed_key(key)), saliency))
         lost = jax.nn.relu(whole - veiled)
         drop = jnp.where(lost == 0, 0, lost / jnp.where(lost == 0, 1, whole))
         increase = (veiled > whole).astype(jnp.float32)

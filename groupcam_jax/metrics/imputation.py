@@ -30,6 +30,7 @@ def impute(image: Image, missing: Bool[Array, "h w"], *, tolerance: float = 1e-6
         of the exact ones.
       steps: of conjugate gradients, to stop at in any case.
     """
+    missing &= jnp.ones_like(image[:, :, 0], bool)  # of the image's type: within a `shard_map` the solver needs that
     unknown = missing.astype(jnp.float32)
     neighbours = surroundings(jnp.ones_like(unknown))
 

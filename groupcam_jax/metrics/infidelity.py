@@ -10,19 +10,18 @@ The authors' code and captum's `normalize=True` report the scaled one, the only 
 the input that changes, I = (x - x') / x: `times_input=True`, captum's `multiply_by_inputs`.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import check_count, check_image, require_key
-from groupcam_jax.metrics.confidence import confidence_like
+from groupcam_jax.batches import map_batched
+from groupcam_jax.checks import check_batch, check_count, check_image, known_label, require_key
+from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages import perturb
-from groupcam_jax.stages.batches import check_batch, map_batched
 from groupcam_jax.stages.perturb import Baseline, hide
-from groupcam_jax.targets import Target, logit
-from groupcam_jax.types import Model, Params, Scalar
+from groupcam_jax.targets import Target, logit, resolve_label
+from groupcam_jax.types import Attribution, Image, Label, Model, Params, PRNGKey, Scalar
 
 
 class Infidelity(NamedTuple):
@@ -30,6 +29,17 @@ class Infidelity(NamedTuple):
 
     infidelity: Scalar
     scaled: Scalar
+
+
+@runtime_checkable
+class MeasureAttribution(Protocol):
+    """Measures the attribution of ONE image; to be jitted, vmapped or sharded."""
+
+    def __call__(
+        self, image: Image, attribution: Attribution, label: int | Label | None = None, *, key: PRNGKey
+    ) -> Infidelity:
+        """Measures an attribution `[h, w, c]` of an image `[h, w, c]`; label None is the predicted class."""
+        ...
 
 
 def infidelity(
@@ -41,7 +51,7 @@ def infidelity(
     score: Target = logit,
     samples: int = 100,
     sample_batch: int | None = 10,
-) -> Callable[..., Infidelity]:
+) -> MeasureAttribution:
     """Builds the metric of a classifier: one forward pass a sample, plus one.
 
     Args:
@@ -66,13 +76,14 @@ def infidelity(
     check_count("samples", samples)
     check_batch("sample_batch", sample_batch)
 
-    def measure(image: Any, attribution: Any, label: Any = None, *, key: Any = None) -> Infidelity:
+    def measure(image, attribution, label=None, *, key=None):
         check_image(image)
         if attribution.shape != image.shape:
             raise ValueError(f"attribution {[*attribution.shape]} does not fit the image {[*image.shape]}")
         key = require_key(key, "infidelity")
         image = jnp.asarray(image)
-        value = confidence_like(model_apply, params, score, image, label)
+        cut = cut_at_image(model_apply, params, image)
+        value = cut.confidence(score, resolve_label(known_label(label), cut.logits))
         image = image.astype(jnp.float32)
         whole = value(image)
         unit = jnp.where(image == 0, 1, image) if times_input else jnp.ones_like(image)

@@ -3,26 +3,28 @@
     order       the pixels, most salient first; of equals, the first in reading order
     x_i         insertion: the substrate with the first i steps of pixels shown; deletion: the image with them hidden
     curve       p_c(x_0), ..., p_c(x_n)
-    AUC         its area by the trapezoid rule over [0, 1]: high for insertion, low for deletion
+    AUC         its area over the share of the pixels by the trapezoid rule: high for insertion, low for deletion
     over-all    insertion AUC - deletion AUC
 
 As in the code of Group-CAM's authors (arXiv:2103.13859, section 4.3): 224 * 8 pixels a step, a Gaussian blur of 51
 pixels and sigma 50 under the insertion, zeros under the deletion. The paper says that deletion, too, ends in a blurred
-image: `deletion_substrate=gaussian_blur()`. Published code leaves the order of equals to the sort.
+image: `deletion_substrate=gaussian_blur()`. Published code leaves the order of equals to the sort. RISE's code takes
+the last step for a whole one, where fewer pixels are left; ours does not.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from groupcam_jax.explainer import check_count
-from groupcam_jax.metrics.confidence import check_saliency, confidence_like
-from groupcam_jax.stages.batches import check_batch, map_batched
+from groupcam_jax.batches import map_batched
+from groupcam_jax.checks import check_batch, check_count, check_saliency, known_label, require_key
+from groupcam_jax.metrics.measure import Measure
+from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import Baseline, constant, gaussian_blur, hide, reveal
-from groupcam_jax.targets import Target, probability
+from groupcam_jax.targets import Target, probability, resolve_label
 from groupcam_jax.types import Image, Model, Params, Saliency, Scalar
 
 Curve = Float[Array, " steps"]
@@ -47,7 +49,7 @@ def insertion_deletion(
     deletion_substrate: Baseline = constant(0.0),
     score: Target = probability,
     step_batch: int | None = None,
-) -> Callable[..., InsertionDeletion]:
+) -> Measure[InsertionDeletion]:
     """Builds the metric of a classifier: two forward passes a step, 58 for 224 x 224, plus one for the predicted class.
 
     Args:
@@ -71,16 +73,18 @@ def insertion_deletion(
     check_count("pixels_per_step", pixels_per_step)
     check_batch("step_batch", step_batch)
 
-    def measure(image: Any, saliency: Any, label: Any = None, *, key: Any = None) -> InsertionDeletion:
+    def measure(image, saliency, label=None, *, key=None):
         check_saliency(image, saliency)
         image = jnp.asarray(image)
-        confidence = confidence_like(model_apply, params, score, image, label)
+        cut = cut_at_image(model_apply, params, image)
+        confidence = cut.confidence(score, resolve_label(known_label(label), cut.logits))
         image = image.astype(jnp.float32)
-        keys = (None, None) if key is None else jax.random.split(key)
+        keys = (None, None) if key is None else jax.random.split(require_key(key, "insertion_deletion"))
         start = jnp.stack([hide(insertion_substrate, image, keys[0]), image])
         end = jnp.stack([image, hide(deletion_substrate, image, keys[1])])
         insertion, deletion = pixel_curves(confidence, start, end, saliency, pixels_per_step, step_batch)
-        inserted, deleted = area(insertion), area(deletion)
+        places = curve_places(saliency.size, pixels_per_step)
+        inserted, deleted = (jnp.trapezoid(curve, places) for curve in (insertion, deletion))
         return InsertionDeletion(insertion, deletion, inserted, deleted, inserted - deleted)
 
     return measure
@@ -124,9 +128,11 @@ def pixel_curves(
 def salient_order(saliency: Saliency) -> Int[Array, "h w"]:
     """The rank of every pixel, 0 for the most salient; of equals the first in reading order comes first."""
     order = jnp.argsort(saliency.ravel(), stable=True, descending=True)
-    return jnp.zeros(saliency.size, jnp.int32).at[order].set(jnp.arange(saliency.size)).reshape(saliency.shape)
+    places = jnp.arange(saliency.size, dtype=jnp.int32)
+    return jnp.zeros_like(places).at[order].set(places).reshape(saliency.shape)
 
 
-def area(curve: Curve) -> Scalar:
-    """The area under a curve of at least two points over [0, 1], by the trapezoid rule."""
-    return (curve[1:] + curve[:-1]).mean() / 2
+def curve_places(pixels: int, pixels_per_step: int) -> Curve:
+    """The share of all pixels that has changed at each point of a curve: from 0 to 1, the last step maybe shorter."""
+    done = jnp.arange(-(-pixels // pixels_per_step) + 1) * pixels_per_step
+    return jnp.minimum(done, pixels).astype(jnp.float32) / pixels

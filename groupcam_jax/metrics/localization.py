@@ -14,10 +14,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from groupcam_jax.explainer import check_count
+from groupcam_jax.checks import check_count
 from groupcam_jax.metrics.component import largest_component
-from groupcam_jax.metrics.pointing_game import ObjectMask
-from groupcam_jax.types import Saliency, Scalar
+from groupcam_jax.types import Label, Logits, ObjectMask, Saliency, Scalar
 
 Box = Float[Array, " 4"]
 
@@ -70,6 +69,29 @@ def mask_overlap(saliency: Saliency, mask: ObjectMask, threshold: float | Scalar
     return jnp.where(mask.any() & jnp.isfinite(saliency).all(), overlap, jnp.nan)
 
 
+def is_located(logits: Logits, label: int | Label, overlap: float | Scalar, *, top: int, least: float = 0.5) -> Scalar:
+    """Whether a class is among the `top` highest logits of an image, and its object located: 1 or 0.
+
+    Args:
+      logits: `[classes]`; of equal ones the first class ranks first.
+      label: the right class.
+      overlap: `best_overlap` of the box of that class's saliency with the boxes of its objects.
+      top: how many classes an image may be given, 1 or 5 in the papers.
+      least: the overlap from which on an object is located.
+
+    Returns:
+      1 or 0; NaN where the label is out of range, or the logits or the overlap are not finite.
+
+    Raises:
+      ValueError: top below 1.
+    """
+    check_count("top", top)
+    _, guesses = jax.lax.top_k(logits, min(top, logits.size))
+    right = (guesses == label).any() & (overlap >= least)
+    known = (label >= 0) & (label < logits.size) & jnp.isfinite(logits).all() & jnp.isfinite(overlap)
+    return jnp.where(known, right.astype(jnp.float32), jnp.nan)
+
+
 def localization_error(
     logits: Float[Array, "n classes"],
     labels: Int[Array, " n"],
@@ -80,28 +102,23 @@ def localization_error(
 ) -> Scalar:
     """The share of images whose class is not among the `top` highest logits, or whose object is not located.
 
-    Args:
-      logits: of every image; of equal ones the first class ranks first.
-      labels: the right class of every image.
-      overlaps: `best_overlap` of the box of that class's saliency with the boxes of its objects.
-      top: how many classes an image may be given, 1 or 5 in the papers.
-      least: the overlap from which on an object is located.
-
-    Returns:
-      The error in [0, 1]; NaN where a label is out of range, or logits or an overlap are not finite.
-
-    Raises:
-      ValueError: top below 1.
+    The arguments are those of `is_located`, of all images. NaN where it is for any of them.
     """
-    check_count("top", top)
-    _, guesses = jax.lax.top_k(logits, min(top, logits.shape[1]))
-    right = (guesses == labels[:, None]).any(1) & (overlaps >= least)
-    known = (labels >= 0) & (labels < logits.shape[1])
-    valid = known & jnp.isfinite(logits).all(1) & jnp.isfinite(overlaps)
-    return 1 - jnp.where(valid, right.astype(jnp.float32), jnp.nan).mean()
+    located = jax.vmap(lambda *image: is_located(*image, top=top, least=least))
+    return 1 - located(logits, labels, overlaps).mean()
 
 
-def max_box_accuracy(overlaps: Float[Array, "n thresholds"], least: float = 0.5) -> tuple[Scalar, Int[Array, ""]]:
-    """MaxBoxAcc and the place of its threshold, from the best overlap of every image at every threshold."""
-    accuracy = jnp.where(jnp.isnan(overlaps), jnp.nan, (overlaps >= least).astype(jnp.float32)).mean(0)
+def max_box_accuracy(
+    overlaps: Float[Array, "n thresholds"], least: float = 0.5, weights: Float[Array, " n"] | None = None
+) -> tuple[Scalar, Int[Array, ""]]:
+    """MaxBoxAcc and the place of its threshold.
+
+    Args:
+      overlaps: the best overlap of every image at every threshold.
+      least: the overlap from which on an object is located.
+      weights: how often each image counts; None counts each once.
+    """
+    located = jnp.where(jnp.isnan(overlaps), jnp.nan, (overlaps >= least).astype(jnp.float32))
+    weights = jnp.ones_like(located[:, 0]) if weights is None else weights
+    accuracy = (located * weights[:, None]).sum(0) / weights.sum()
     return accuracy.max(), accuracy.argmax()

@@ -15,11 +15,9 @@ while it shows another category as well: give `pointing_accuracy` their hits alo
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from groupcam_jax.types import Saliency, Scalar
-
-ObjectMask = Bool[Array, "h w"]
+from groupcam_jax.types import ObjectMask, Saliency, Scalar
 
 
 class PointingAccuracy(NamedTuple):
@@ -30,7 +28,7 @@ class PointingAccuracy(NamedTuple):
     overall: Scalar
 
 
-def mask_of_boxes(boxes: Float[Array, "n 4"], shape: tuple[int, int]) -> ObjectMask:
+def mask_of_boxes(boxes: Float[Array, "n 4"], shape: tuple[int, ...]) -> ObjectMask:
     """The pixels whose centres lie in any of the boxes.
 
     Args:
@@ -81,7 +79,7 @@ def is_difficult(mask: ObjectMask, others_present: Bool[Array, ""]) -> Bool[Arra
 
 
 def pointing_accuracy(
-    hits: Float[Array, " n"], categories: Int[Array, " n"], count: int, counted: Bool[Array, " n"] | None = None
+    hits: Float[Array, " n"], categories: Int[Array, " n"], count: int, counted: Shaped[Array, " n"] | None = None
 ) -> PointingAccuracy:
     """The accuracy over a data set.
 
@@ -89,7 +87,7 @@ def pointing_accuracy(
       hits: `hit` of every pair of image and category; or its energy, which is averaged alike.
       categories: in [0, count).
       count: of categories.
-      counted: which pairs to count, such as the difficult ones; None counts all.
+      counted: which pairs to count, such as the difficult ones, or how often each; None counts all once.
 
     Returns:
       The accuracies; all are NaN where a category is out of range.

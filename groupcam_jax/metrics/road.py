@@ -13,19 +13,20 @@ Published code: the authors' LeRF takes the share that is kept, not removed, bre
 fills in normalised images, as we do, and takes p as a percentile: it removes 100 - p %, of equals all.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import require_key
-from groupcam_jax.metrics.confidence import check_saliency, confidence_like
+from groupcam_jax.batches import map_batched
+from groupcam_jax.checks import check_batch, check_saliency, known_label, require_key
 from groupcam_jax.metrics.imputation import impute
 from groupcam_jax.metrics.insertion_deletion import Curve, salient_order
-from groupcam_jax.stages.batches import check_batch, map_batched
-from groupcam_jax.targets import Target, probability
-from groupcam_jax.types import Logits, Model, Params, Scalar
+from groupcam_jax.metrics.measure import Measure
+from groupcam_jax.program.cut import cut_at_image
+from groupcam_jax.targets import Target, probability, resolve_label
+from groupcam_jax.types import Label, Logits, Model, Params, Scalar
 
 
 class Road(NamedTuple):
@@ -44,7 +45,7 @@ def road(
     noise: float = 0.01,
     score: Target = probability,
     step_batch: int | None = None,
-) -> Callable[..., Road]:
+) -> Measure[Road]:
     """Builds the metric of a classifier: two forward passes a percentage, plus one for the predicted class.
 
     Args:
@@ -70,14 +71,15 @@ def road(
         raise ValueError(f"percentages={[*percentages]}: expected at least one, each between 0 and 100")
     check_batch("step_batch", step_batch)
 
-    def measure(image: Any, saliency: Any, label: Any = None, *, key: Any = None) -> Road:
+    def measure(image, saliency, label=None, *, key=None):
         check_saliency(image, saliency)
         key = require_key(key, "road")
         counts = [round(saliency.size * percentage / 100) for percentage in percentages]
         if max(counts) == saliency.size:
             raise ValueError(f"percentages={[*percentages]} leave no pixel of the image {[*image.shape]}")
         image = jnp.asarray(image)
-        confidence = confidence_like(model_apply, params, score, image, label)
+        cut = cut_at_image(model_apply, params, image)
+        confidence = cut.confidence(score, resolve_label(known_label(label), cut.logits))
         image = image.astype(jnp.float32)
         order = salient_order(saliency)
         orders = jnp.stack([order, saliency.size - 1 - order])
@@ -85,7 +87,7 @@ def road(
         def score_without(entry):
             curve, count, key = entry
             missing = orders[curve] < count
-            filled = impute(image, missing) + noise * jax.random.normal(key, image.shape)
+            filled = impute(image, missing) + noise * jax.random.normal(key, image.shape, jnp.float32)
             return confidence(jnp.where(missing[:, :, None], filled, image))
 
         curves = jnp.repeat(jnp.arange(2), len(counts))
@@ -98,7 +100,7 @@ def road(
     return measure
 
 
-def is_predicted(logits: Logits, label: Any) -> Scalar:
+def is_predicted(logits: Logits, label: int | Label) -> Scalar:
     """A score: 1 where the class is the predicted one, else 0; its mean over a data set is the accuracy."""
     predicted = (logits.argmax() == label).astype(jnp.float32)
     valid = (label >= 0) & (label < logits.size) & ~jnp.isnan(logits).any()

@@ -11,19 +11,21 @@ Every tree has the same shapes: one compiled explanation, with the weights as it
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import Var
+from jax.tree_util import KeyPath
 from jaxtyping import Array, Shaped
 
 from groupcam_jax.metrics.similarity import Similarity, similarity
-from groupcam_jax.program.flat import partition, trace
-from groupcam_jax.program.layers import variables
-from groupcam_jax.types import Model, Params, PRNGKey, Saliency
+from groupcam_jax.program.flat import trace
+from groupcam_jax.program.inline import variables
+from groupcam_jax.program.params import partition
+from groupcam_jax.types import Images, Model, Params, PRNGKey, Saliency
 
 
-def modules(model_apply: Model, params: Params, images: Any) -> list[str]:
+def modules(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStruct) -> list[str]:
     """Lists the modules of a parameter tree by their paths, as `jax.tree_util.keystr` writes them, in reading order.
 
     Args:
@@ -32,8 +34,8 @@ def modules(model_apply: Model, params: Params, images: Any) -> list[str]:
       images: `[n, h, w, c]`, an array or `jax.ShapeDtypeStruct`.
     """
     program = trace(model_apply, params, images)
-    reads: dict[Any, int] = {}
-    for position, (_, eqn) in enumerate(program.equations):
+    reads: dict[Var, int] = {}
+    for position, (_, eqn, _) in enumerate(program.equations):
         for var in variables(eqn.invars):
             reads.setdefault(var, position)
     paths = [module_of(path) for path, leaf in jax.tree_util.tree_leaves_with_path(params) if is_traced(leaf)]
@@ -58,7 +60,7 @@ def independent(params: Params, order: list[str], key: PRNGKey) -> Iterator[tupl
 
 
 def sanity_check(
-    explain: Callable[[Any], Saliency], params: Params, randomized: Iterable[tuple[str, Params]]
+    explain: Callable[[Params], Saliency], params: Params, randomized: Iterable[tuple[str, Params]]
 ) -> tuple[list[str], Similarity]:
     """Compares the saliency of the trained weights with those of randomised ones.
 
@@ -85,7 +87,7 @@ def sanity_check(
 def permuted(params: Params, chosen: list[str], key: PRNGKey) -> Params:
     """The tree with the values of each leaf of the chosen modules in random order; the same order for the same key."""
 
-    def permute(path: Any, leaf: Any, number: Any) -> Any:
+    def permute(path, leaf, number):
         lost = module_of(path) in chosen and is_traced(leaf)
         return shuffle(jnp.asarray(leaf), jax.random.fold_in(key, number)) if lost else leaf
 
@@ -98,11 +100,11 @@ def shuffle(leaf: Shaped[Array, "*shape"], key: PRNGKey) -> Shaped[Array, "*shap
     return jax.random.permutation(key, leaf.ravel()).reshape(leaf.shape)
 
 
-def module_of(path: Any) -> str:
+def module_of(path: KeyPath) -> str:
     """The path of a leaf's parent."""
     return jax.tree_util.keystr(path[:-1])
 
 
-def is_traced(leaf: Any) -> bool:
+def is_traced(leaf: object) -> bool:
     """Whether a leaf is an array of the program, see `partition`."""
     return bool(partition(leaf)[0])

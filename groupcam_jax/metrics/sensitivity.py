@@ -6,20 +6,28 @@ The paper's definition does not divide by |L(x)|, its experiments and captum do.
 every round of its loop over d. A constant explanation has the lowest sensitivity there is: report the infidelity too.
 """
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import check_count, require_key
-from groupcam_jax.stages.batches import check_batch, map_batched
-from groupcam_jax.types import Explainer, Scalar
+from groupcam_jax.batches import map_batched
+from groupcam_jax.checks import check_batch, check_count, require_key
+from groupcam_jax.types import Explainer, Image, Label, PRNGKey, Scalar
+
+
+@runtime_checkable
+class MeasureExplainer(Protocol):
+    """Measures an explainer at ONE image; to be jitted, vmapped or sharded."""
+
+    def __call__(self, image: Image, label: int | Label, *, key: PRNGKey) -> Scalar:
+        """Measures what it makes of an image `[h, w, c]` and a class."""
+        ...
 
 
 def max_sensitivity(
-    explain: Explainer, *, radius: float = 0.02, samples: int = 10, sample_batch: int | None = 1
-) -> Callable[..., Scalar]:
+    explain: Explainer[Literal[False], Any], *, radius: float = 0.02, samples: int = 10, sample_batch: int | None = 1
+) -> MeasureExplainer:
     """Builds the metric of an explainer: one explanation a sample, plus that of the image itself.
 
     Args:
@@ -42,13 +50,13 @@ def max_sensitivity(
         raise ValueError(f"radius={radius}: expected a positive number, in the units of the normalised image")
     check_batch("sample_batch", sample_batch)
 
-    def measure(image: Any, label: Any, *, key: Any = None) -> Scalar:
+    def measure(image, label, *, key=None):
         change_key, explain_key = jax.random.split(require_key(key, "max_sensitivity"))
         image = jnp.asarray(image)
         still = explain(image, label, key=explain_key)
 
         def moved(key):
-            change = jax.random.uniform(key, image.shape, image.dtype, -radius, radius)
+            change = jax.random.uniform(key, image.shape, jnp.float32, -radius, radius).astype(image.dtype)
             return jnp.linalg.norm(explain(image + change, label, key=explain_key) - still)
 
         length = jnp.linalg.norm(still)

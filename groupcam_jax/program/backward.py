@@ -7,23 +7,26 @@ derivative among changed ones the map would look right and mean nothing. Gates, 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.extend.core import Jaxpr, JaxprEqn, Literal, Var, jaxprs_in_params
+from jaxtyping import Array, Bool, Float
 
-from groupcam_jax.program.flat import Equation, Program, inline
-from groupcam_jax.program.layers import VIEWS, operation, variables
+from groupcam_jax.program.flat import Program
+from groupcam_jax.program.inline import Atom, Equation, inline, variables
+from groupcam_jax.program.layers import VIEWS, operation
 
-Rule = Callable[[Any, Any], Any]
+Values = Float[Array, "..."]
+Passes = Bool[Array, "..."]  # where a ReLU passes gradients
+BackwardRule = Callable[[Passes, Values], Values]
 SMOOTH = {
     *("celu", "elu", "gelu", "glu", "hard_silu", "hard_swish", "leaky_relu", "log_sigmoid", "mish", "selu", "silu"),
     *("soft_sign", "softplus", "squareplus", "swish"),
 }
 
 
-def replace_relu_rule(program: Program, rule: Rule, method: str) -> Program:
+def replace_relu_rule(program: Program, rule: BackwardRule, method: str) -> Program:
     """Gives every ReLU of a program another backward rule.
 
     Args:
@@ -37,9 +40,9 @@ def replace_relu_rule(program: Program, rule: Rule, method: str) -> Program:
     Raises:
       ValueError: the model has a smooth activation, such as gelu or silu, a ReLU out of reach, or none at all.
     """
-    zeros = zero_variables(eqn for _, eqn in program.equations)
+    zeros = zero_variables(equation.eqn for equation in program.equations)
     constants, equations, replaced = dict(program.constants), [], 0
-    for position, (scope, eqn) in enumerate(program.equations):
+    for position, (scope, eqn, remat) in enumerate(program.equations):
         place = f"at {scope or 'the top level'!r}. grad_cam, integrated_gradients and group_cam need no rule for it"
         if name := next(filter(None, map(smooth_activation, [eqn, *inner_equations(eqn)])), ""):
             raise ValueError(f"{method} is defined for networks of ReLUs; this one has {name} {place}")
@@ -48,10 +51,9 @@ def replace_relu_rule(program: Program, rule: Rule, method: str) -> Program:
             raise ValueError(f"{method} cannot change the rule of a ReLU inside {eqn.primitive.name}; one is {place}")
         if x is not None and not only_rooted(program, position):
             bound = 6.0 if operation(eqn) == "relu6" else jnp.inf
-            abstract = jax.ShapeDtypeStruct(x.aval.shape, x.aval.dtype)
-            ((_, new),), _ = inline(jax.make_jaxpr(clip_with_rule(rule, bound))(abstract), [x], eqn, constants)
+            ((_, new, _),), _ = inline(jax.make_jaxpr(clip_with_rule(rule, bound))(x.aval), [x], eqn, constants)
             eqn, replaced = new.replace(outvars=eqn.outvars), replaced + 1
-        equations.append(Equation(scope, eqn))
+        equations.append(Equation(scope, eqn, remat))
     if not replaced:
         raise ValueError(
             f"{method} changes the backward rule of ReLUs, and the model has none: nothing would change. "
@@ -79,7 +81,7 @@ def holds_relu(jaxpr: Jaxpr) -> bool:
 def only_rooted(program: Program, position: int) -> bool:
     """Whether all that reads the output of an equation, views and sums apart, takes a square root of it."""
     awaited, rooted = set(program.equations[position].eqn.outvars), False
-    for _, eqn in program.equations[position + 1 :]:
+    for _, eqn, _ in program.equations[position + 1 :]:
         if awaited.isdisjoint(variables(eqn.invars)):
             continue
         if eqn.primitive.name in ("sqrt", "rsqrt"):
@@ -91,7 +93,7 @@ def only_rooted(program: Program, position: int) -> bool:
     return rooted and program.logits not in awaited
 
 
-def clip_with_rule(rule: Rule, bound: float) -> Callable[[Any], Any]:
+def clip_with_rule(rule: BackwardRule, bound: float) -> Callable[[Values], Values]:
     """A ReLU, bounded above or not, that goes backward by a rule."""
 
     @jax.custom_vjp
@@ -107,7 +109,7 @@ def smooth_activation(eqn: JaxprEqn) -> str:
 
     Some, such as `jax.nn.gelu`, leave no name in the program: the equation's traceback tells what function wrote it.
     """
-    traceback: Any = eqn.source_info.traceback
+    traceback = eqn.source_info.traceback
     functions = {frame.function_name for frame in traceback.frames} if traceback else set()
     return next(iter(SMOOTH & {operation(eqn), *functions}), "")
 
@@ -116,17 +118,19 @@ def zero_variables(equations: Iterable[JaxprEqn]) -> set[Var]:
     """The variables that hold nothing but zeros: a zero converted, or broadcast to a shape."""
     zeros: set[Var] = set()
     for eqn in equations:
-        if eqn.primitive.name in ("broadcast_in_dim", "convert_element_type") and is_zero(eqn.invars[0], zeros):
+        if eqn.primitive.name in ("broadcast_in_dim", "convert_element_type", "pvary") and is_zero(
+            eqn.invars[0], zeros
+        ):
             zeros.update(eqn.outvars)
     return zeros
 
 
-def is_zero(atom: Any, zeros: set[Var]) -> bool:
+def is_zero(atom: Atom, zeros: set[Var]) -> bool:
     """Whether an operand is 0 in every place."""
     return jnp.shape(atom.val) == () and bool(atom.val == 0) if isinstance(atom, Literal) else atom in zeros
 
 
-def relu_input(eqn: JaxprEqn, zeros: set[Var]) -> Any:
+def relu_input(eqn: JaxprEqn, zeros: set[Var]) -> Atom | None:
     """The x of an equation that computes relu(x), with or without an upper bound; None for any other equation."""
     if eqn.primitive.name == "custom_jvp_call" and operation(eqn) in ("relu", "relu6"):
         return eqn.invars[0]

@@ -6,14 +6,14 @@ import operator
 from jax.extend.core import Jaxpr, jaxprs_in_params
 
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.layers import Activation, activations
+from groupcam_jax.program.layers import LayerEntry, activations
 from groupcam_jax.program.scopes import join_scopes, scope_matches, scope_of
 
 
 def find_activation(
     program: Program, layer: str | int | None, tokens_to_grid: tuple[int, int] | None, data_format: str
-) -> Activation:
-    """Finds the activation that a user's `layer` means; see `split` for the rule.
+) -> LayerEntry:
+    """Finds the activation that a user's `Layer` means; see there for the rule.
 
     Raises:
       ValueError: there is none; the message lists those there are.
@@ -24,9 +24,8 @@ def find_activation(
         try:
             layer = operator.index(layer)
         except TypeError:
-            raise TypeError(
-                f"layer={layer!r}: expected a scope name, an index, (features, head) or None. {listing(found)}"
-            ) from None
+            expected = "expected a scope name, an index, (features, head), Layer(...) or None"
+            raise TypeError(f"layer={layer!r}: {expected}. {listing(found)}") from None
         if not -len(found) <= layer < len(found):
             raise ValueError(f"layer={layer}: no such index. {listing(found)}")
         return found[layer]
@@ -46,14 +45,14 @@ def find_activation(
         if wanted and len(cuts[-1].shape) == 2:
             raise ValueError(
                 f"this looks like a model of tokens: after its last spatial activation comes {cuts[-1]}; "
-                "name a layer of tokens with tokens_to_grid=(height, width), or a spatial one with layer=..."
+                "name one of tokens, layer=Layer(name, tokens_to_grid=(height, width)), or a spatial one, layer=..."
             )
     if not wanted:
         raise ValueError(f"layer=None: everything flows through no spatial activation; name a layer. {listing(found)}")
     return wanted[-1]
 
 
-def listing(found: list[Activation]) -> str:
+def listing(found: list[LayerEntry]) -> str:
     """Names the last activation of each scope in an error message."""
     if not found:
         return "The model has no activations [h, w, channels] outside loops"
@@ -63,7 +62,7 @@ def listing(found: list[Activation]) -> str:
 
 def hidden_in_loop(program: Program, layer: str) -> str:
     """Says why no activation has this scope: it lies within a loop or branch, or there is no such scope."""
-    for scope, eqn in program.equations:
+    for scope, eqn, _ in program.equations:
         for inner in jaxprs_in_params(eqn.params):
             if any(scope_matches(path, layer) for path in scopes_within(inner, scope)):
                 return (

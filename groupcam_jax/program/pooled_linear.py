@@ -1,12 +1,11 @@
 """Whether a head is a mean over space followed by linear layers: what CAM is exact for."""
 
-from typing import Any
-
 import numpy as np
-from jax.extend.core import JaxprEqn, Literal
+from jax.extend.core import JaxprEqn, Literal, Var
 
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.layers import VIEWS, operation, shape_of, variables
+from groupcam_jax.program.inline import variables
+from groupcam_jax.program.layers import VIEWS, operation, shape_of
 
 SCALINGS = {"add", "div", "mul", "sub"}
 PRODUCTS = {"dot_general", "conv_general_dilated"}
@@ -25,7 +24,7 @@ def check_pooled_linear(head: Program) -> None:
     dependent, pooled = {head.images}, height * width == 1
     # Which channel each entry of the activation is of, as the views before the pooling move them.
     channel = np.broadcast_to(np.arange(channels), (1, height, width, channels))
-    for scope, eqn in head.equations:
+    for scope, eqn, _ in head.equations:
         if dependent.isdisjoint(variables(eqn.invars)):
             continue
         dependent.update(eqn.outvars)
@@ -68,12 +67,12 @@ def pools(eqn: JaxprEqn, channel: np.ndarray, places: int) -> bool:
     return bool(count == places and (channel.max(axes) == channel.min(axes)).all())
 
 
-def is_affine(eqn: JaxprEqn, dependent: Any, pooled: bool) -> bool:
+def is_affine(eqn: JaxprEqn, dependent: set[Var], pooled: bool) -> bool:
     """Whether an equation is affine in the activation: a scaling by a number or, once pooled, by weights."""
     name = eqn.primitive.name
-    others: list[Any] = [atom for atom in eqn.invars if isinstance(atom, Literal) or atom not in dependent]
+    others = [atom for atom in eqn.invars if isinstance(atom, Literal) or atom not in dependent]
     if len(others) != 1 or (name == "div" and others[0] is eqn.invars[0]):
         return False
     if not pooled:
-        return name in ("div", "mul") and others[0].aval.shape == ()
+        return name in ("div", "mul") and getattr(others[0].aval, "shape", None) == ()
     return name in SCALINGS or name in PRODUCTS

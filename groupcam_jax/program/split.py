@@ -3,30 +3,63 @@
 The gradient of a score in the activation is then that of `head` alone: nothing below the layer is differentiated.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
+import jax
 import jax.numpy as jnp
 from jax.extend.core import Var
+from jaxtyping import Array, Float, PyTree
 
 from groupcam_jax.program.find import find_activation
-from groupcam_jax.program.flat import Equation, Program, trace
-from groupcam_jax.program.layers import Activation, variables
-from groupcam_jax.types import Model, Params
+from groupcam_jax.program.flat import Program, trace
+from groupcam_jax.program.inline import Equation, variables
+from groupcam_jax.program.layers import LayerEntry
+from groupcam_jax.types import Images, Model, Params
 
-Features = Callable[[Any, Any], tuple[Any, Any]]
-Head = Callable[[Any, Any, Any], Any]
-Layer = str | int | tuple[Features, Head] | None
+Activations = Float[Array, "n u v k"]
+Skips: TypeAlias = PyTree
+Features = Callable[[Params, Images], tuple[Activations, Skips]]
+Head = Callable[[Params, Activations, Skips], Float[Array, "n classes"]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """Where to cut a model, where a name or an index does not say all.
+
+    Attributes:
+      at: a scope name (the last activation within that scope), an index of `list_layers`, None for the last spatial
+        activation that everything flows through, or a pair of functions `(features, head)`, see `split`.
+      tokens_to_grid: for activations `[n, tokens, channels]`: height and width of the grid that the last tokens form;
+        those before them (a class token) bypass the layer.
+      data_format: how the model lays out its activations: "NHWC", or "NCHW" for channel-first ones.
+    """
+
+    at: str | int | tuple[Features, Head] | None = None
+    tokens_to_grid: tuple[int, int] | None = None
+    data_format: str = "NHWC"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.at, tuple) and (len(self.at) != 2 or not all(map(callable, self.at))):
+            raise TypeError(f"layer={self.at!r:.80}: of a pair, expected the functions (features, head)")
+        if self.data_format not in ("NHWC", "NCHW"):
+            raise ValueError(f"data_format={self.data_format!r}: expected 'NHWC' or 'NCHW'")
+
+
+class Parts(NamedTuple):
+    """A model in two parts, and what the layer between them is called."""
+
+    features: Features
+    head: Head
+    name: str
+
+
+LayerLike: TypeAlias = Layer | str | int | tuple[Features, Head] | None
 
 
 def split(
-    model_apply: Model,
-    params: Params,
-    images: Any,
-    layer: Layer = None,
-    *,
-    tokens_to_grid: tuple[int, int] | None = None,
-    data_format: str = "NHWC",
+    model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStruct, layer: LayerLike = None
 ) -> tuple[Features, Head]:
     """Cuts a model in two at a layer, without touching it.
 
@@ -34,11 +67,7 @@ def split(
       model_apply: `logits = model_apply(params, images)`.
       params: the model's weights.
       images: `[n, h, w, c]`, an array or `jax.ShapeDtypeStruct`; the two functions are for images of this shape.
-      layer: a scope name (the last activation within that scope), an index of `list_layers`, None for the last spatial
-        activation that everything flows through, or the pair `(features, head)` itself.
-      tokens_to_grid: for activations `[n, tokens, channels]`: height and width of the grid that the last tokens form;
-        those before them (a class token) bypass the layer.
-      data_format: how the model lays out its activations: "NHWC", or "NCHW" for channel-first ones.
+      layer: where to cut: what `Layer.at` may be, or a `Layer`.
 
     Returns:
       `features(params, images) -> (activation, skips)` with the activation `[n, u, v, k]` in either data format, and
@@ -46,36 +75,35 @@ def split(
 
     Raises:
       ValueError: no such layer, or it is not spatial.
+      TypeError: the layer is none of the above.
     """
-    return split_program(trace(model_apply, params, images), layer, tokens_to_grid, data_format)
+    features, head, _ = split_program(trace(model_apply, params, images), layer)
+    return features, head
 
 
-def split_program(
-    program: Program, layer: Layer, tokens_to_grid: tuple[int, int] | None, data_format: str
-) -> tuple[Features, Head]:
+def split_program(program: Program, layer: LayerLike) -> Parts:
     """Cuts a traced model at a layer; see `split`."""
-    if isinstance(layer, tuple):
-        if len(layer) != 2 or not all(map(callable, layer)):
-            raise TypeError(f"layer={layer!r:.80}: of a pair, expected the functions (features, head)")
-        return layer
-    activation = find_activation(program, layer, tokens_to_grid, data_format)
-    to_grid, from_grid = grid_layout(activation, tokens_to_grid, data_format)
+    layer = layer if isinstance(layer, Layer) else Layer(layer)
+    if isinstance(layer.at, tuple):
+        return Parts(*layer.at, "(features, head)")
+    activation = find_activation(program, layer.at, layer.tokens_to_grid, layer.data_format)
+    to_grid, from_grid = grid_layout(activation, layer.tokens_to_grid, layer.data_format)
     above, skips = equations_above(program, activation)
     below = equations_for(program.equations[: activation.position + 1], [activation.var, *skips])
     run_features = program.function(below, [program.images], [activation.var, *skips])
     run_head = program.function(above, [activation.var, *skips], [program.logits])
 
-    def features(params: Params, images: Any) -> tuple[Any, Any]:
+    def features(params, images):
         value, *bypassing = run_features(params, images)
         grid, prefix = to_grid(value)
         return grid, (prefix, bypassing)
 
-    def head(params: Params, grid: Any, skips: Any) -> Any:
+    def head(params, grid, skips):
         prefix, bypassing = skips
         (logits,) = run_head(params, from_grid(grid, prefix), *bypassing)
         return logits
 
-    return features, head
+    return Parts(features, head, str(activation))
 
 
 def equations_for(equations: Sequence[Equation], outputs: Sequence[Var]) -> list[Equation]:
@@ -88,13 +116,13 @@ def equations_for(equations: Sequence[Equation], outputs: Sequence[Var]) -> list
     return kept[::-1]
 
 
-def equations_above(program: Program, activation: Activation) -> tuple[list[Equation], list[Var]]:
+def equations_above(program: Program, activation: LayerEntry) -> tuple[list[Equation], list[Var]]:
     """The equations from the activation to the logits, and the values from below that they need besides it.
 
     What depends on the weights alone is computed again above: it is no skip.
     """
     dependent = {program.images}
-    for _, eqn in program.equations[: activation.position + 1]:
+    for _, eqn, _ in program.equations[: activation.position + 1]:
         if not dependent.isdisjoint(variables(eqn.invars)):
             dependent.update(eqn.outvars)
     weights_only = [e for e in program.equations[: activation.position + 1] if dependent.isdisjoint(e.eqn.outvars)]
@@ -104,8 +132,8 @@ def equations_above(program: Program, activation: Activation) -> tuple[list[Equa
 
 
 def grid_layout(
-    activation: Activation, tokens_to_grid: tuple[int, int] | None, data_format: str
-) -> tuple[Callable[[Any], tuple[Any, Any]], Callable[[Any, Any], Any]]:
+    activation: LayerEntry, tokens_to_grid: tuple[int, int] | None, data_format: str
+) -> tuple[Callable[[Array], tuple[Activations, Any]], Callable[[Activations, Any], Array]]:
     """Maps between the model's own layout and `[n, u, v, k]` with what does not belong to the grid, and back."""
     if tokens_to_grid is not None:
         height, width = tokens_to_grid
@@ -125,9 +153,9 @@ def grid_layout(
 
         return to_grid, from_grid
     if len(activation.shape) != 3:
-        raise ValueError(f"layer {activation} holds tokens: pass tokens_to_grid=(height, width) of their grid")
+        raise ValueError(
+            f"layer {activation} holds tokens: tell their grid, layer=Layer(..., tokens_to_grid=(height, width))"
+        )
     if data_format == "NCHW":
         return lambda value: (value.transpose(0, 2, 3, 1), None), lambda grid, _: grid.transpose(0, 3, 1, 2)
-    if data_format != "NHWC":
-        raise ValueError(f"data_format={data_format!r}: expected 'NHWC' or 'NCHW'")
     return lambda value: (value, None), lambda grid, _: grid

@@ -4,19 +4,20 @@ A grouping maps the weighted activation `[u, v, k]`, a number of groups and a ke
 may make fewer groups than asked for; one that draws nothing ignores the key.
 """
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from groupcam_jax.explainer import require_key
+from groupcam_jax.checks import require_key
 from groupcam_jax.types import Activation, Masks, PRNGKey
 
 Membership = Float[Array, "k g"]
-Grouping = Callable[[Any, int, Any], Membership]
+Grouping: TypeAlias = Callable[[Activation, int, PRNGKey | None], Membership]
 
 
 def contiguous(maps: Activation, groups: int, key: PRNGKey | None) -> Membership:
@@ -39,9 +40,7 @@ def kmeans(iterations: int = 10) -> Grouping:
         points = jax.lax.stop_gradient(maps.reshape(-1, maps.shape[-1]).T)
         length = jnp.linalg.norm(points, axis=1, keepdims=True)
         points = points / jnp.where(length == 0, 1, length)
-        centers = draw_centers(points, groups, key)
-        centers = jax.lax.fori_loop(0, iterations, lambda _, centers: move_centers(points, centers), centers)
-        return nearest(points, centers)
+        return nearest(points, find_centers(points, groups, iterations, key))
 
     return group
 
@@ -49,32 +48,35 @@ def kmeans(iterations: int = 10) -> Grouping:
 def ward() -> Grouping:
     """Groups channels whose maps are close: agglomerative clustering that merges the pair of least added variance.
 
-    As the authors' released code does with scikit-learn (Ward, 1963); ours is SciPy's, on the host, through
-    `jax.pure_callback`. Nothing is drawn.
-
-    Raises:
-      ModuleNotFoundError: SciPy is missing.
+    As the authors' released code does with scikit-learn (Ward, 1963); ours is SciPy's, which comes with JAX, on the
+    host, through `jax.pure_callback`. Nothing is drawn.
     """
-    try:
-        from scipy.cluster.hierarchy import fcluster, linkage
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError('ward() clusters with SciPy: pip install "groupcam-jax[regions]"') from None
-
-    def cluster(points, groups):
-        """Labels points `[k, d]` from 0 on; on the host."""
-        if len(points) == 1:  # nothing to link
-            return np.zeros(1, np.int32)
-        return fcluster(linkage(np.asarray(points, np.float64), "ward"), groups, "maxclust").astype(np.int32) - 1
 
     def group(maps: Activation, groups: int, key: PRNGKey | None) -> Membership:
         del key  # deterministic
         points = jax.lax.stop_gradient(maps.reshape(-1, maps.shape[-1]).T)
-        labels = jax.ShapeDtypeStruct(points.shape[:1], jnp.int32)
         finite = jnp.where(jnp.isfinite(points), points, 0)  # the explainer tells of a broken image by itself
-        members = jax.pure_callback(lambda points: cluster(points, groups), labels, finite, vmap_method="sequential")
+        labels = points[:, 0].astype(jnp.int32)  # of their type; also within a `shard_map`
+        members = jax.pure_callback(cluster, labels, finite, np.int32(groups), vmap_method="sequential")
         return jax.nn.one_hot(members, groups, dtype=maps.dtype)
 
     return group
+
+
+def cluster(points: Array | np.ndarray, groups: Array | np.ndarray) -> np.ndarray:
+    """Labels points `[k, d]` from 0 on by Ward's method; on the host."""
+    from scipy.cluster.hierarchy import fcluster, linkage  # half a second, which only Ward should cost
+
+    if len(points) == 1:  # nothing to link
+        return np.zeros(1, np.int32)
+    return fcluster(linkage(np.asarray(points, np.float64), "ward"), int(groups), "maxclust").astype(np.int32) - 1
+
+
+@functools.partial(jax.jit, static_argnames=("groups", "iterations"))  # or its loops were compiled at every eager call
+def find_centers(points: Float[Array, "k d"], groups: int, iterations: int, key: PRNGKey) -> Float[Array, "g d"]:
+    """The centers of Lloyd's algorithm."""
+    centers = draw_centers(points, groups, key)
+    return jax.lax.fori_loop(0, iterations, lambda _, centers: move_centers(points, centers), centers)
 
 
 def draw_centers(points: Float[Array, "k d"], groups: int, key: PRNGKey) -> Float[Array, "g d"]:
@@ -85,7 +87,7 @@ def draw_centers(points: Float[Array, "k d"], groups: int, key: PRNGKey) -> Floa
         center = points[jax.random.categorical(key, jnp.log(odds))]
         return jnp.minimum(distance, jnp.sum((points - center[None]) ** 2, axis=1)), center
 
-    farthest = jnp.full(points.shape[0], 4.0, points.dtype)
+    farthest = jnp.full_like(points[:, 0], 4.0)
     return jax.lax.scan(draw, farthest, jax.random.split(key, groups))[1]
 
 
@@ -106,3 +108,9 @@ def group_masks(maps: Activation, members: Membership) -> Masks:
     """Sums the maps of each group and keeps what speaks for the class."""
     total = jnp.einsum("uvk,kg->guv", maps, members, precision=jax.lax.Precision.HIGHEST)
     return jax.nn.relu(total)
+
+
+def check_groups(groups: int, maps: Activation, layer: str) -> None:
+    """Raises ValueError if there are more groups than channels; the message names the layer."""
+    if groups > (most := maps.shape[-1]):
+        raise ValueError(f"groups={groups} but layer {layer} has {most} channels; choose at most {most}")

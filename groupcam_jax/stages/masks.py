@@ -26,7 +26,13 @@ def denoise(mask: Mask, percentile: float | None) -> Mask:
     return jnp.where(mask <= below + (place % 1) * (above - below), 0, mask)
 
 
-def upsample(mask: Float[Array, "u v"], shape: tuple[int, int]) -> Mask:
+def check_percentile(percentile: float | None) -> None:
+    """Raises ValueError unless this is None or in [0, 100]."""
+    if percentile is not None and not 0 <= percentile <= 100:
+        raise ValueError(f"percentile={percentile}: expected 0 <= percentile <= 100, or None")
+
+
+def upsample(mask: Float[Array, "u v"], shape: tuple[int, ...]) -> Mask:
     """Enlarges a mask to `shape`, bilinear between the centers of pixels."""
     return jax.image.resize(mask, shape, "bilinear", antialias=False)
 

@@ -1,12 +1,36 @@
 """The masks merged into one saliency, each with the confidence it restores (Group-CAM, equation 7)."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groupcam_jax.types import Masks, Saliency
 
+Gain = Float[Array, " g"]
+Merging: TypeAlias = Callable[[Gain, Masks, Masks], Saliency]
 
-def merge(gain: Float[Array, " g"], masks: Masks) -> Saliency:
+
+def merge(gain: Gain, masks: Masks) -> Saliency:
     """The weighted sum of the masks, where it is positive."""
     return jax.nn.relu(jnp.einsum("g,ghw->hw", gain, masks, precision=jax.lax.Precision.HIGHEST))
+
+
+def merge_shown(gain: Gain, shown: Masks, enlarged: Masks) -> Saliency:
+    """Merges the masks as the model saw them, in [0, 1]; a group that lowers the score votes against its mask.
+
+    Algorithm 1 of the paper.
+    """
+    del enlarged
+    return merge(gain, shown)
+
+
+def merge_enlarged(gain: Gain, shown: Masks, enlarged: Masks) -> Saliency:
+    """Merges the masks as they came from the network, enlarged alone; a group that lowers the score has no vote.
+
+    The code that the paper's authors released since.
+    """
+    del shown
+    return merge(jax.nn.relu(gain), enlarged)

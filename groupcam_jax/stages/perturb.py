@@ -5,16 +5,16 @@ A baseline maps an image `[h, w, c]` and a key to an image of that shape; one th
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import dm_pix
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.explainer import require_key
+from groupcam_jax.checks import require_key
 from groupcam_jax.types import Image, Mask, PRNGKey
 
-Baseline = Callable[[Any, Any], Image]
+Baseline: TypeAlias = Callable[[Image, PRNGKey | None], Image]
 
 
 def gaussian_blur(kernel_size: int = 51, sigma: float = 50.0) -> Baseline:
@@ -58,7 +58,7 @@ def noise(scale: float = 1.0) -> Baseline:
     """Gaussian noise around 0 of this standard deviation, in the units of the normalised image."""
 
     def draw(image: Image, key: PRNGKey | None) -> Image:
-        return scale * jax.random.normal(require_key(key, "noise"), image.shape, image.dtype)
+        return scale * draw_normal(require_key(key, "noise"), image)
 
     return draw
 
@@ -94,4 +94,9 @@ def reveal(image: Image, hidden: Image, mask: Mask) -> Image:
 def add_noise(image: Image, scale: float, key: PRNGKey) -> Image:
     """Adds Gaussian noise whose standard deviation is a share of the image's range of values (arXiv:1706.03825)."""
     spread = (scale * (image.max() - image.min())).astype(image.dtype)
-    return image + spread * jax.random.normal(key, image.shape, image.dtype)
+    return image + spread * draw_normal(key, image)
+
+
+def draw_normal(key: PRNGKey, image: Image) -> Image:
+    """Gaussian noise in the shape and dtype of an image; drawn in float32, whatever dtype JAX has for its default."""
+    return jax.random.normal(key, image.shape, jnp.float32).astype(image.dtype)

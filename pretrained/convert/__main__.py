@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pretrained.state_dict import read_state_dict, write_safetensors
+from pretrained.torch_files.state_dict import read_state_dict, write_safetensors
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

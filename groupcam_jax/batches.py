@@ -1,0 +1,90 @@
+"""A function mapped over many inputs, so many at a time: memory is bounded by the batch, not by the count.
+
+While a program is traced the batches are a `jax.lax.scan`. Outside of any trace they are a loop of Python: there a scan
+would be compiled anew at every call.
+
+With `progress`, a function of the number of inputs just done and of all, the host hears of every batch
+(`jax.debug.callback`).
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
+
+import jax
+import jax.core
+import jax.numpy as jnp
+from jaxtyping import PyTree
+
+Inputs = TypeVar("Inputs", bound=PyTree)
+Outputs = TypeVar("Outputs", bound=PyTree)
+Carry = TypeVar("Carry", bound=PyTree)
+Progress: TypeAlias = Callable[[int, int], None] | None
+
+
+def map_batched(
+    function: Callable[[Inputs], Outputs], inputs: Inputs, batch: int | None, progress: Progress = None
+) -> Outputs:
+    """Maps a function over the first axis, `batch` entries at once, the last ones fewer; None takes all at once."""
+    run = reporting(function, entries(inputs), progress)
+    return scan_batches(lambda _, part: (None, run(part)), None, inputs, batch)[1]
+
+
+def sum_batched(
+    function: Callable[[Inputs], Outputs], inputs: Inputs, batch: int | None, progress: Progress = None
+) -> Outputs:
+    """The sum of a function's values over the first axis of its inputs; the values are never held all at once."""
+    if is_traced():
+        function = jax.jit(function)  # or it were traced three times: for its shape, in whole batches, in the rest
+    run = reporting(function, entries(inputs), progress)
+
+    def add(totals, part):
+        return jax.tree.map(lambda total, values: total + values.sum(0), totals, run(part)), None
+
+    one = jax.eval_shape(function, jax.tree.map(lambda leaf: leaf[0], inputs))
+    zeros = jax.tree.map(lambda shape: jax.lax.full_like(shape, 0), one)  # like it, also within a `shard_map`
+    return scan_batches(add, zeros, inputs, batch)[0]
+
+
+def scan_batches(
+    step: Callable[[Carry, Inputs], tuple[Carry, Outputs]], carry: Carry, inputs: Inputs, batch: int | None
+) -> tuple[Carry, Outputs]:
+    """`jax.lax.scan` whose step takes a batch of inputs and returns the carry and a batch of outputs."""
+    count = entries(inputs)
+    if batch is None or batch >= count:
+        return step(carry, inputs)
+    outputs, whole = [], 0
+    if is_traced():
+        whole = count // batch * batch
+        batches = jax.tree.map(lambda leaf: leaf[:whole].reshape(-1, batch, *leaf.shape[1:]), inputs)
+        carry, stacked = jax.lax.scan(step, carry, batches)
+        outputs.append(jax.tree.map(lambda leaf: leaf.reshape(whole, *leaf.shape[2:]), stacked))
+    for start in range(whole, count, batch):
+        carry, part = step(carry, jax.tree.map(lambda leaf, at=start: leaf[at : at + batch], inputs))
+        outputs.append(part)
+    return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), *outputs)
+
+
+def is_traced() -> bool:
+    """Whether what is computed now becomes part of a program (`jax.jit`, the body of a loop, ...)."""
+    return isinstance(jnp.zeros(()), jax.core.Tracer)
+
+
+def reporting(function: Callable[[Inputs], Outputs], total: int, progress: Progress) -> Callable[[Inputs], Outputs]:
+    """The function of a whole batch, which then calls `progress` with the size of the batch and the total."""
+
+    if progress is None:
+        return jax.vmap(function)
+
+    def run(part):
+        outputs = jax.vmap(function)(part)
+        done = entries(part)
+        finished = jax.tree.leaves(outputs)[0].ravel()[0]  # so that the host is called when there is an output
+        jax.debug.callback(lambda _: progress(done, total), finished)
+        return outputs
+
+    return run
+
+
+def entries(inputs: PyTree) -> int:
+    """The length of the first axis, which all leaves share."""
+    return jax.tree.leaves(inputs)[0].shape[0]

@@ -1,0 +1,77 @@
+"""Finding what the command line names: a classifier, and a class of it."""
+
+import importlib.util
+import inspect
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from groupcam_jax.bundled import bundled
+from groupcam_jax.types import Classifier
+
+
+def load_classifier(model: str, weights: pathlib.Path | None) -> Classifier:
+    """Loads a classifier by name, or from a user's file.
+
+    Args:
+      model: a name of `pretrained.NAMES`, or `path/to/file.py:factory`, a function that returns anything with the
+        attributes of `Classifier`.
+      weights: for a name: a state dict to load instead of the published one.
+
+    Raises:
+      ValueError: no such name, file or factory, or one that returns no classifier.
+    """
+    path, colon, factory = model.rpartition(":")
+    if not colon:
+        return bundled("catalogue").load(model, weights)
+    if weights is not None:
+        raise ValueError(f"--weights goes with a name of a network; {model} loads its own")
+    file = pathlib.Path(path)
+    if not file.is_file():
+        raise ValueError(f"--model {model}: there is no file {path}")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"--model {model}: {path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module  # dataclasses and pickles look their module up there
+    spec.loader.exec_module(module)
+    if not hasattr(module, factory):
+        raise ValueError(f"--model {model}: {path} has no function {factory}")
+    make = getattr(module, factory)
+    try:
+        inspect.signature(make).bind()
+    except TypeError:
+        raise ValueError(
+            f"--model {model}: expected a function without arguments that returns the classifier"
+        ) from None
+    classifier = make()
+    missing = [name for name in Classifier._fields if not hasattr(classifier, name)]
+    if missing:
+        raise ValueError(f"--model {model}: what {factory}() returns has no {', '.join(missing)}")
+    return Classifier(*(getattr(classifier, name) for name in Classifier._fields))
+
+
+def find_label(class_names: Sequence[str], wanted: str) -> int:
+    """Finds a class by index, by name or by part of its name, in either case; '_' and ' ' are one.
+
+    Raises:
+      ValueError: there is no such class, or several; the message lists them.
+    """
+    if wanted.isdecimal():
+        if int(wanted) >= len(class_names):
+            raise ValueError(f"--class {wanted}: the model has {len(class_names)} classes, 0 to {len(class_names) - 1}")
+        return int(wanted)
+    names = [normal(name) for name in class_names]
+    found = [label for label, name in enumerate(names) if name == normal(wanted)]
+    found = found or [label for label, name in enumerate(names) if normal(wanted) in name]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ValueError(f"--class {wanted}: no class has this in its name; an index works too, 0 to {len(names) - 1}")
+    listed = ", ".join(f"{label} {class_names[label]}" for label in found[:20]) + (", ..." if len(found) > 20 else "")
+    raise ValueError(f"--class {wanted}: {len(found)} classes match, choose one: {listed}")
+
+
+def normal(name: str) -> str:
+    """The form in which class names are compared."""
+    return name.replace("_", " ").casefold().strip()

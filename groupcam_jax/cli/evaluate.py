@@ -1,0 +1,131 @@
+"""Measures the methods as the paper does: one experiment for each of its tables and figures.
+
+    groupcam evaluate insertion-deletion --model resnet50 --data imagenet2012 --limit 1000 --output results
+    groupcam evaluate all --limit 20                 all of them on drawn scenes, with the embedded network, offline
+
+Every picture's figures are written as they are measured. A run that is stopped goes on where it stood when its command
+is given again, and ends with the same table. Several processes share a run: give each the same command with
+`--processes N --process I --coordinator HOST:PORT`, and a folder that all of them reach.
+"""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from groupcam_jax.classifiers import load_classifier
+from groupcam_jax.cli.run import REFUSALS
+from groupcam_jax.evaluation.categories import read_categories, union_classifier
+from groupcam_jax.evaluation.contenders import build_methods
+from groupcam_jax.evaluation.data import by_category, open_data, resize_shorter_and_crop, resize_straight
+from groupcam_jax.evaluation.devices import connect
+from groupcam_jax.evaluation.manifest import code_of, fingerprint
+from groupcam_jax.evaluation.run import Job, run
+from groupcam_jax.evaluation.study import Experiment, Study
+
+EXPERIMENTS = (
+    "insertion-deletion",
+    "ablation",
+    "pointing-game",
+    "localization",
+    "sanity-check",
+    "class-discrimination",
+)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)  # tables are wide
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def main(*arguments: str) -> None:
+    """Runs the command; what a user can mend is one line, not a traceback."""
+    try:
+        app([*arguments, *sys.argv[1:]], prog_name="groupcam evaluate")
+    except (*REFUSALS, OSError) as error:
+        errors.print("error:", str(error), style="red", markup=False)
+        sys.exit(2)
+
+
+@app.command(help=__doc__)
+def evaluate(
+    name: Annotated[str, typer.Argument(help=f"{', '.join(EXPERIMENTS)}, or all.")],
+    model: Annotated[str, typer.Option(help="A network's name, or FILE.py:factory for your own.")] = "shapes",
+    weights: Annotated[Path | None, typer.Option(help="A state dict for the named network.")] = None,
+    data: Annotated[str, typer.Option(help="scenes (drawn), imagenet2012, coco/2017, or a folder.")] = "scenes",
+    category_classes: Annotated[
+        Path | None, typer.Option(help="JSON: category of the data -> classes of the network that mean it.")
+    ] = None,
+    resize: Annotated[
+        Literal["straight", "crop"], typer.Option(help="To the network's size, or the centre at 7/8 of that scale.")
+    ] = "straight",
+    methods: Annotated[
+        str | None, typer.Option("--methods", "--method", help="Separated by commas; each experiment has its own.")
+    ] = None,
+    masks: Annotated[int | None, typer.Option(help="Masks of RISE.")] = None,
+    mask_batch: Annotated[int, typer.Option(min=1, help="Masks of a picture that are scored at once.")] = 8,
+    limit: Annotated[int | None, typer.Option(min=1, help="The first so many pictures; all by default.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
+    output: Annotated[Path, typer.Option(help="Folder; each experiment has its own in it.")] = Path("results"),
+    processes: Annotated[int, typer.Option(min=1, help="Processes that share the run.")] = 1,
+    process: Annotated[int, typer.Option(min=0, help="Which of them this is, from 0.")] = 0,
+    coordinator: Annotated[str | None, typer.Option(help="HOST:PORT of process 0.")] = None,
+) -> None:
+    """See above."""
+    if name != "all" and name not in EXPERIMENTS:
+        raise ValueError(f"there is no experiment {name!r}; there are {', '.join(EXPERIMENTS)}, and all")
+    connect(coordinator, processes, process)
+    classifier, dataset = load_classifier(model, weights), open_data(data)
+    if category_classes is not None:
+        categories = read_categories(category_classes)
+        classifier, dataset = union_classifier(classifier, categories), by_category(dataset, list(categories))
+    size = classifier.image_size
+    manifest = {
+        "model": model,
+        "code": code_of(model),
+        "weights": fingerprint(classifier.params),
+        "data": data,
+        "pictures": len(dataset),
+        "category_classes": category_classes and json.loads(category_classes.read_text()),
+        "resize": resize,
+        "batch": batch,
+        "seed": seed,
+        "masks": masks,
+    }
+    whole = True
+    for one in EXPERIMENTS if name == "all" else [name]:
+        experiment = find_experiment(one)
+        asked = list(dict.fromkeys(methods.split(","))) if methods else list(experiment.methods)
+        builders = build_methods(asked, classifier, {"masks": masks, "mask_batch": mask_batch})
+        job = Job(
+            experiment,
+            Study(classifier, builders, batch, seed),
+            dataset,
+            lambda example: (
+                resize_straight(example, size)
+                if resize == "straight"
+                else resize_shorter_and_crop(example, round(size * 8 / 7), size)
+            ),
+            limit,
+            {"experiment": one, "version": experiment.version, **manifest},
+            {"limit": limit, "methods": asked, "mask_batch": mask_batch},
+            output / one,
+            process,
+            processes,
+        )
+        try:
+            whole &= run(job, console, errors)
+        except KeyboardInterrupt:
+            errors.print("stopped; what is measured is kept, and the same command goes on with the rest", style="red")
+            raise typer.Exit(130) from None
+    if not whole:
+        raise typer.Exit(1)
+
+
+def find_experiment(name: str) -> Experiment:
+    """The experiment of a name."""
+    module: Any = importlib.import_module(f"groupcam_jax.evaluation.studies.{name.replace('-', '_')}")
+    return module.EXPERIMENT

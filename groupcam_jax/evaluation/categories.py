@@ -1,0 +1,58 @@
+"""A classifier of categories: each the union of some of a network's classes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from groupcam_jax.types import Classifier
+
+REST = "anything else"
+
+
+def read_categories(path: Path) -> dict[str, list[int]]:
+    """Reads a JSON file that maps a category's name to the classes that mean it.
+
+    Raises:
+      ValueError: it is not such a file.
+    """
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict) or not all(
+        isinstance(classes, list) and classes and all(type(label) is int for label in classes)
+        for classes in content.values()
+    ):
+        raise ValueError(f"{path}: expected a JSON object, category -> list of class indices")
+    return content
+
+
+def union_classifier(classifier: Any, categories: Mapping[str, Sequence[int]]) -> Classifier:
+    """Makes the classifier whose classes are the categories, and last all other classes.
+
+    The logit of a category is the logarithm of the sum of its classes' exponentials: its probability is the sum of
+    theirs.
+
+    Raises:
+      ValueError: a class that the network has not, or that two categories share.
+    """
+    size, count = classifier.image_size, len(classifier.class_names)
+    member = np.zeros((len(categories) + 1, count), bool)
+    for row, (name, classes) in enumerate(categories.items()):
+        if not all(0 <= label < count for label in classes):
+            raise ValueError(f"category {name!r} has classes outside the {count} of the network")
+        member[row, list(classes)] = True
+    if (member.sum(0) > 1).any():
+        raise ValueError(f"class {int((member.sum(0) > 1).argmax())} belongs to two categories")
+    member[-1] = ~member.any(0)
+    if not member[-1].any():
+        member = member[:-1]
+
+    def apply(params: Any, images: Any) -> Any:
+        logits = classifier.apply(params, images)
+        return jax.nn.logsumexp(jnp.where(member[None], logits[:, None], -jnp.inf), axis=2)
+
+    names = [*categories, REST][: len(member)]
+    return Classifier(apply, classifier.params, classifier.preprocess, names, classifier.layer, size)

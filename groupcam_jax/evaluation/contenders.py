@@ -1,0 +1,30 @@
+"""The methods that experiments compare: those of the command line, and the controls."""
+
+import functools
+from collections.abc import Mapping, Sequence
+
+from groupcam_jax.evaluation import controls
+from groupcam_jax.methods import METHODS, fix_options
+from groupcam_jax.types import Classifier, Explainer
+
+CONTROLS = {"centre": controls.centre, "random": controls.random, "random-pixels": controls.random_pixels}
+
+
+def build_methods(
+    names: Sequence[str], classifier: Classifier, options: Mapping[str, object]
+) -> dict[str, functools.partial[Explainer]]:
+    """The builders of methods, with the options that come with a classifier and those of the run.
+
+    Args:
+      names: of METHODS and CONTROLS.
+      classifier: see `groupcam_jax.types`.
+      options: for all methods that have them; None leaves what the method does by itself.
+
+    Raises:
+      ValueError: no such method.
+    """
+    for name in names:
+        if name not in METHODS and name not in CONTROLS:
+            raise ValueError(f"--methods: there is no {name!r}; there are {', '.join([*METHODS, *CONTROLS])}")
+    known = fix_options([name for name in names if name in METHODS], {}, {**options, "layer": classifier.layer})
+    return {name: known[name] if name in known else functools.partial(CONTROLS[name]) for name in names}

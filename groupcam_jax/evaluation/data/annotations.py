@@ -1,0 +1,109 @@
+"""What a folder says of one of its pictures, and a data set of such pictures."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from groupcam_jax.evaluation.data.examples import Dataset, Example
+from groupcam_jax.evaluation.data.outlines import Outline, fill
+from groupcam_jax.pictures.decode import BrokenPicture, decode
+from groupcam_jax.pictures.orientation import turn_boxes, turn_pixels
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+
+class Annotation(NamedTuple):
+    """A picture's file and what is known of it; see `Example`.
+
+    Attributes:
+      boxes: `[n, 4]`, or nothing where there are none.
+      outlines: of all objects of the boxes, in the same picture; or None.
+      size: width and height of the picture in which the boxes were drawn; None where that is not known.
+    """
+
+    id: str
+    path: Path
+    label: int
+    boxes: Sequence[Sequence[float]] = ()
+    categories: Sequence[int] = ()
+    size: tuple[int, int] | None = None
+    outlines: Sequence[Outline] | None = None
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """The pictures in a folder and those within it, by the endings of their names, sorted; hidden ones are left out."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in found if not path.name.startswith("."))
+
+
+def read_annotated(annotation: Annotation) -> Example:
+    """Reads a picture and turns it upright, and its boxes and outlines with it.
+
+    They are taken to be drawn in the picture as stored, as the tools of ImageNet, COCO and VOC do, unless the size
+    that comes with them is that of the upright picture alone.
+
+    Raises:
+      BrokenPicture: it cannot be read, or has another size than its annotation says.
+    """
+    stored, orientation = decode(annotation.path, annotation.id)
+    image = turn_pixels(stored, orientation)
+    boxes = np.asarray(annotation.boxes, np.float32).reshape(-1, 4)
+    stored_size, size = stored.shape[1::-1], image.shape[1::-1]
+    said = annotation.size or stored_size
+    in_stored = said == stored_size
+    if in_stored:
+        boxes = turn_boxes(boxes, orientation, stored_size)
+    elif said != size:
+        boxes_of, pixels = (f"{width} x {height}" for width, height in (said, size))
+        raise BrokenPicture(annotation.id, f"has {pixels} pixels, but its boxes are for {boxes_of}")
+    masks, outlines = None, annotation.outlines
+    if outlines is not None:
+        filled = [fill(outline, stored_size if in_stored else size) for outline in outlines]
+        turned = [turn_pixels(mask, orientation) for mask in filled] if in_stored else filled
+        masks = np.array(turned, bool).reshape(-1, *image.shape[:2])
+    categories = np.asarray(annotation.categories, np.int32)
+    return Example(annotation.id, image, annotation.label, boxes, categories, masks)
+
+
+def annotated_dataset(folder: Path, categories: Iterable[str], annotations: Sequence[Annotation]) -> Dataset:
+    """The data set of a folder's annotated pictures.
+
+    A picture that is missing is broken, and said to be so when it is read.
+
+    Raises:
+      FileNotFoundError: there is not one picture.
+    """
+    if not any(annotation.path.exists() for annotation in annotations):
+        example = f", such as {annotations[0].path}" if annotations else ""
+        raise FileNotFoundError(f"{folder}: none of the {len(annotations)} annotated pictures is there{example}")
+    return Dataset(
+        str(folder),
+        tuple(categories),
+        len(annotations),
+        lambda index: read_annotated(annotations[index]),
+        lambda index: annotations[index].categories,
+    )
+
+
+def warn_of_unlisted(annotations: Iterable[Annotation], pictures: Iterable[Path], listed_in: Path) -> None:
+    """Warns of pictures that have no annotation, and so are no part of the data set."""
+    unlisted = sorted(set(pictures) - {annotation.path for annotation in annotations})
+    if unlisted:
+        message = f"{listed_in} says nothing of {len(unlisted)} pictures, which are left out: {_some(unlisted)}"
+        warnings.warn(message, stacklevel=5)  # whoever calls open_data
+
+
+def warn_of_empty(annotations: Iterable[Annotation], categories: Sequence[str], source: Path) -> None:
+    """Warns of categories of which no picture shows an object."""
+    shown = {category for annotation in annotations for category in annotation.categories}
+    empty = [name for index, name in enumerate(categories) if index not in shown]
+    if empty:
+        message = f"{source}: {len(empty)} of {len(categories)} categories have no pictures: {_some(empty)}"
+        warnings.warn(message, stacklevel=5)  # whoever calls open_data
+
+
+def _some(things: Sequence[object]) -> str:
+    return ", ".join(map(str, things[:3])) + (", ..." if len(things) > 3 else "")

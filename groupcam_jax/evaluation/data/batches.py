@@ -1,0 +1,127 @@
+"""Batches that are the same whatever ran before: for runs that are cut, and for several processes."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from groupcam_jax.evaluation.data.examples import Dataset, Example
+from groupcam_jax.pictures.decode import BrokenPicture
+
+
+class Broken(NamedTuple):
+    """A picture that could not be read: its position in the data set, its name, and what is wrong with it, by name."""
+
+    number: int
+    id: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some examples in a row, stacked; those that could not be read are named instead.
+
+    Attributes:
+      index: the batch's position: `size * index` is the position of its first example in the data set.
+      numbers: int32 `[n]`, the positions of the examples in the data set.
+      ids: `n` names, where n is `size` less the broken pictures, and fewer at the end of the data set.
+      images: uint8 `[n, h, w, 3]`; `[0, 0, 0, 3]` where all pictures are broken.
+      labels: int32 `[n]`.
+      boxes: float32 `[n, m, 4]`, padded with zeros. m is a power of two, lest each batch has a shape of its own.
+      categories: int32 `[n, m]`, padded with -1.
+      masks: bool `[n, h, w]`, where the objects of the label are; all False of examples that are not outlined.
+      outlined: bool `[n]`, whether that is known to the pixel.
+      broken: the pictures that could not be read.
+    """
+
+    index: int
+    numbers: np.ndarray
+    ids: tuple[str, ...]
+    images: np.ndarray
+    labels: np.ndarray
+    boxes: np.ndarray
+    categories: np.ndarray
+    masks: np.ndarray
+    outlined: np.ndarray
+    broken: tuple[Broken, ...]
+
+
+def batches(
+    dataset: Dataset,
+    transform: Callable[[Example], Example],
+    size: int,
+    *,
+    skip: Collection[int] = (),
+    process: int = 0,
+    processes: int = 1,
+    limit: int | None = None,
+    threads: int = 4,
+) -> Iterator[Batch]:
+    """Reads a data set in order, ahead of its use.
+
+    Batch b holds the examples from `b * size` on, whatever the other arguments: a run that goes on later, or shares the
+    work with others, computes the same numbers.
+
+    Args:
+      dataset: what to read.
+      transform: makes the pictures one size, such as `resize_straight`.
+      size: examples in a batch, with the broken ones.
+      skip: indices of batches that are done already.
+      process: which of the processes this is; it reads the batches b with `b % processes == process`.
+      processes: how many share the work.
+      limit: reads only so many examples, the first ones.
+      threads: batches that are read at once; twice as many are kept ready.
+
+    Raises:
+      ValueError: size, limit or processes are below 1, or there is no such process.
+    """
+    import grain  # takes a second to import
+
+    if min(size, processes, threads, 1 if limit is None else limit) < 1 or not 0 <= process < processes:
+        raise ValueError(
+            "expected size, limit, threads and processes from 1 on and 0 <= process < processes, "
+            f"got {size=}, {limit=}, {threads=}, {process=}, {processes=}"
+        )
+    count = len(dataset) if limit is None else min(limit, len(dataset))
+    todo = [index for index in range(process, -(-count // size), processes) if index not in skip]
+
+    def read(index: int) -> Batch:
+        numbers, examples, broken = [], [], []
+        for position in range(index * size, min((index + 1) * size, count)):
+            try:
+                examples.append(transform(dataset[position]))
+                numbers.append(position)
+            except BrokenPicture as error:
+                broken.append(Broken(position, error.id, str(error)))
+        return _stack(index, numbers, examples, broken)
+
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
+    return iter(grain.MapDataset.source(todo).map(read).to_iter_dataset(options)) if todo else iter(())
+
+
+def _stack(index: int, numbers: Sequence[int], examples: Sequence[Example], broken: Sequence[Broken]) -> Batch:
+    count, most = len(examples), max((len(example.boxes) for example in examples), default=0)
+    width = 1 << max(most - 1, 0).bit_length()
+    boxes, categories = np.zeros((count, width, 4), np.float32), np.full((count, width), -1, np.int32)
+    for row, example in enumerate(examples):
+        boxes[row, : len(example.boxes)] = example.boxes
+        categories[row, : len(example.boxes)] = example.categories
+    images = np.stack([example.image for example in examples]) if examples else np.zeros((0, 0, 0, 3), np.uint8)
+    labels = np.array([example.label for example in examples], np.int32)
+    masks = np.zeros(images.shape[:3], bool)
+    for mask, example in zip(masks, examples, strict=True):
+        if example.masks is not None:
+            mask[:] = example.masks[example.categories == example.label].any(0)
+    return Batch(
+        index,
+        np.array(numbers, np.int32),
+        tuple(example.id for example in examples),
+        images,
+        labels,
+        boxes,
+        categories,
+        masks,
+        np.array([example.masks is not None for example in examples], bool),
+        tuple(broken),
+    )

@@ -1,0 +1,40 @@
+"""Every picture once for each category that it shows: the pictures of a pointing game."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from groupcam_jax.evaluation.data.examples import Dataset, Example
+
+OTHERS = "anything else"
+
+
+def by_category(dataset: Dataset, names: Sequence[str]) -> Dataset:
+    """Makes the data set of all pairs of a picture and one of the named categories that it shows.
+
+    The label of a pair is the category, an index of `names`; its id is that of the picture. All boxes of the picture
+    stay; those of categories that are not named are of one more category, the last.
+
+    Raises:
+      ValueError: the data set has no such category, or no picture shows any of them.
+    """
+    if unknown := [name for name in names if name not in dataset.categories]:
+        raise ValueError(
+            f"{dataset.name} has no category {', '.join(map(repr, unknown))}; it has {', '.join(dataset.categories)}"
+        )
+    new = np.full(len(dataset.categories), len(names), np.int32)
+    new[[dataset.categories.index(name) for name in names]] = np.arange(len(names))
+    pairs = [
+        (position, label)
+        for position in range(len(dataset))
+        for label in sorted({int(new[category]) for category in dataset.shown(position)} - {len(names)})
+    ]
+    if not pairs:
+        raise ValueError(f"no picture of {dataset.name} has an object of {', '.join(names)}")
+
+    def read(index: int) -> Example:
+        position, label = pairs[index]
+        example = dataset[position]
+        return example._replace(label=label, categories=new[example.categories])
+
+    return Dataset(dataset.name, (*names, OTHERS), len(pairs), read, lambda index: [pairs[index][1]])

@@ -1,0 +1,81 @@
+"""Data sets prepared with TensorFlow Datasets, by name and without TensorFlow: `imagenet2012`, `coco/2017`, your own.
+
+They must have been prepared as array_record, the one format of TFDS from which any position can be read:
+
+    tfds build coco/2017 --file_format=array_record
+
+Pictures are decoded here and not by TFDS, so that broken ones can be named. Boxes are the feature `objects` with its
+`bbox` and `label`, as COCO and VOC have it, less crowds; or `bbox` or `bboxes`, which then hold the picture's label.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from groupcam_jax.evaluation.data.examples import Dataset, Example
+from groupcam_jax.pictures.decode import decode
+from groupcam_jax.pictures.orientation import turn_boxes, turn_pixels
+
+
+def open_tfds(name: str, split: str = "validation", data_dir: Path | None = None) -> Dataset:
+    """Opens a data set that was prepared before; nothing is downloaded.
+
+    Args:
+      name: as TFDS has it, with the configuration where there are several and the version if need be:
+        "imagenet2012", "coco/2017", "imagenet2012:5.1.0".
+      split: such as "validation", or a part of it: "validation[:1000]".
+      data_dir: where TFDS keeps its data; None is its default, `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
+
+    Raises:
+      FileNotFoundError: it is not prepared.
+      ValueError: no such split, neither labels nor objects, or another format than array_record.
+    """
+    import tensorflow_datasets as tfds  # takes a second to import
+    from tensorflow_datasets.core.read_only_builder import builder_from_files
+
+    place = data_dir or "the folder of TFDS"
+    prepare = f"tfds build {name} --file_format=array_record" + (f" --data_dir={data_dir}" if data_dir else "")
+    try:
+        builder: Any = builder_from_files(name, data_dir=data_dir and str(data_dir))
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+        raise FileNotFoundError(
+            f"{name} is no folder, and no data set in {place}; to prepare it, run {prepare}"
+        ) from error
+    features = builder.info.features
+    if "image" not in features or not {"label", "objects"} & set(features):
+        raise ValueError(f"{name}: expected the features image and label or objects, got {', '.join(features)}")
+    try:
+        source = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
+    except NotImplementedError as error:
+        raise ValueError(f"{name} is prepared in {place} in another format than array_record; run {prepare}") from error
+    except ValueError as error:
+        raise ValueError(f"{name} has the splits {', '.join(builder.info.splits)}, not {split!r}") from error
+    labels = features["objects"]["label"] if "objects" in features else features["label"]
+    return Dataset(
+        name,
+        tuple(labels.names),
+        len(source),
+        lambda index: _example(source[index], f"{split} {index}"),
+        lambda index: _objects(source[index])[1].tolist(),
+    )
+
+
+def _example(record: dict[str, Any], position: str) -> Example:
+    name = record.get("file_name") or record.get("image/filename")
+    id = name.decode() if name else position
+    stored, orientation = decode(record["image"], id)
+    size = width, height = stored.shape[1::-1]
+    boxes, categories = _objects(record)
+    boxes = turn_boxes(boxes * np.array([width, height] * 2, np.float32), orientation, size)
+    return Example(id, turn_pixels(stored, orientation), int(record.get("label", -1)), boxes, categories)
+
+
+def _objects(record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Left, top, right and bottom in shares of the picture, `[n, 4]`, and the category of each box."""
+    objects = record.get("objects", {})
+    bbox = objects.get("bbox", record.get("bbox", record.get("bboxes", ())))
+    boxes = np.asarray(bbox, np.float32).reshape(-1, 4)[:, [1, 0, 3, 2]]
+    categories = np.asarray(objects.get("label", [record.get("label", -1)] * len(boxes)), np.int32)
+    single = ~np.asarray(objects.get("is_crowd", np.zeros(len(boxes))), bool)
+    return boxes[single], categories[single]

@@ -1,0 +1,53 @@
+"""Pictures in one folder for each category, as torchvision's ImageFolder has them."""
+
+import re
+from pathlib import Path
+
+from groupcam_jax.bundled import bundled
+from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset, find_pictures
+from groupcam_jax.evaluation.data.examples import Dataset
+
+WORDNET_ID = re.compile(r"n\d{8}")
+CLASSES = 1000  # of ImageNet
+
+
+def open_image_folder(folder: Path) -> Dataset:
+    """Opens a folder with a folder of pictures for each category.
+
+    A label is the position of the folder's name among all names, sorted. Where all names are WordNet ids (n01440764)
+    it is the class of ImageNet: for 1000 of them that is the position as well, for fewer it is looked up in ImageNet's
+    class index, which is downloaded once.
+
+    Raises:
+      FileNotFoundError: a category without pictures, or no categories.
+      ValueError: a WordNet id that is no class of ImageNet.
+      DownloadError: the class index is needed and cannot be had.
+    """
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not names:
+        raise FileNotFoundError(f"{folder}: expected a folder of pictures for each category, found no folders")
+    pictures = {name: find_pictures(folder / name) for name in names}
+    if empty := [name for name, found in pictures.items() if not found]:
+        raise FileNotFoundError(
+            f"{folder}: {len(empty)} of {len(names)} categories have no pictures: {', '.join(empty[:5])}; "
+            "put pictures there, or remove the folders"
+        )
+    categories = names
+    if all(map(WORDNET_ID.fullmatch, names)) and len(names) != CLASSES:
+        categories = _imagenet_classes(folder)
+    if strangers := sorted(set(names) - set(categories)):
+        raise ValueError(f"{folder}: {', '.join(strangers[:5])} are WordNet ids, but no classes of ImageNet")
+    labels = {name: label for label, name in enumerate(categories)}
+    annotations = [
+        Annotation(path.relative_to(folder).as_posix(), path, labels[name]) for name in names for path in pictures[name]
+    ]
+    return annotated_dataset(folder, categories, annotations)
+
+
+def _imagenet_classes(folder: Path) -> list[str]:
+    try:
+        return [id for id, _ in bundled("networks.imagenet").class_index()]
+    except OSError as error:
+        raise type(error)(
+            f"{folder} holds some of ImageNet's classes; which, its class index tells. {error}"
+        ) from error

@@ -1,0 +1,74 @@
+"""Pictures over devices and processes, by JAX's own means.
+
+Within a process a batch is cut over the local devices (`jax.shard_map`): each runs the program of a single one, calls
+to the host included. Processes share the folder of the results and nothing else: process p of P takes every P-th batch.
+One that dies stops no other, process 0 apart, which coordinates; its share is taken up by the next run.
+"""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+
+def connect(coordinator: str | None, processes: int, process: int) -> None:
+    """Makes this process one of several, before JAX is first used; a process alone does nothing.
+
+    Args:
+      coordinator: host and port of process 0.
+      processes: how many there are.
+      process: which of them this is.
+
+    Raises:
+      ValueError: a number that does not fit, or no coordinator.
+    """
+    if not 0 <= process < processes:
+        raise ValueError(f"--process {process} of --processes {processes}: processes count from 0")
+    if processes == 1:
+        return
+    if coordinator is None:
+        raise ValueError("--processes needs --coordinator HOST:PORT, an address of process 0 that all of them reach")
+    jax.config.update("jax_enable_recoverability", True)  # one that dies does not take the others with it
+    jax.distributed.initialize(coordinator, processes, process)
+
+
+def wait_for_others(name: str) -> None:
+    """Waits until all processes have come here; one that has died is not waited for."""
+    if jax.process_count() > 1:
+        with contextlib.suppress(jax.errors.JaxRuntimeError):
+            multihost_utils.sync_global_devices(name)
+
+
+def spread(function: Callable[[Any, Any], Any], size: int) -> Callable[[Any, Any], Any]:
+    """Makes a function of the weights and one picture a compiled one of a batch, cut over the local devices.
+
+    Args:
+      function: `(arrays, item) -> outputs`, any pytrees.
+      size: pictures in a batch; the program is compiled for it, and the last batch is filled up with copies.
+
+    Returns:
+      `(arrays, items) -> outputs` in NumPy; items and outputs have the pictures on their first axis.
+    """
+    devices = jax.local_devices()
+    size = -(-size // len(devices)) * len(devices)
+    pictures = P("pictures")
+    program = jax.jit(
+        jax.shard_map(
+            jax.vmap(function, in_axes=(None, 0)),
+            mesh=Mesh(np.array(devices), "pictures"),
+            in_specs=(P(), pictures),
+            out_specs=pictures,
+        )
+    )
+
+    def run(arrays: Any, items: Any) -> Any:
+        count = len(jax.tree.leaves(items)[0])
+        filled = jax.tree.map(lambda leaf: np.concatenate([leaf, np.repeat(leaf[-1:], size - count, axis=0)]), items)
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[:count], program(arrays, filled))
+
+    return run

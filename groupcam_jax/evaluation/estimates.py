@@ -1,0 +1,84 @@
+"""A figure with its 95 % interval, by the bootstrap over pictures (Efron, 1979).
+
+A statistic is a function of values and weights: drawing pictures again is weighing them by how often they were drawn.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from groupcam_jax.evaluation.records import Row
+from groupcam_jax.types import Scalar
+
+RESAMPLES = 1000
+Values = Float[Array, "n ..."]
+Weights = Float[Array, " n"]
+Statistic: TypeAlias = Callable[[Values, Weights], Scalar]
+
+
+class Estimate(NamedTuple):
+    """A figure and its interval.
+
+    Attributes:
+      value: the figure; NaN where there is no value to make it of.
+      low: the lower end of the interval; NaN for a single picture.
+      high: the upper end.
+      n: how many values the figure is made of.
+      digits: to print behind the point.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    digits: int = 1
+
+
+def mean(values: Values, weights: Weights) -> Scalar:
+    """The mean over pictures."""
+    return (values * weights).sum() / weights.sum()
+
+
+def estimate(
+    rows: Sequence[Row], of: str | Callable[[Row], Any], statistic: Statistic = mean, scale: float = 100.0
+) -> Estimate:
+    """Estimates a statistic of the values in rows. The rows of one picture are drawn together.
+
+    Args:
+      rows: of one method.
+      of: the column, or the function of a row, that gives its value: a number or a row of numbers; None (which was no
+        number) is left out.
+      statistic: `(values [n, ...], weights [n]) -> number`; the same function object is compiled once.
+      scale: what the figure is multiplied by; 100 gives per cent.
+    """
+    values = [row[of] if isinstance(of, str) else of(row) for row in rows]
+    places = [place for place, value in enumerate(values) if value is not None and None not in np.atleast_1d(value)]
+    digits = 1 if scale >= 100 else 3
+    if not places:
+        return Estimate(np.nan, np.nan, np.nan, 0, digits)
+    known = jnp.asarray([values[place] for place in places], jnp.float32)
+    pictures, picture = np.unique([rows[place]["id"] for place in places], return_inverse=True)
+    value = scale * float(statistic(known, jnp.ones(len(known))))
+    if len(pictures) == 1:
+        return Estimate(value, np.nan, np.nan, len(known), digits)
+    drawn = resample(statistic, known, jnp.asarray(picture, jnp.int32), len(pictures))
+    low, high = scale * np.percentile(drawn, (2.5, 97.5))
+    return Estimate(value, float(low), float(high), len(known), digits)
+
+
+@functools.partial(jax.jit, static_argnames=("statistic", "pictures"))
+def resample(
+    statistic: Statistic, values: Values, picture: Int[Array, " n"], pictures: int
+) -> Float[Array, " resamples"]:
+    """The statistic of as many pictures as there are, drawn with replacement, again and again."""
+
+    def once(key):
+        drawn = jax.random.randint(key, (pictures,), 0, pictures, jnp.int32)
+        return statistic(values, jnp.zeros(pictures, jnp.float32).at[drawn].add(1)[picture])
+
+    return jax.lax.map(once, jax.random.split(jax.random.key(0), RESAMPLES))

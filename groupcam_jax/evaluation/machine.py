@@ -1,0 +1,45 @@
+"""What figures were measured on."""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    names = ("groupcam-jax", "jax", "jaxlib", "flax", "numpy", "optax", "scikit-image", "torch", "captum")
+    installed = {distribution.metadata["Name"]: distribution.version for distribution in metadata.distributions()}
+    return {
+        "device": jax.devices()[0].device_kind,
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "commit": commit(),
+        "versions": {name: installed[name] for name in names if name in installed},
+    }
+
+
+def commit() -> str | None:
+    """The commit of this checkout, "-dirty" if files differ from it; None where this is none."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    tracked, described = [*git, "ls-files", "--error-unmatch", __file__], [*git, "describe", "--always", "--dirty"]
+    try:  # an environment may lie within the checkout of something else
+        subprocess.run(tracked, check=True, capture_output=True)
+        return subprocess.run(described, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def processor() -> str:
+    """The name of the processor, as far as the system tells it."""
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()

@@ -1,0 +1,49 @@
+"""What a run is made from, written into its folder: rows of different runs must not mix."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from groupcam_jax.files import whole_file
+
+DIGITS = 16
+
+
+def fingerprint(params: Any) -> str:
+    """Tells weights apart: the SHA-256 of all arrays of a tree with their places, shortened."""
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        if hasattr(leaf, "dtype"):
+            digest.update(f"{jax.tree_util.keystr(path)} {leaf.dtype}{[*leaf.shape]}".encode())
+            digest.update(np.ascontiguousarray(leaf).tobytes())
+    return digest.hexdigest()[:DIGITS]
+
+
+def code_of(model: str) -> str | None:
+    """Tells the code of a user's model apart: the SHA-256 of FILE in FILE.py:factory, shortened; None for a name."""
+    file, colon, _ = model.rpartition(":")
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:DIGITS] if colon else None
+
+
+def claim(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Makes a folder that of a run, or finds that it is.
+
+    Raises:
+      ValueError: the folder holds another run.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "run.json"
+    if file.exists():
+        found = json.loads(file.read_text())
+        differing = [name for name in manifest if found.get(name) != manifest[name]]
+        if differing:
+            listed = "; ".join(f"{name} is {found.get(name)!r}, not {manifest[name]!r}" for name in differing)
+            raise ValueError(f"{folder} holds another run ({listed}); choose another --output, or remove that folder")
+        return
+    with whole_file(file) as written:
+        written.write(f"{json.dumps(manifest, indent=2)}\n".encode())

@@ -1,0 +1,60 @@
+"""What a run leaves: a table in Markdown, and the same in JSON with all that is needed to make it again."""
+
+import io
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from groupcam_jax.evaluation.estimates import Estimate
+from groupcam_jax.evaluation.machine import machine
+from groupcam_jax.files import whole_file
+
+WIDTH = 400  # of a table, in characters; a terminal may be narrower, a file is not
+
+Summary = Mapping[str, Mapping[str, Estimate]]  # method -> column -> figure
+
+
+def summary_table(title: str, summary: Summary) -> Table:
+    """A row for each method: its figures with their 95 % intervals, and the pictures behind them."""
+    columns = list(dict.fromkeys(column for figures in summary.values() for column in figures if figures[column].n))
+    table = Table("method", *columns, "n", title=title, title_justify="left", box=box.MARKDOWN)
+    for method, figures in summary.items():
+        counts = sorted({figures[column].n for column in columns if column in figures} or {0})
+        known = [cell(figures[column]) if column in figures else "" for column in columns]
+        table.add_row(method, *known, " to ".join(dict.fromkeys([str(counts[0]), str(counts[-1])])))
+    return table
+
+
+def cell(estimate: Estimate) -> str:
+    """A figure and its interval."""
+    if math.isnan(estimate.value):
+        return ""
+    value, low, high = (f"{one:.{estimate.digits}f}" for one in estimate[:3])
+    return f"{value} ({low} to {high})" if math.isfinite(estimate.low) else value
+
+
+def write_report(folder: Path, title: str, summary: Summary, manifest: Mapping[str, Any]) -> None:
+    """Writes `table.md` and `table.json`."""
+    text = io.StringIO()
+    Console(file=text, width=WIDTH).print(summary_table(title, summary))
+    figures = {
+        method: {
+            column: {name: None if value != value else value for name, value in one._asdict().items()}
+            for column, one in columns.items()
+        }
+        for method, columns in summary.items()
+    }
+    report = {"title": title, "figures": figures, **manifest, "machine": machine()}
+    contents = {
+        "table.md": "\n".join(line.rstrip() for line in text.getvalue().splitlines()),
+        "table.json": json.dumps(report, indent=2, default=str, allow_nan=False),
+    }
+    for name, content in contents.items():
+        with whole_file(folder / name) as file:
+            file.write(f"{content}\n".encode())

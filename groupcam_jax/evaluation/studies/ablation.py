@@ -1,0 +1,76 @@
+"""Group-CAM by its number of groups and its percentile: table 2 and figure 5 of its paper."""
+
+import functools
+import inspect
+from collections.abc import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from groupcam_jax.evaluation.data import Batch
+from groupcam_jax.evaluation.estimates import Estimate, estimate
+from groupcam_jax.evaluation.programs import measuring
+from groupcam_jax.evaluation.records import Row
+from groupcam_jax.evaluation.studies.insertion_deletion import AREAS, STEP_BATCH, STEPS
+from groupcam_jax.evaluation.studies.sweeps import GROUPS, PERCENTILES, draw
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Study, Values
+from groupcam_jax.metrics.insertion_deletion import insertion_deletion
+from groupcam_jax.program.split import split
+from groupcam_jax.targets import resolve_label
+from groupcam_jax.types import Classifier, Explainer, Model, Params
+
+
+def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Values:
+    """The areas under both curves of one picture."""
+    label = resolve_label(None, model_apply(params, item.image[None])[0])
+    saliency = explain(item.image, label)
+    pixels = -(-saliency.size // STEPS)
+    metric = insertion_deletion(model_apply, params, pixels_per_step=pixels, step_batch=STEP_BATCH)
+    curves = metric(item.image, saliency, label)
+    return {"insertion": curves.insertion_auc, "deletion": curves.deletion_auc, "overall": curves.overall}
+
+
+def programs(study: Study) -> dict[str, BatchProgram]:
+    """Every setting, all else as the method was asked for; no more groups than the layer has channels."""
+    settings: dict[str, tuple[int, float | None]] = {}
+    variants = {}
+    for method, builder in study.builders.items():
+        options = inspect.signature(builder).parameters
+        if "groups" not in options:
+            raise ValueError(f"the ablation varies groups and percentile, which {method} has not; choose group-cam")
+        channels = channel_count(study.classifier, builder)
+        usual_groups, usual_percentile = options["groups"].default, options["percentile"].default
+        swept = [(groups, usual_percentile) for groups in GROUPS if groups <= channels]
+        swept += [(usual_groups, float(percentile)) for percentile in PERCENTILES]
+        for groups, percentile in swept:
+            kept = "all kept" if percentile is None else f"percentile {percentile:g}"
+            name = f"{method}, {groups} groups, {kept}"
+            settings[name] = groups, percentile
+            variants[name] = functools.partial(builder, groups=groups, percentile=percentile)
+
+    def with_setting(program: BatchProgram, groups: int, percentile: float | None) -> BatchProgram:
+        def run(batch: Batch) -> Mapping[str, np.ndarray]:
+            count = len(batch.ids)
+            columns = {"groups": np.full(count, groups), "percentile": np.full(count, percentile, float)}
+            return {**program(batch), **columns}
+
+        return run
+
+    measured = measuring(study._replace(builders=variants), measure)
+    return {name: with_setting(program, *settings[name]) for name, program in measured.items()}
+
+
+def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
+    """Areas under the curves, in per cent."""
+    return {column: estimate(rows, name) for column, name in AREAS.items()}
+
+
+def channel_count(classifier: Classifier, builder: functools.partial[Explainer]) -> int:
+    """The channels of the layer that a method explains."""
+    images = jax.ShapeDtypeStruct((1, classifier.image_size, classifier.image_size, 3), jnp.float32)
+    features, _ = split(classifier.apply, classifier.params, images, builder.keywords.get("layer"))
+    return jax.eval_shape(features, classifier.params, images)[0].shape[-1]
+
+
+EXPERIMENT = Experiment("Group-CAM by groups and percentile", ("group-cam",), programs, summarize, draw, version=3)

@@ -1,0 +1,89 @@
+"""Class discrimination: what methods make of the same picture, and whether their maps tell two classes apart.
+
+The rank correlation between the map of the picture's class and that of the likeliest other class is low where a method
+tells them apart.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from groupcam_jax.evaluation.data import Batch
+from groupcam_jax.evaluation.estimates import Estimate, estimate
+from groupcam_jax.evaluation.programs import measuring
+from groupcam_jax.evaluation.records import Row, map_file
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Study, Values
+from groupcam_jax.metrics.pointing_game import energy_inside
+from groupcam_jax.metrics.similarity import spearman
+from groupcam_jax.plots import methods_figure
+from groupcam_jax.types import Model, Params
+
+PICTURES = 6  # that are drawn
+
+
+def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Values:
+    """The maps of the picture's class and of its likeliest rival."""
+    logits = model_apply(params, item.image[None])[0]
+    rival = jnp.argmax(logits.at[item.label].set(-jnp.inf))
+    own, other = explain(item.image, item.label), explain(item.image, rival)
+    return {
+        "classes": jnp.stack([item.label, rival]),
+        # A map of nothing resembles nothing, which tells nothing apart.
+        "correlation": jnp.where((own.max() > 0) & (other.max() > 0), spearman(own, other), jnp.nan),
+        "energy_own": energy_inside(own, item.mask),
+        "energy_rival": energy_inside(other, item.mask),
+        "maps": jnp.stack([own, other]),
+    }
+
+
+def programs(study: Study) -> dict[str, BatchProgram]:
+    """Both explanations in one program; the picture and the names of the classes go with them."""
+
+    class_names = np.asarray(study.classifier.class_names)
+
+    def with_picture(program: BatchProgram) -> BatchProgram:
+        def run(batch: Batch) -> Mapping[str, np.ndarray]:
+            values = program(batch)
+            return {**values, "names": class_names[values["classes"]], "picture": batch.images}
+
+        return run
+
+    return {method: with_picture(program) for method, program in measuring(study, measure).items()}
+
+
+def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
+    """Means over the pictures."""
+    return {
+        "rank correlation of both maps": estimate(rows, "correlation", scale=1),
+        "energy inside, own class": estimate(rows, "energy_own"),
+        "energy inside, rival": estimate(rows, "energy_rival"),
+    }
+
+
+def draw(folder: Path, rows: Sequence[Row]) -> Mapping[str, Figure]:
+    """A picture in two rows, one for each class, with a column for each method."""
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    figures = {}
+    for number in sorted({row["number"] for row in rows})[:PICTURES]:
+        maps, picture, titles = {}, None, []
+        for row in rows:
+            if row["number"] == number:
+                with np.load(map_file(folder, row)) as kept:
+                    maps[row["method"]] = list(kept["maps"].astype(np.float32))
+                    picture = kept["picture"].astype(np.uint8)
+                titles = row["names"]
+        if len(maps) == len(methods):
+            figures[f"picture-{number}"] = methods_figure(picture, maps, titles)
+    return figures
+
+
+EXPERIMENT = Experiment(
+    "Class discrimination",
+    ("grad-cam", "grad-cam-pp", "group-cam", "group-cam-released", "guided-grad-cam"),
+    programs,
+    summarize,
+    draw,
+)

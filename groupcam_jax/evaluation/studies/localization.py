@@ -1,0 +1,81 @@
+"""Weakly supervised localization: the errors and MaxBoxAcc of every method (arXiv:1610.02391, arXiv:2001.07437)."""
+
+import itertools
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from groupcam_jax.evaluation.estimates import Estimate, estimate, mean
+from groupcam_jax.evaluation.programs import measuring
+from groupcam_jax.evaluation.records import Row
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Study, Values
+from groupcam_jax.metrics.localization import best_overlap, is_located, mask_overlap, max_box_accuracy, salient_box
+from groupcam_jax.metrics.pointing_game import mask_of_boxes
+from groupcam_jax.types import Model, Params, Scalar
+
+THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))  # shares of the maximum
+PAPERS = {15: THRESHOLDS.index(0.15), 20: THRESHOLDS.index(0.2)}  # Grad-CAM's and CAM's own, in per cent
+TOPS = (1, 5)
+
+
+def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Values:
+    """How well the box of the true class fits, at every threshold, and whether the class is ranked high as well."""
+    logits = model_apply(params, item.image[None])[0]
+    saliency = explain(item.image, item.label)
+    boxes = jax.vmap(lambda threshold: salient_box(saliency, threshold))(jnp.array(THRESHOLDS, jnp.float32))
+    overlaps = jax.vmap(lambda box: best_overlap(box, item.boxes))(boxes)
+    left, upper, right, lower = boxes[PAPERS[15]]
+    return {
+        **{
+            f"located_top{top}_at_{name}": is_located(logits, item.label, overlaps[place], top=top)
+            for top, (name, place) in itertools.product(TOPS, PAPERS.items())
+        },
+        "overlaps": overlaps,
+        "box_area": (right - left) * (lower - upper) / saliency.size,
+        "mask_overlap": mask_overlap(saliency, item.mask, THRESHOLDS[PAPERS[15]]),
+        "cover": jnp.mean(mask_of_boxes(item.boxes, saliency.shape), dtype=jnp.float32),
+    }
+
+
+def programs(study: Study) -> dict[str, BatchProgram]:
+    """The explanation and its boxes in one program."""
+    return measuring(study, measure)
+
+
+def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
+    """Errors and accuracies in per cent."""
+    small = [row for row in rows if row["cover"] <= 0.5]
+    errors = {
+        f"top-{top} error at {name} %": estimate(rows, f"located_top{top}_at_{name}", error)
+        for name, top in itertools.product(PAPERS, TOPS)
+    }
+    return {
+        **errors,
+        "MaxBoxAcc": estimate(rows, "overlaps", best_accuracy),
+        "MaxBoxAcc, object at most half": estimate(small, "overlaps", best_accuracy),
+        "IoU with the outline (or boxes)": estimate(rows, "mask_overlap"),
+        "box at 15 %, share of the picture": estimate(rows, "box_area"),
+        "objects' boxes, share of the picture": estimate(rows, "cover"),
+    }
+
+
+def error(located: Float[Array, " n"], weights: Float[Array, " n"]) -> Scalar:
+    """The share of pictures that are not located."""
+    return 1 - mean(located, weights)
+
+
+def best_accuracy(overlaps: Float[Array, "n thresholds"], weights: Float[Array, " n"]) -> Scalar:
+    """MaxBoxAcc."""
+    accuracy, _ = max_box_accuracy(overlaps, weights=weights)
+    return accuracy
+
+
+EXPERIMENT = Experiment(
+    "Weakly supervised localization",
+    ("group-cam", "group-cam-released", "grad-cam", "grad-cam-pp", "centre", "random"),
+    programs,
+    summarize,
+    version=3,
+)

@@ -1,0 +1,108 @@
+"""Sanity checks: how alike maps stay while the network loses its weights (Adebayo et al., arXiv:1810.03292).
+
+Both ways of randomising, at eight modules of the network, evenly spread from the last to the first. Similarity is that
+with the map of the trained network; a low one is good. A blank map resembles nothing: it is left out, and counted.
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from groupcam_jax.evaluation.data import Batch
+from groupcam_jax.evaluation.devices import spread
+from groupcam_jax.evaluation.estimates import Estimate, estimate
+from groupcam_jax.evaluation.programs import item_key, items
+from groupcam_jax.evaluation.records import Row
+from groupcam_jax.evaluation.studies.randomisation import CASCADING, INDEPENDENT, MEASURES, draw
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Study, Values
+from groupcam_jax.metrics.sanity_check import modules, permuted
+from groupcam_jax.metrics.similarity import hog_similarity, spearman, ssim
+from groupcam_jax.program.params import partition
+from groupcam_jax.types import Explainer, Params, Saliency
+
+STAGES = 8
+
+
+def randomisations(study: Study) -> dict[str, dict[str, Callable[[], Params]]]:
+    """The trees of each way of randomising, by the module that came last; made as they are asked for."""
+    classifier = study.classifier
+    size = classifier.image_size
+    order = modules(classifier.apply, classifier.params, jax.ShapeDtypeStruct((1, size, size, 3), np.float32))
+    places = np.unique(np.linspace(len(order) - 1, 0, STAGES).round().astype(int))[::-1]
+    key = jax.random.key(study.seed)
+
+    def tree(chosen: list[str]) -> Callable[[], Params]:
+        return functools.partial(permuted, classifier.params, chosen, key)
+
+    return {
+        CASCADING: {order[place]: tree(order[place:]) for place in places},
+        INDEPENDENT: {order[place]: tree([order[place]]) for place in places},
+    }
+
+
+@jax.jit
+@functools.partial(jax.vmap, in_axes=(0, 0))
+def similarities(one: Saliency, other: Saliency) -> Values:
+    """How alike two batches of maps are."""
+    return {
+        "spearman": spearman(one, other),
+        "ssim": ssim(one, other),
+        "hog": hog_similarity(one, other, cell=one.shape[0] // 14),
+    }
+
+
+def programs(study: Study) -> dict[str, BatchProgram]:
+    """The program of every method and way; one compiled explanation serves all trees."""
+    arrays, rebuild = partition(study.classifier.params)
+    trees = randomisations(study)
+
+    def program(run: Callable[..., np.ndarray], way: str) -> BatchProgram:
+        def compare(batch: Batch) -> Mapping[str, np.ndarray]:
+            pictures = items(study.classifier, batch)
+            maps = [run(arrays, pictures)]
+            values = []
+            for tree in trees[way].values():
+                maps.append(run(partition(tree())[0], pictures))
+                values.append(similarities(maps[0], maps[-1]))
+            stages = {name: np.stack([np.asarray(one[name]) for one in values], axis=1) for name in values[0]}
+            # A map of nothing resembles nothing: it passes no check, and is told of by itself.
+            blank = (np.stack(maps[1:], axis=1).max((2, 3)) == 0).astype(np.float32)
+            stages = {name: np.where(blank, np.nan, values) for name, values in stages.items()} | {"blank": blank}
+            names = np.array([list(trees[way])] * len(batch.ids))
+            return {**stages, "modules": names, "maps": np.stack(maps, axis=1), "picture": batch.images}
+
+        return compare
+
+    def explain(builder: functools.partial[Explainer], arrays: Sequence[Array], item: Item) -> Saliency:
+        return builder(study.classifier.apply, rebuild(arrays))(item.image, item.label, key=item_key(study, item))
+
+    return {
+        f"{method}, {way}": program(run, way)
+        for method, builder in study.builders.items()
+        for run in [spread(functools.partial(explain, builder), study.batch)]
+        for way in trees
+    }
+
+
+def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
+    """The mean similarity over the modules, and with all of them randomised or, alone, the first; blank maps apart."""
+
+    def mean_of(name: str) -> Callable[[Row], float | None]:
+        """The mean over the modules of a row, of those whose map is not blank."""
+
+        def known_mean(row: Row) -> float | None:
+            known = [value for value in row[name] if value is not None]
+            return float(np.mean(known)) if known else None
+
+        return known_mean
+
+    columns = {f"{title}, mean": estimate(rows, mean_of(name), scale=1) for name, title in MEASURES.items()}
+    columns["Spearman, first module"] = estimate(rows, lambda row: row["spearman"][-1], scale=1)
+    columns["blank maps, %"] = estimate(rows, mean_of("blank"))
+    return columns
+
+
+EXPERIMENT = Experiment("Sanity checks", ("group-cam", "grad-cam", "guided-backprop"), programs, summarize, draw)

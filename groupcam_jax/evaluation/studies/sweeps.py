@@ -1,0 +1,61 @@
+"""The figures of the ablation: the areas by the number of groups and by the percentile (arXiv:2103.13859, figure 5).
+
+The rows are those of `ablation`, one for each picture and setting, which they hold as numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from groupcam_jax.evaluation.figures import Panel, curves_figure
+from groupcam_jax.evaluation.records import Row
+
+GROUPS = (1, 4, 8, 16, 32, 64, 128)
+PERCENTILES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90)
+AREAS = ("insertion", "deletion", "overall")
+
+
+def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
+    """The areas by groups and by percentile, as in figure 5."""
+    del folder  # the rows hold the areas
+    by_method: dict[str, list[Row]] = {}
+    for row in rows:
+        by_method.setdefault(row["method"].partition(", ")[0], []).append(row)
+    sweeps = {
+        "groups": {method: sweep(found, "groups", GROUPS[0], "percentile") for method, found in by_method.items()},
+        "percentile": {
+            method: sweep(found, "percentile", PERCENTILES[0], "groups") for method, found in by_method.items()
+        },
+    }
+
+    def panel(value: str, axis: str) -> Panel:
+        places = sorted(set.intersection(*map(set, sweeps[axis].values())))
+        curves = {
+            method: common_values([by_place[place] for place in places], value)
+            for method, by_place in sweeps[axis].items()
+        }
+        return Panel([f"{place:g}" for place in places], axis, "area", curves)
+
+    return {
+        axis: curves_figure({f"{value} by {axis}": panel(value, axis) for value in AREAS})
+        for axis, by_place in sweeps.items()
+        if all(by_place.values())
+    }
+
+
+def sweep(rows: Sequence[Row], varied: str, first: int, fixed: str) -> dict[float, list[Row]]:
+    """The rows of a method by one setting, the other being that of its first place: only its own sweep has that."""
+    usual = [row[fixed] for row in rows if row[varied] == first][:1]
+    by_place: dict[float, list[Row]] = {}
+    for row in rows:
+        if row[fixed] in usual and row[varied] is not None:
+            by_place.setdefault(row[varied], []).append(row)
+    return by_place
+
+
+def common_values(by_setting: Sequence[Sequence[Row]], value: str) -> np.ndarray:
+    """The values `[n, settings]` of the pictures that all settings have."""
+    known = [{row["number"]: row[value] for row in rows} for rows in by_setting]
+    common = sorted(set.intersection(*map(set, known)))
+    return np.array([[one[number] for one in known] for number in common], float).reshape(len(common), len(known))

@@ -1,0 +1,78 @@
+"""Group-CAM as released: only groups that restore confidence vote, with masks as they came (arXiv:2103.13859, code).
+
+The authors' newest code:
+
+    M_g        relu(sum of w_k A_k over the channels of group g), enlarged
+    a_g        relu(p_c(x_g) - p_c(blur(x))), x_g as in `group_cam` with M_g rescaled to [0, 1]
+    saliency   sum of a_g M_g, rescaled to [0, 1]
+
+Otherwise than in the paper no percentile is taken, no group votes against the class, and the masks are merged as the
+network made them. Where their code divides by 0 (a group without any say) ours is finite.
+"""
+
+from __future__ import annotations
+
+from groupcam_jax.batches import Progress
+from groupcam_jax.explainers.group_cam import GroupCamAux, group_cam
+from groupcam_jax.families.documentation import documented
+from groupcam_jax.program.split import LayerLike
+from groupcam_jax.stages.groups import Grouping, contiguous
+from groupcam_jax.stages.merge import merge_enlarged
+from groupcam_jax.stages.perturb import Baseline, gaussian_blur
+from groupcam_jax.targets import Target, logit, probability
+from groupcam_jax.types import Explainer, HasAux, Model, Params
+
+
+@documented
+def released_group_cam(
+    model_apply: Model,
+    params: Params,
+    *,
+    layer: LayerLike | list[LayerLike] = None,
+    groups: int = 32,
+    grouping: Grouping = contiguous,
+    baseline: Baseline = gaussian_blur(kernel_size=51, sigma=50.0),
+    target: Target = logit,
+    score: Target = probability,
+    mask_batch: int | None = None,
+    progress: Progress = None,
+    has_aux: HasAux = False,
+) -> Explainer[HasAux, GroupCamAux]:
+    """Builds the explainer of Group-CAM as released: the passes of `group_cam`.
+
+    Args:
+      {model}
+      {layer}
+        A list of layers lets the groups of all of them vote.
+      groups: masks an image and layer.
+      grouping: which channels share a mask: `contiguous`, `kmeans()` or `ward()`.
+      {baseline}
+      {target}
+      {score}
+      {mask_batch}
+      {progress}
+      has_aux: whether the explainer returns `(saliency, GroupCamAux)`.
+
+    Returns:
+      {explain}
+      All 0 where no group restores any confidence. The key feeds a `grouping` or a `baseline` that draws.
+
+    Raises:
+      ValueError: groups or mask_batch below 1; in the explainer: more groups than channels.
+      {errors}
+    """
+    return group_cam(
+        model_apply,
+        params,
+        layer=layer,
+        groups=groups,
+        grouping=grouping,
+        percentile=None,
+        baseline=baseline,
+        target=target,
+        score=score,
+        merging=merge_enlarged,
+        mask_batch=mask_batch,
+        progress=progress,
+        has_aux=has_aux,
+    )

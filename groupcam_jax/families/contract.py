@@ -1,0 +1,27 @@
+"""A builder made of a method's mathematics looks like a function that somebody wrote: name, signature, text, source."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def described(build: Function, method: Callable[..., Any], family: type, **defaults: object) -> Function:
+    """Gives a builder the name and source of its method, and the signature of its family's `__call__`.
+
+    Args:
+      build: the builder.
+      method: its mathematics, whose docstring begins the builder's.
+      family: the protocol of all builders of this kind; the docstring of its `__call__` goes on.
+      defaults: of the parameters for which the protocol leaves them open.
+    """
+    functools.update_wrapper(build, method)
+    call = family.__call__
+    _, *parameters = inspect.signature(call).parameters.values()
+    parameters = [one.replace(default=defaults.get(one.name, one.default)) for one in parameters]
+    build.__signature__ = inspect.signature(call).replace(parameters=parameters)
+    build.__annotations__ = call.__annotations__
+    build.__doc__ = f"{inspect.getdoc(method)}\n\n{inspect.getdoc(call)}"
+    return build

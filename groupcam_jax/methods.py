@@ -1,0 +1,85 @@
+"""The methods by the names that the command line knows them under."""
+
+import functools
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import groupcam_jax as g
+
+METHODS = {
+    "group-cam": g.group_cam,
+    "group-cam-released": g.released_group_cam,
+    "cam": g.cam,
+    "grad-cam": g.grad_cam,
+    "grad-cam-pp": g.grad_cam_pp,
+    "grad-cam-elementwise": g.grad_cam_elementwise,
+    "hires-cam": g.hires_cam,
+    "xgrad-cam": g.xgrad_cam,
+    "layer-cam": g.layer_cam,
+    "eigen-cam": g.eigen_cam,
+    "eigen-grad-cam": g.eigen_grad_cam,
+    "smooth-grad-cam-pp": g.smooth_grad_cam_pp,
+    "integrated-grad-cam": g.integrated_grad_cam,
+    "ablation-cam": g.ablation_cam,
+    "score-cam": g.score_cam,
+    "score-cam-fast": functools.partial(g.score_cam, channels=64),
+    "rise": g.rise,
+    "occlusion": g.occlusion,
+    "gradient": g.gradient,
+    "input-x-gradient": g.input_x_gradient,
+    "smooth-grad": functools.partial(g.smooth_grad, sample_batch=5),
+    "integrated-gradients": functools.partial(g.integrated_gradients, step_batch=5),
+    "guided-backprop": g.guided_backprop,
+    "deconvolution": g.deconvolution,
+    "guided-grad-cam": g.guided_grad_cam,
+    "excitation-backprop": functools.partial(g.excitation_backprop, contrastive=False),
+    "excitation-backprop-contrastive": g.excitation_backprop,
+    "xrai": functools.partial(g.xrai, step_batch=5),
+}
+
+
+def find_methods(names: Sequence[str]) -> list[str]:
+    """Lists the methods that are asked for, each once and in this order; "all" asks for all of METHODS.
+
+    Raises:
+      ValueError: no such method.
+    """
+    for name in names:
+        if name != "all" and name not in METHODS:
+            raise ValueError(f"--method {name}: there is none of this name; there are {', '.join(METHODS)}")
+    return list(dict.fromkeys(found for name in names for found in (METHODS if name == "all" else [name])))
+
+
+def fix_options(
+    names: Sequence[str], options: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, functools.partial[Any]]:
+    """Takes the builders of methods and fixes, of the options that are not None, those that each of them has.
+
+    `mask_batch` stands for whatever a method batches: masks, channels, steps or samples.
+
+    Args:
+      names: of METHODS.
+      options: what was asked for; at least one of the methods has to have it.
+      defaults: what comes with the classifier.
+
+    Raises:
+      ValueError: an option that no method has.
+    """
+    parameters = {name: inspect.signature(METHODS[name]).parameters for name in names}
+    asked = {option: value for option, value in options.items() if value is not None}
+    for option in asked:
+        if not any(meant(option, known) for known in parameters.values()):
+            raise ValueError(f"--{option.replace('_', '-')} is no option of --method {', '.join(names)}")
+    fixed = {**{option: value for option, value in defaults.items() if value is not None}, **asked}
+    return {
+        name: functools.partial(
+            METHODS[name], **{one: fixed[option] for option in fixed for one in meant(option, known)}
+        )
+        for name, known in parameters.items()
+    }
+
+
+def meant(option: str, parameters: Iterable[str]) -> list[str]:
+    """The parameters of a method that an option means."""
+    return [one for one in parameters if one == option or (option == "mask_batch" and one.endswith("_batch"))]

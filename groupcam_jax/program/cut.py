@@ -1,0 +1,120 @@
+"""A classifier cut at a layer for one image: one value that says all that a method asks of the model.
+
+The model is traced once. What a method needs is below, at, or above the layer: the activation, the gradient of a score
+in it, the logits of another activation in its place; and the score of other images.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from groupcam_jax.program.flat import Program, trace
+from groupcam_jax.program.split import LayerLike, Parts, Skips, split_program
+from groupcam_jax.targets import Target, bind, resolve_label
+from groupcam_jax.types import Activation, Image, Label, Logits, Model, Params, Scalar
+
+
+class Cut(NamedTuple):
+    """One image in a model that is cut at a layer.
+
+    Attributes:
+      program: the whole model.
+      params: its weights.
+      parts: the model below and above the layer.
+      value: the activation as the model computes it, `[u, v, k]`.
+      skips: what bypasses the layer.
+    """
+
+    program: Program
+    params: Params
+    parts: Parts
+    value: Activation
+    skips: Skips
+
+    @property
+    def activation(self) -> Activation:
+        """The activation in float32, whatever the model computes in."""
+        return self.value.astype(jnp.float32)
+
+    @property
+    def logits(self) -> Logits:
+        """The model's logits."""
+        return self.head(self.value)
+
+    def head(self, value: Activation) -> Logits:
+        """The logits with another activation in the place of this one."""
+        return self.parts.head(self.params, value[None], self.skips)[0]
+
+    def at(self, image: Image) -> "Cut":
+        """The same cut with another image of the same shape."""
+        return cut_program(self.program, self.params, image, self.parts)
+
+    def gradient(self, target: Target, label: int | Label | None) -> tuple[Label, Logits, Activation]:
+        """Differentiates a score in the activation: one pass forward and one backward through the head alone.
+
+        Args:
+          target: the score to differentiate.
+          label: class index, or None for the predicted class.
+
+        Returns:
+          The label, the logits and the gradient, float32. It is all NaN where the score is: a traced label out of range
+          has a score of NaN, but its gradient alone would be zero.
+
+        Raises:
+          ValueError: a bad concrete label, or a target that is not scalar.
+        """
+        logits, pull_back = jax.vjp(self.head, self.value)
+        label = resolve_label(label, logits)
+        score, slope = jax.value_and_grad(bind(target, label))(logits)
+        (gradient,) = pull_back(slope)
+        return label, logits, jnp.where(jnp.isnan(score), jnp.nan, gradient.astype(jnp.float32))
+
+    def confidence(self, score: Target, label: Label) -> Callable[[Image], Scalar]:
+        """Makes the function from one image to its score, which is float32 whatever the model computes in."""
+        score_of = bind(score, label)
+
+        def confidence(image):
+            images = image[None].astype(getattr(self.program.images.aval, "dtype", jnp.float32))
+            return score_of(self.program(self.params, images)[0].astype(jnp.float32))
+
+        return confidence
+
+
+def cut_at(model_apply: Model, params: Params, image: Image, layer: LayerLike) -> Cut:
+    """Cuts a model at a layer, for one image.
+
+    Raises:
+      ValueError: no such layer, or the model returns no logits.
+      TypeError: what is said of the layer is none of the things that it may be.
+    """
+    (cut,) = cuts_at(model_apply, params, image, [layer])
+    return cut
+
+
+def cuts_at(model_apply: Model, params: Params, image: Image, layers: Sequence[LayerLike]) -> list[Cut]:
+    """Cuts a model at each of several layers in turn; it is traced once. See `cut_at`."""
+    program = trace(model_apply, params, image[None])
+    return [cut_program(program, params, image, split_program(program, layer)) for layer in layers]
+
+
+def cut_at_image(model_apply: Model, params: Params, image: Image) -> Cut:
+    """Cuts a model at the image itself, which is the activation then: all of the model lies above."""
+    return cut_program_at_image(trace(model_apply, params, image[None]), params, image)
+
+
+def cut_program_at_image(program: Program, params: Params, image: Image) -> Cut:
+    """Cuts a traced model at the image; its backward rules may have been replaced."""
+
+    def head(params, images, skips):
+        del skips  # there are none
+        return program(params, images)
+
+    return cut_program(program, params, image, Parts(lambda params, images: (images, ()), head, "the image"))
+
+
+def cut_program(program: Program, params: Params, image: Image, parts: Parts) -> Cut:
+    """One image in a traced model that is cut already."""
+    activation, skips = parts.features(params, image[None])
+    return Cut(program, params, parts, activation[0], skips)

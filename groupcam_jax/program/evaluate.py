@@ -1,0 +1,45 @@
+"""Some of a program's equations as a function again.
+
+What stood within one `jax.checkpoint` is put back into one: where a gradient passes, its intermediate values are
+computed again, as the model asks, rather than kept.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+
+from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, JaxprEqn, Var, jaxpr_as_fun
+from jaxtyping import Array
+
+from groupcam_jax.program.inline import Equation, variables
+
+PART = DebugInfo("jit", "part of a model", None, None)
+
+
+def evaluator(
+    equations: Sequence[Equation], inputs: Sequence[Var], outputs: Sequence[Var]
+) -> Callable[..., list[Array]]:
+    """Makes equations, in their order, a function from the values of the inputs to those of the outputs."""
+    return jaxpr_as_fun(ClosedJaxpr(make_jaxpr(inputs, outputs, renest(equations, outputs)), ()))
+
+
+def renest(equations: Sequence[Equation], outputs: Sequence[Var]) -> list[JaxprEqn]:
+    """The equations with those of each call of `jax.checkpoint` as one such call, of what is left of it."""
+    runs = [[*run] for _, run in itertools.groupby(equations, key=lambda equation: id(equation.remat))]
+    wanted, nested = set(outputs), []
+    for run in reversed(runs):
+        eqns, call = [equation.eqn for equation in run], run[0].remat
+        made = dict.fromkeys(var for eqn in eqns for var in eqn.outvars)
+        read = dict.fromkeys(var for eqn in eqns for var in variables(eqn.invars) if var not in made)
+        if call is not None:
+            returned = [var for var in made if var in wanted]
+            body = make_jaxpr([*read], returned, eqns)
+            eqns = [call.replace(invars=[*read], outvars=returned, params={**call.params, "jaxpr": body})]
+        wanted.update(read)
+        nested = [*eqns, *nested]
+    return nested
+
+
+def make_jaxpr(inputs: Sequence[Var], outputs: Sequence[Var], eqns: Sequence[JaxprEqn]) -> Jaxpr:
+    """The expression of a function that holds these equations and nothing else."""
+    effects = {effect for eqn in eqns for effect in eqn.effects}
+    return Jaxpr((), [*inputs], [*outputs], [*eqns], effects, debug_info=PART)

@@ -1,0 +1,125 @@
+"""What linear equations make of excitations: only positive weights and inputs excite, and biases take no part.
+
+A product with weights and the constant factors around it, such as those of a batch norm that is not folded, are one
+linear layer with one sign a weight. So what the negative weights give is carried along: a negative factor makes it
+excite.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import JaxprEqn, Var, jaxprs_in_params
+from jaxtyping import Array, Float
+
+from groupcam_jax.program.evaluate import evaluator
+from groupcam_jax.program.inline import Equation
+from groupcam_jax.program.layers import VIEWS
+
+PRODUCTS = {"conv_general_dilated", "dot_general"}
+SUMS = {"concatenate", "cumsum", "dynamic_slice", "gather", "reduce_sum", "reduce_window_sum", "select_n", "split"}
+MAXIMA = {"max", "reduce_max", "reduce_window_max"}
+Values = Float[Array, "..."]
+
+
+class Excitation(NamedTuple):
+    """What excites a variable.
+
+    Attributes:
+      positive: the excitation.
+      negative: what it would be if all weights since the last nonlinearity changed their signs.
+      weighted: whether there was a product with weights since: a second one is a layer of its own.
+    """
+
+    positive: Values
+    negative: Values
+    weighted: bool = False
+
+    def map(self, function: Callable[[Values], Values]) -> "Excitation":
+        """Applies a function that is linear and has no negative weights."""
+        return self._replace(positive=function(self.positive), negative=function(self.negative))
+
+    def negated(self) -> "Excitation":
+        """The excitation of the variable times -1."""
+        return self._replace(positive=self.negative, negative=self.positive)
+
+    def __add__(self, other: "Excitation") -> "Excitation":  # pyright: ignore[reportIncompatibleMethodOverride]
+        weighted = self.weighted or other.weighted
+        return Excitation(self.positive + other.positive, self.negative + other.negative, weighted)
+
+
+def unweighted(activation: Values) -> Excitation:
+    """The excitation of an activation that is not negative."""
+    return Excitation(activation, jnp.zeros_like(activation))
+
+
+def excite_linear(equation: Equation, operands: list[Any], arrived: list[Excitation | None]) -> list[Excitation]:
+    """The excitations that an equation without a nonlinearity makes of those that arrive."""
+    name = equation.eqn.primitive.name
+    came = [one for one in arrived if one is not None]
+
+    def with_operands(replace: Callable[[Any, Excitation | None], Any]) -> list[Values]:
+        return evaluate(equation, [replace(o, one) for o, one in zip(operands, arrived, strict=True)])
+
+    if name in ("add", "add_any"):
+        return [came[0] if len(came) == 1 else came[0] + came[1]]  # biases are left out
+    if name == "sub":
+        signed = [one.negated() if side else one for side, one in enumerate(arrived) if one is not None]
+        return [signed[0] if len(signed) == 1 else signed[0] + signed[1]]
+    if name == "neg":
+        return [came[0].negated()]
+    if (name == "mul" and len(came) == 1) or (name == "div" and arrived[1] is None):
+        factor = next(o for o, one in zip(operands, arrived, strict=True) if one is None)
+        factor = 1 / factor if name == "div" else factor
+        kept, turned = (came[0].map(lambda part, s=s: part * jax.nn.relu(s)) for s in (factor, -factor))
+        return [kept + turned.negated()]
+    if is_product(equation.eqn) and len(came) == 1:
+
+        def product(part: Values, sign: int) -> Values:
+            return with_operands(lambda o, one: part if one else jax.nn.relu(sign * o))[0]
+
+        positive, negative = (product(came[0].positive, sign) for sign in (1, -1))
+        if not came[0].weighted:
+            positive += product(came[0].negative, -1)
+            negative += product(came[0].negative, 1)
+        return [Excitation(positive, negative, weighted=True)]
+    if name in VIEWS | SUMS | MAXIMA:
+        weighted = any(one.weighted for one in came)
+        parts = []
+        for part in ("positive", "negative"):
+            moved = [getattr(one, part) if one else silent(o) for o, one in zip(operands, arrived, strict=True)]
+            if name in MAXIMA:
+                parts.append(jax.jvp(lambda *operands: evaluate(equation, operands), operands, moved)[1])
+            else:
+                parts.append(evaluate(equation, moved))
+        return [Excitation(positive, negative, weighted) for positive, negative in zip(*parts, strict=True)]
+    raise ValueError(
+        f"excitation_backprop has no rule for {name}{' of two activations' if len(came) > 1 else ''} at "
+        f"{equation.scope or 'the top level'!r}: it is defined for networks of linear layers, ReLUs and pooling. "
+        "Methods that need no rule for it: grad_cam, group_cam; or choose a layer above it"
+    )
+
+
+def silent(operand: Any) -> Array:
+    """An operand that no image reached: it excites nothing; integers and the like (indices, predicates) stay."""
+    operand = jnp.asarray(operand)
+    return jnp.zeros_like(operand) if jnp.issubdtype(operand.dtype, jnp.floating) else operand
+
+
+def is_product(eqn: JaxprEqn) -> bool:
+    """Whether an equation is a product with weights, maybe within a function that has a derivative rule of its own."""
+    return contains_product(eqn) if eqn.primitive.name == "custom_jvp_call" else eqn.primitive.name in PRODUCTS
+
+
+def contains_product(eqn: JaxprEqn) -> bool:
+    """Whether a product with weights lies in any of the functions that an equation calls."""
+    inner = (eqn for jaxpr in jaxprs_in_params(eqn.params) for eqn in jaxpr.eqns)
+    return any(one.primitive.name in PRODUCTS or contains_product(one) for one in inner)
+
+
+def evaluate(equation: Equation, operands: Any) -> list[Array]:
+    """Computes one equation."""
+    arguments = [Var(atom.aval) for atom in equation.eqn.invars]
+    eqn = equation.eqn.replace(invars=[*arguments])
+    return evaluator([Equation(equation.scope, eqn)], arguments, eqn.outvars)(*operands)

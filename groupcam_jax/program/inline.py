@@ -1,0 +1,76 @@
+"""Calls inlined: one list of equations, each with its scope and with the `jax.checkpoint` that it stands in."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
+from jaxtyping import Array
+
+from groupcam_jax.program.scopes import scope_of
+
+REMAT = {"remat", "remat2", "checkpoint"}
+INLINED = {"jit", "pjit", "closed_call", "core_call", *REMAT}
+Atom = Var | Literal
+
+
+class Equation(NamedTuple):
+    """One operation of the model.
+
+    Attributes:
+      scope: the `jax.named_scope` path it was written in, such as 'ResNet/layer4_2/conv3'.
+      eqn: the operation.
+      remat: the call of the outermost `jax.checkpoint` around it, None outside of any.
+    """
+
+    scope: str
+    eqn: JaxprEqn
+    remat: JaxprEqn | None = None
+
+
+def inline(
+    called: ClosedJaxpr | Jaxpr,
+    arguments: Sequence[Atom],
+    caller: JaxprEqn | None,
+    constants: dict[Var, Array],
+    remat: JaxprEqn | None = None,
+) -> tuple[list[Equation], list[Atom]]:
+    """Lists the equations of a function applied to variables, and its results; each call gets variables of its own.
+
+    Each equation takes the scope of the call with it: it is not lost when the program is traced again.
+
+    Args:
+      called: the function.
+      arguments: what it is applied to.
+      caller: the equation that calls it.
+      constants: takes up the arrays that the function closes over.
+      remat: the call of `jax.checkpoint` that all of it stands in.
+    """
+    jaxpr, values = (called.jaxpr, called.consts) if isinstance(called, ClosedJaxpr) else (called, [])
+    fresh = [Var(var.aval) for var in jaxpr.constvars]
+    constants.update(zip(fresh, values, strict=True))
+    renamed: dict[Var, Atom] = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*fresh, *arguments], strict=True))
+
+    def rename(atoms: Sequence[Atom]) -> list[Atom]:
+        return [atom if isinstance(atom, Literal) else renamed[atom] for atom in atoms]
+
+    equations = []
+    for eqn in jaxpr.eqns:
+        if caller is not None:
+            stack = caller.source_info.name_stack + eqn.source_info.name_stack
+            eqn = eqn.replace(source_info=eqn.source_info.replace(name_stack=stack))
+        if eqn.primitive.name in INLINED:
+            call = eqn.params["jaxpr" if "jaxpr" in eqn.params else "call_jaxpr"]
+            around = eqn if remat is None and eqn.primitive.name in REMAT else remat
+            inner, results = inline(call, rename(eqn.invars), eqn, constants, around)
+            equations += inner
+        else:
+            results = [Var(var.aval) for var in eqn.outvars]
+            fresh_eqn = eqn.replace(invars=rename(eqn.invars), outvars=results)
+            equations.append(Equation(scope_of(eqn), fresh_eqn, remat))
+        renamed.update(zip(eqn.outvars, results, strict=True))
+    return equations, rename(jaxpr.outvars)
+
+
+def variables(atoms: Sequence[Atom]) -> list[Var]:
+    """The variables among atoms, literals left out."""
+    return [atom for atom in atoms if not isinstance(atom, Literal)]

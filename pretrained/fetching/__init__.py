@@ -1,0 +1,1 @@
+"""Files that are published, fetched once and checked."""

@@ -1,0 +1,1 @@
+"""Networks in Flax Linen, in forms that are fast on CPUs too."""

@@ -1,0 +1,96 @@
+"""`lax.conv_general_dilated` with faster forms of the two convolutions that image classifiers are made of.
+
+- 1x1: a matrix product over the channels, after the stride has dropped the pixels it skips (every platform).
+- 3x3 at stride 1 in float32: Winograd's algorithm, on CPU only, where it is up to three times as fast; accelerators
+  have their own. Derivatives are the library's, of the convolution itself.
+- anything else: the library's convolution.
+
+The derivative in the image is written so that its transpose, the backward pass, has its kernel in the plain layout: as
+JAX writes it, XLA's CPU compiler leaves it in another layout within loops, where it takes twice the time. The backward
+pass of a strided convolution of an image, of few channels, goes by phases (`subpixel.py`), in a third of the time.
+
+For the `conv_general_dilated` field of `flax.linen.Conv`.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from pretrained.networks.subpixel import transposed_convolution
+from pretrained.networks.winograd import winograd
+
+_NHWC = lax.ConvDimensionNumbers((0, 3, 1, 2), (3, 2, 0, 1), (0, 3, 1, 2))
+
+
+def conv_general_dilated(
+    lhs, rhs, window_strides, padding, lhs_dilation=None, rhs_dilation=None, dimension_numbers=None, **options
+) -> jax.Array:
+    """Convolves; arguments, shapes and errors are those of `jax.lax.conv_general_dilated`."""
+    library = partial(
+        lax.conv_general_dilated,
+        window_strides=window_strides,
+        padding=padding,
+        lhs_dilation=lhs_dilation,
+        rhs_dilation=rhs_dilation,
+        dimension_numbers=dimension_numbers,
+        **options,
+    )
+    numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
+    dilated = any(d != 1 for d in (*(lhs_dilation or ()), *(rhs_dilation or ())))
+    grouped = options.pop("feature_group_count", 1) * options.pop("batch_group_count", 1) != 1
+    if numbers != _NHWC or dilated or grouped:
+        return library(lhs, rhs)
+
+    kernel_size, strides = rhs.shape[:2], tuple(window_strides)
+    pads = lax.padtype_to_pads(lhs.shape[1:3], kernel_size, strides, padding) if isinstance(padding, str) else padding
+    pads = [(before, after) for before, after in pads]
+    if kernel_size == (1, 1) and pads == [(0, 0), (0, 0)]:
+        lhs = lax.slice(lhs, (0, 0, 0, 0), lhs.shape, (1, *strides, 1))
+        return lax.dot_general(lhs, rhs[0, 0], (((3,), (0,)), ((), ())), **options)
+    tile = _winograd_tile(lhs, rhs)
+    if kernel_size == (3, 3) and strides == (1, 1) and pads == [(1, 1), (1, 1)] and tile:
+        values = partial(lax.platform_dependent, cpu=partial(winograd, tile=tile), default=library)
+    else:
+        values = library
+
+    def derivative(dx: jax.Array, kernel: jax.Array) -> jax.Array:
+        return library(dx, kernel.swapaxes(2, 3), dimension_numbers=("NHWC", "HWOI", "NHWC"))
+
+    def derivative_by_phases(dx: jax.Array, kernel: jax.Array) -> jax.Array:
+        def transpose(dy: jax.Array) -> jax.Array:
+            return transposed_convolution(dy, kernel, strides[0], pads, dx.shape)
+
+        return jax.linear_transpose(transpose, jax.eval_shape(library, dx, kernel))(dx)[0]
+
+    plain = all(option is None for option in options.values())  # of a precision it knows nothing
+    by_phases = plain and strides[0] == strides[1] > 1 and lhs.shape[3] < 8
+    return _with_derivative(values, derivative_by_phases if by_phases else derivative, library, lhs, rhs)
+
+
+def _winograd_tile(x: jax.Array, kernel: jax.Array) -> int | None:
+    """The tile that measures fastest on CPU for a map of this size; None where the library's convolution is."""
+    size, channels = min(x.shape[1:3]), min(kernel.shape[2:])
+    if x.dtype != jnp.float32 or kernel.dtype != jnp.float32 or channels < 128 or size < 8:
+        return None
+    return 4 if size >= 24 else 2
+
+
+def _with_derivative(
+    values: Callable[..., Any],
+    derivative: Callable[..., jax.Array],
+    library: Callable[..., jax.Array],
+    x: jax.Array,
+    kernel: jax.Array,
+) -> jax.Array:
+    """The convolution `values`; its derivative in x is `derivative(dx, kernel)`, in the kernel `library`'s."""
+
+    @jax.custom_jvp
+    def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return values(x, kernel)
+
+    convolve.defjvps(lambda dx, _, x, kernel: derivative(dx, kernel), lambda dkernel, _, x, kernel: library(x, dkernel))
+    return convolve(x, kernel)
