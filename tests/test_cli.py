@@ -148,7 +148,7 @@ def test_list_layers(folder, groupcam):
         (("../noise.png", *NET, "--method", "grad-cam"), "--groups is no option of --method grad-cam"),
         (("../noise.png", *NET, "--method", "cam", "--method", "rise"), "--groups is no option of --method cam, rise"),
         (("../noise.png", *NET[:2], "--method", "rise", "--layer", "0"), "--layer is no option of --method rise"),
-        (("../noise.png", *NET[:2], "--method", "score-cam-fast"), "channels=64 but layer 1 'stem' [32, 16, 16] has 32"),
+        (
             ("../noise.png", *NET[:2], "--method", "score-cam-fast"),
             "error: channels=64 but layer 1 'stem' [32, 16, 16] has 32",
         ),

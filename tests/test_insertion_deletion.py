@@ -11,6 +11,7 @@ from seen_object import IMAGE, OBJECT, sees_object
 from test_goldens import GOLDEN, seeded_network, trained_network
 
 import groupcam_jax as g
+from groupcam_jax import constant
 from groupcam_jax.metrics import insertion_deletion
 from groupcam_jax.metrics.insertion_deletion import curve_places, salient_order
 
