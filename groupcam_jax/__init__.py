@@ -74,6 +74,7 @@ from groupcam_jax.targets import union as union
 # Methods of one's own, of their mathematics; and a model in another precision.
 from groupcam_jax.families.attribution import attribution_method as attribution_method
 from groupcam_jax.families.attribution import backward_rule as backward_rule
+from groupcam_jax.families.class_activation import ClassActivationMap as ClassActivationMap
 from groupcam_jax.families.class_activation import class_activation_map as class_activation_map
 from groupcam_jax.precision import in_dtype as in_dtype
 

@@ -1,4 +1,4 @@
-"""Finding what the command line names: a classifier, and a class of it."""
+"""Finds the classifier and the class that the command line names."""
 
 import importlib.util
 import inspect
@@ -16,7 +16,7 @@ def load_classifier(model: str, weights: pathlib.Path | None) -> Classifier:
     Args:
       model: a name of `pretrained.NAMES`, or `path/to/file.py:factory`, a function that returns anything with the
         attributes of `Classifier`.
-      weights: for a name: a state dict to load instead of the published one.
+      weights: for a name, a state dict to load instead of the published one.
 
     Raises:
       ValueError: no such name, file or factory, or one that returns no classifier.
@@ -52,7 +52,7 @@ def load_classifier(model: str, weights: pathlib.Path | None) -> Classifier:
 
 
 def find_label(class_names: Sequence[str], wanted: str) -> int:
-    """Finds a class by index, by name or by part of its name, in either case; '_' and ' ' are one.
+    """Finds a class by index, name or part of its name, ignoring case; '_' equals ' '.
 
     Raises:
       ValueError: there is no such class, or several; the message lists them.

@@ -1,4 +1,4 @@
-"""Files that appear under their names only when they are whole."""
+"""Files that appear under their names only when complete."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from typing import IO
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a binary file to write; it takes its name, and the place of what had it, when it is written to the end."""
+    """Opens a binary file to write; it appears at `path`, replacing any older file, only once it is complete."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:

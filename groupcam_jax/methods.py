@@ -1,4 +1,4 @@
-"""The methods by the names that the command line knows them under."""
+"""The methods by their names on the command line."""
 
 import functools
 import inspect
@@ -40,7 +40,7 @@ METHODS = {
 
 
 def find_methods(names: Sequence[str]) -> list[str]:
-    """Lists the methods that are asked for, each once and in this order; "all" asks for all of METHODS.
+    """Lists the requested methods, each once and in order; "all" stands for all of METHODS.
 
     Raises:
       ValueError: no such method.
@@ -54,14 +54,14 @@ def find_methods(names: Sequence[str]) -> list[str]:
 def fix_options(
     names: Sequence[str], options: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> dict[str, functools.partial[Any]]:
-    """Takes the builders of methods and fixes, of the options that are not None, those that each of them has.
+    """Fixes the options of each method's builder: those that are not None and that the method has.
 
     `mask_batch` stands for whatever a method batches: masks, channels, steps or samples.
 
     Args:
-      names: of METHODS.
-      options: what was asked for; at least one of the methods has to have it.
-      defaults: what comes with the classifier.
+      names: keys of METHODS.
+      options: the requested options; each must be one of at least one method.
+      defaults: options that come with the classifier.
 
     Raises:
       ValueError: an option that no method has.
@@ -81,5 +81,5 @@ def fix_options(
 
 
 def meant(option: str, parameters: Iterable[str]) -> list[str]:
-    """The parameters of a method that an option means."""
+    """The parameters of a method that an option sets."""
     return [one for one in parameters if one == option or (option == "mask_batch" and one.endswith("_batch"))]

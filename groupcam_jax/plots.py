@@ -11,21 +11,21 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-WIDTH = 3.4  # inches of one panel
-WIDTH_OF_MANY = 1.75  # inches of one panel where methods stand side by side
-GAP = 0.06  # inches between those
-MOST_METHODS = 7  # side by side; more go on below
-BRIGHTEST = 99.5  # percentile of a map that the brightest colour stands for, where methods stand side by side
+WIDTH = 3.4  # width of a panel, in inches
+WIDTH_OF_MANY = 1.75  # the same where methods are side by side
+GAP = 0.06  # inches between these panels
+MOST_METHODS = 7  # side by side; the rest continue below
+BRIGHTEST = 99.5  # percentile of a map that gets the brightest colour where methods are side by side
 COLORS = "inferno"
 
 
 def explanation_figure(picture: Any, saliencies: Sequence[Any], titles: Sequence[str]) -> Figure:
-    """Draws a picture, its saliency and the two overlaid, a row for each class.
+    """Draws a picture, its saliency and the two overlaid, one row per class.
 
     Args:
       picture: uint8 `[H, W, 3]`.
-      saliencies: one map `[h, w]` in [0, 1] a class, stretched over the picture.
-      titles: one a class.
+      saliencies: one map `[h, w]` in [0, 1] per class, stretched over the picture.
+      titles: one per class.
 
     Returns:
       The figure; `figure.savefig(path)` writes it.
@@ -39,20 +39,20 @@ def explanation_figure(picture: Any, saliencies: Sequence[Any], titles: Sequence
 
 
 def methods_figure(picture: Any, saliencies: Mapping[str, Sequence[Any]], titles: Sequence[str]) -> Figure:
-    """Draws a picture and, beside it, what several methods make of it, a row for each class: the paper's figure 2.
+    """Draws a picture beside the maps of several methods, one row per class: the paper's figure 2.
 
     Args:
       picture: uint8 `[H, W, 3]`.
-      saliencies: by the name of the method, one map `[h, w]` in [0, 1] a class, stretched over the picture. Methods
-        that do not fit side by side go on below, beside the picture again. The brightest colour stands for a high
-        percentile of the map: else, next to smooth maps, one bright pixel leaves the rest of a fine one dark.
-      titles: one a class.
+      saliencies: by method name, one map `[h, w]` in [0, 1] per class, stretched over the picture. Methods that do not
+        fit side by side continue below, beside the picture again. The brightest colour stands for a high percentile of
+        the map: otherwise one bright pixel would leave the rest of a fine-grained map dark.
+      titles: one per class.
 
     Returns:
       The figure; `figure.savefig(path)` writes it.
     """
     lines = -(-len(saliencies) // MOST_METHODS)
-    columns = -(-len(saliencies) // lines)  # no more than are needed, lest the last line be a stump
+    columns = -(-len(saliencies) // lines)  # as few as suffice, so that the last line is not nearly empty
     width, height = WIDTH_OF_MANY, WIDTH_OF_MANY * panel_aspect(picture)
     above = [textwrap.fill(name, 21) for name in ("picture", *saliencies)]  # long names break at their hyphens
     beside = [textwrap.fill(title, max(8, int(11 * height))) for title in titles]
@@ -62,7 +62,7 @@ def methods_figure(picture: Any, saliencies: Mapping[str, Sequence[Any]], titles
     figure = Figure(figsize=(across + 0.6, lines * down + GAP), dpi=150)
 
     def place(x: float, y: float, width: float, height: float) -> Axes:
-        """Axes at inches from the upper left."""
+        """Axes placed in inches from the upper left."""
         whole_width, whole_height = figure.get_size_inches()
         box = (x / whole_width, 1 - (y + height) / whole_height, width / whole_width, height / whole_height)
         return figure.add_axes(box)
@@ -89,7 +89,7 @@ def methods_figure(picture: Any, saliencies: Mapping[str, Sequence[Any]], titles
     bar = place(across + 0.04, top, 0.09, lines * down - top - GAP)
     figure.colorbar(ScalarMappable(Normalize(0, 1), COLORS), cax=bar)
     bar.set_yticks([0, 1], ["0", "high"], fontsize=9)
-    bar.set_ylabel("saliency", fontsize=9, labelpad=-12)  # between those two
+    bar.set_ylabel("saliency", fontsize=9, labelpad=-12)  # between the two tick labels
     return figure
 
 
@@ -106,7 +106,7 @@ def draw_explanation(figure: Figure, row: Sequence[Axes], picture: Any, saliency
 
 
 def draw_overlay(axes: Axes, picture: Any, saliency: Any) -> None:
-    """Draws a saliency over its picture, which is grey: the colours then mean saliency and nothing else."""
+    """Draws a saliency over its picture in grey, so that colour means saliency only."""
     colored = heat(picture)
     axes.imshow(picture.mean(2), extent=colored["extent"], cmap="gray", vmin=-60, vmax=315)
     axes.imshow(saliency, alpha=0.6 * np.clip(saliency, 0, 1) ** 0.7, **colored)
@@ -119,6 +119,6 @@ def heat(picture: Any) -> dict[str, Any]:
 
 
 def panel_aspect(picture: Any) -> float:
-    """Height over width of a panel: the picture's, unless that is very long or high."""
+    """Height over width of a panel: the picture's, unless that is very wide or tall."""
     height, width = picture.shape[:2]
     return min(max(height / width, 0.4), 2.0)

@@ -1,4 +1,4 @@
-"""Trained classifiers: torchvision's ResNets and VGGs on ImageNet, and a small network of drawn scenes that is shipped.
+"""Trained classifiers: torchvision's ResNets and VGGs on ImageNet, and a small bundled network for drawn scenes.
 
 model = pretrained.load("resnet50")
 explain = jax.jit(group_cam(model.apply, model.params, layer=model.layer))

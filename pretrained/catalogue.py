@@ -41,7 +41,7 @@ def load(name: str, weights: str | os.PathLike[str] | None = None) -> Classifier
 
     Raises:
       ValueError: no such name, or a state dict of another network.
-      OSError: the weights cannot be had or read.
+      OSError: the weights cannot be downloaded or read.
     """
     if name not in NAMES:
         raise ValueError(f"there is no network {name!r}; there are {', '.join(NAMES)}")

@@ -32,6 +32,8 @@ class Method(NamedTuple):
     labelled: bool = True
     # Whether part of it runs on the host, where no gradient passes.
     on_host: bool = False
+    # How its map of a bfloat16 model correlates with that in float32, at least.
+    in_bfloat16: float = 0.95
 
 
 def smooth_grad_cam(model_apply, params, *, layer=None, **options):

@@ -203,6 +203,45 @@ def test_excitation_backprop_through_pooling_and_batch_norm(pool):
         assert saliency.max() == 1
 
 
+@pytest.mark.parametrize("contrastive", [False, True])
+def test_excitation_backprop_does_not_see_whether_factors_are_folded(contrastive):
+    """Scales after a convolution, some of them negative, however they are written, belong to its weights."""
+    keys = jax.random.split(jax.random.key(1), 2)
+    scales = [jax.random.normal(key, (8,)) for key in keys]
+
+    def network(conv1, conv2, normed1, normed2):
+        def apply(params, images):
+            x = jax.nn.relu(models.conv(params["stem"], images))
+            branch = normed2(models.conv(params[conv2], jax.nn.relu(normed1(models.conv(params[conv1], x)))))
+            return models.above(params, jax.nn.relu(x + branch))
+
+        return apply
+
+    unfolded = network(
+        "conv1",
+        "conv2",
+        lambda x: (x - 0.1) / 0.5 * scales[0][None, None, None] + 0.2,
+        lambda x: -((0.3 - x) * scales[1][None, None, None]),
+    )
+    shifts = [0.2 - 0.2 * scales[0], -0.3 * scales[1]]
+    folded = {
+        name: {"kernel": w["kernel"] * scale, "bias": w["bias"] * scale[0, 0, 0] + shift}
+        for name, w, scale, shift in (
+            ("folded1", PARAMS["conv1"], 2 * scales[0][None, None, None], shifts[0]),
+            ("folded2", PARAMS["conv2"], scales[1][None, None, None], shifts[1]),
+        )
+    }
+    params = {**PARAMS, **folded}
+    identity = network("folded1", "folded2", lambda x: x, lambda x: x)
+    np.testing.assert_allclose(unfolded(params, IMAGE[None]), identity(params, IMAGE[None]), atol=1e-5)
+    maps = [
+        jax.jit(g.excitation_backprop(apply, params, layer=0, contrastive=contrastive))(IMAGE, 2)
+        for apply in (unfolded, identity)
+    ]
+    np.testing.assert_allclose(*maps, atol=1e-5)
+    assert maps[0].max() == 1
+
+
 @pytest.mark.parametrize("activation", ["gelu", "silu", "sigmoid", "tanh"])
 def test_excitation_backprop_names_what_it_has_no_rule_for(activation):
     def apply(params, images):

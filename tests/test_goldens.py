@@ -32,7 +32,7 @@ def seeded_network(name):
     """Apply, seeded weights, layer and preprocessing of a torchvision network."""
     build, layer = IMAGENET[name]
     module = build()
-    return module.apply, seeded_variables(module), layer, normalize
+    return jax.jit(module.apply), seeded_variables(module), layer, normalize  # jitted it is traced once for all methods
 
 
 @functools.cache
@@ -43,6 +43,7 @@ def trained_network(folder):
     spec.loader.exec_module(module)
     model = module.factory()
 
+    @jax.jit
     def apply(params, images):
         with jax.numpy_rank_promotion("allow"):  # a user's code need not be strict
             return model.apply(params, images)

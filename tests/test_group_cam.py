@@ -35,14 +35,27 @@ def test_no_label_explains_the_predicted_class():
 
 @pytest.mark.parametrize("groups", [1, 3, 5, 8])
 def test_groups_need_not_divide_the_channels(groups):
-    saliency = group_cam(APPLY, PARAMS, groups=groups)(models.image(), 1)
-    assert jnp.isfinite(saliency).all()
+    _, aux = group_cam(APPLY, PARAMS, groups=groups, has_aux=True)(models.image(), 1)
+    maps = models.below(PARAMS, models.image()[None])[0][0] * PARAMS["fc"]["kernel"][:, 1][None, None] / 144
+    size = -(-8 // groups)
+    by_hand = [jax.nn.relu(maps[..., start : start + size].sum(2)) for start in range(0, 8, size)]
+    np.testing.assert_allclose(aux.masks, jnp.stack(by_hand), atol=1e-6)
 
 
 @pytest.mark.parametrize("mask_batch", [1, 2, 3, 4, 5, 100])
 def test_mask_batch_changes_nothing(mask_batch):
     expected = jax.jit(build())(models.image(), 2)
     np.testing.assert_allclose(jax.jit(build(mask_batch=mask_batch))(models.image(), 2), expected, atol=1e-5)
+
+
+def test_half_precision_weighs_its_channels_in_float32():
+    """Products of small weights and activations vanish in float16: cast first, then multiply."""
+    small = {**PARAMS, "fc": {**PARAMS["fc"], "kernel": 1e-3 * PARAMS["fc"]["kernel"]}}
+    half = jax.tree.map(lambda leaf: leaf.astype(jnp.float16), small)
+    image = models.image().astype(jnp.float16)
+    _, aux = group_cam(APPLY, half, groups=1, has_aux=True)(image, 2)
+    _, exact = group_cam(APPLY, small, groups=1, has_aux=True)(image.astype(jnp.float32), 2)
+    assert np.corrcoef(aux.masks.ravel(), exact.masks.ravel())[0, 1] > 0.9999
 
 
 def test_bfloat16_passes_stay_close_and_return_float32():

@@ -1,15 +1,33 @@
-"""Compiled or not, an explanation is the same, and only what draws needs a key."""
+"""Compiled or not, an explanation is the same; outside of `jax.jit` a second image compiles nothing, too."""
 
+import jax
 import numpy as np
 import pytest
 from table import IMAGES, KEYS, METHODS, build, every_method, saliency
 
+COMPILING = "/jax/core/compile/backend_compile_duration"
+
+
+@pytest.fixture(scope="module")
+def compilations():
+    """How often JAX has compiled so far."""
+    events = []
+    jax.monitoring.register_event_duration_secs_listener(lambda name, *_, **__: events.append(name))
+    yield lambda: events.count(COMPILING)
+    jax.monitoring.clear_event_listeners()
+
 
 @every_method
-def test_jit_equals_eager_and_only_what_draws_needs_a_key(name):
+def test_eager_equals_jit_and_compiles_once(name, compilations):
     explain = build(name)
     if METHODS[name].stochastic:
         with pytest.raises(TypeError, match=r"needs a key: explain\(image, label, key=jax.random.key\(0\)\)"):
             explain(IMAGES[0], 3)
     eager = explain(IMAGES[0], 3, key=KEYS[0]) if METHODS[name].stochastic else explain(IMAGES[0], 3)
     np.testing.assert_allclose(eager, saliency(name), atol=2e-5)
+    explain(IMAGES[1], 3, key=KEYS[1])
+    before = compilations()
+    assert before > 0, "or nothing is counted"
+    explain(IMAGES[2], 4, key=KEYS[2])
+    build(name)(IMAGES[2], 4, key=KEYS[2])
+    assert compilations() == before

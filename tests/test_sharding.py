@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
-from table import IMAGES, KEYS, PARAMS, PLAIN, build, every_method, saliency
+from table import IMAGES, KEYS, LABELS, PARAMS, PLAIN, build, every_method, saliency
 
 import groupcam_jax.metrics as m
 from groupcam_jax import gradient
 
-DEVICES = 8
+IMAGE_COUNT = 8  # images; four of the simulated devices have two each
 KEY = jax.random.key(0)
 MASK = jnp.zeros((12, 12), bool).at[2:9, 3:7].set(True)
 METRICS = {
@@ -35,24 +35,26 @@ METRICS = {
 
 def spread(function):
     """The function of a batch, cut over the simulated devices."""
-    mesh = Mesh(np.array(jax.devices()[:DEVICES]), "images")
+    mesh = Mesh(np.array(jax.devices()[:4]), "images")
     cut = P("images")
     return jax.jit(jax.shard_map(jax.vmap(function), mesh=mesh, in_specs=cut, out_specs=cut))
 
 
 @every_method
-def test_explainers_in_a_shard_map(name):
-    images, keys = jnp.tile(IMAGES[:1], (DEVICES, 1, 1, 1)), jnp.tile(KEYS[:1], DEVICES)
+def test_a_batch_is_a_vmap_on_any_number_of_devices(name):
     explain = build(name)
-    labels = jnp.full(DEVICES, 3, jnp.int32)
-    maps = spread(lambda image, label, key: explain(image, label, key=key))(images, labels, keys)
-    np.testing.assert_allclose(maps, jnp.tile(saliency(name)[None], (DEVICES, 1, 1)), atol=2e-5)
+    looped = jnp.stack([saliency(name, *arguments) for arguments in zip(IMAGES, LABELS, KEYS, strict=True)])
+    places = jnp.arange(IMAGE_COUNT) % 3
+    maps = spread(lambda image, label, key: explain(image, label, key=key))(
+        IMAGES[places], LABELS[places], KEYS[places]
+    )
+    np.testing.assert_allclose(maps, looped[places], atol=2e-5)
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_metrics_in_a_shard_map(name):
-    images = jax.random.normal(KEY, (DEVICES, 12, 12, 3))
-    maps = jax.random.uniform(jax.random.key(1), (DEVICES, 12, 12))
+    images = jax.random.normal(KEY, (IMAGE_COUNT, 12, 12, 3))
+    maps = jax.random.uniform(jax.random.key(1), (IMAGE_COUNT, 12, 12))
     alone = jax.jit(jax.vmap(METRICS[name]))(images, maps)
     for sharded, expected in zip(
         jax.tree.leaves(spread(METRICS[name])(images, maps)), jax.tree.leaves(alone), strict=True

@@ -1,5 +1,7 @@
 """A model cut at a layer is the model: whatever wrote it, however it is called."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import models
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from groupcam_jax import list_layers, split
+from groupcam_jax import grad_cam, gradient, guided_backprop, list_layers, split
 
 
 @pytest.fixture(params=models.ALL)
@@ -189,6 +191,66 @@ def test_unknown_layers_list_the_known_ones(layer, message):
     apply, params, *_ = models.linen()
     with pytest.raises(ValueError, match=message):
         split(apply, params, models.image()[None], layer)
+
+
+@pytest.mark.parametrize("way", ["split", "sort", "while"])
+def test_an_output_beside_which_another_one_passes_is_no_cut(way):
+    weights = models.weights()
+
+    def two(images):
+        x = jax.nn.relu(models.conv(weights["stem"], images))
+        if way == "split":
+            return jnp.split(x, 2, axis=3)
+        if way == "sort":
+            return lax.sort((x[..., :4], x[..., 4:]), num_keys=1, dimension=1)
+        return lax.fori_loop(0, 2, lambda _, pair: (pair[1], pair[0] * 0.5), (x[..., :4], x[..., 4:]))
+
+    def apply(params, images):
+        one, other = two(images)
+        return one.mean((1, 2)) @ params["kernel"][:4] + other.mean((1, 2)) @ params["kernel"][4:]
+
+    params = {"kernel": weights["fc"]["kernel"]}
+    layers = list_layers(apply, params, (12, 12, 3))
+    assert [layer.shape[2] for layer in layers if layer.is_cut] == [8, 8]
+    saliency = grad_cam(apply, params)(models.image(), 3)
+    features, _ = split(apply, params, models.image()[None])
+    assert features(params, models.image()[None])[0].shape == (1, 12, 12, 8)
+    if way == "split":
+        whole = grad_cam(lambda params, images: jnp.concatenate(two(images), 3).mean((1, 2)) @ params["kernel"], params)
+        np.testing.assert_allclose(saliency, whole(models.image(), 3), atol=1e-5)
+    # Either output is a layer too, the other one its skip.
+    for layer in layers[-2:]:
+        features, head = split(apply, params, models.image()[None], layer.index)
+        logits = head(params, *features(params, models.image()[None]))
+        np.testing.assert_allclose(logits, apply(params, models.image()[None]), atol=1e-6)
+
+
+def test_logits_that_the_image_does_not_reach_are_an_error():
+    with pytest.raises(ValueError, match="the model's logits do not depend on the images"):
+        list_layers(lambda params, images: jnp.zeros((len(images), 5)), (), (8, 8, 3))
+
+
+def test_a_rematted_model_stays_so():
+    """Where a gradient passes, what stood within `jax.checkpoint` is computed again; it can be cut inside all the same.
+
+    XLA's CPU compiler has no use for it, so that memory does not tell here; a TPU's does (see CHANGELOG).
+    """
+    bundle = models.linen(remat=True)
+    image = models.image()
+
+    def checkpoints(function):
+        return str(jax.make_jaxpr(function)(image)).count("differentiated=True")
+
+    by_hand = checkpoints(jax.grad(lambda image: bundle.apply(bundle.params, image[None])[0, 3]))
+    assert by_hand > 0
+    for build in (gradient, guided_backprop):
+        assert checkpoints(lambda image, build=build: build(bundle.apply, bundle.params)(image, 3)) == by_hand
+    inside = functools.partial(grad_cam, layer="block/conv1")
+    assert checkpoints(lambda image: inside(bundle.apply, bundle.params)(image, 3)) == by_hand
+    plain = models.linen()
+    np.testing.assert_allclose(
+        inside(bundle.apply, bundle.params)(image, 3), inside(plain.apply, plain.params)(image, 3), atol=1e-5
+    )
 
 
 def test_model_that_returns_no_logits_is_an_error():

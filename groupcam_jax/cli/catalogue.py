@@ -1,4 +1,4 @@
-"""The methods, told in the words of their own docstrings."""
+"""The table of methods, taken from their docstrings."""
 
 import sys
 from typing import Any
@@ -10,7 +10,7 @@ from groupcam_jax.methods import METHODS
 
 
 def methods_table() -> Table:
-    """Lists the methods: what the saliency of each is, and below it the paper."""
+    """Lists the methods: what the saliency of each is, and the paper below it."""
     table = Table("method", "saliency, and the paper", box=None, header_style="bold")
     table.columns[0].no_wrap = True
     for name, builder in METHODS.items():
@@ -29,6 +29,6 @@ def describe(builder: Any) -> tuple[str, str]:
 
 
 def fixed_options(builder: Any) -> dict[str, Any]:
-    """What tells a variant from its method; how much is computed at once does not."""
+    """The options that distinguish a variant from its method, batch sizes aside."""
     options = getattr(builder, "keywords", {})
     return {option: value for option, value in options.items() if not option.endswith("_batch")}

@@ -4,10 +4,10 @@ import jax
 
 
 def compute_on(kind: str) -> None:
-    """Makes the first device of a kind the one that JAX computes on.
+    """Makes JAX compute on the first device of a kind.
 
     Raises:
-      ValueError: there is none.
+      ValueError: no such device.
     """
     try:
         device = jax.devices(kind)[0]

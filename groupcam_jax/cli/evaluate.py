@@ -1,11 +1,11 @@
-"""Measures the methods as the paper does: one experiment for each of its tables and figures.
+"""Measures the methods as the paper does: one experiment per table or figure.
 
     groupcam evaluate insertion-deletion --model resnet50 --data imagenet2012 --limit 1000 --output results
     groupcam evaluate all --limit 20                 all of them on drawn scenes, with the embedded network, offline
 
-Every picture's figures are written as they are measured. A run that is stopped goes on where it stood when its command
-is given again, and ends with the same table. Several processes share a run: give each the same command with
-`--processes N --process I --coordinator HOST:PORT`, and a folder that all of them reach.
+Every picture's figures are written as they are measured. To resume a stopped run, give its command again: it ends with
+the same table. To share a run among several processes, give each the same command with
+`--processes N --process I --coordinator HOST:PORT`, and a folder that all of them can reach.
 """
 
 import importlib
@@ -41,7 +41,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def main(*arguments: str) -> None:
-    """Runs the command; what a user can mend is one line, not a traceback."""
+    """Runs the command; errors that a user can fix take one line, not a traceback."""
     try:
         app([*arguments, *sys.argv[1:]], prog_name="groupcam evaluate")
     except (*REFUSALS, OSError) as error:
@@ -126,6 +126,6 @@ def evaluate(
 
 
 def find_experiment(name: str) -> Experiment:
-    """The experiment of a name."""
+    """The experiment with this name."""
     module: Any = importlib.import_module(f"groupcam_jax.evaluation.studies.{name.replace('-', '_')}")
     return module.EXPERIMENT

@@ -32,8 +32,8 @@ def compile_explainer(
     Args:
       builder: a method with its options, without the model.
       classifier: what is explained, see `groupcam_jax.types`.
-      seed: of the key, for methods that draw.
-      predicted: whether the predicted class is explained (the label is None), or one that is named.
+      seed: for the key of random methods.
+      predicted: whether to explain the predicted class (the label is None) or a named one.
 
     Returns:
       `(uint8 picture [size, size, 3], label) -> Explanation`.
@@ -60,6 +60,6 @@ def compile_explainer(
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float]:
-    """Calls a function and takes its time in seconds."""
+    """Calls a function; returns its result and the time in seconds."""
     started = time.perf_counter()
     return function(), time.perf_counter() - started

@@ -23,7 +23,7 @@ console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True,
 
 
 def main() -> None:
-    """Runs the command; what a user can mend is one line, not a traceback."""
+    """Runs the command; errors that a user can fix take one line, not a traceback."""
     try:
         app()
     except (*REFUSALS, OSError) as error:
@@ -126,7 +126,7 @@ def methods() -> None:
 
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    add_help_option=False,  # the experiments have their own
+    add_help_option=False,  # the experiments have their own help
 )
 def evaluate(context: typer.Context) -> None:
     """Measure methods on a data set: the paper's tables and figures."""

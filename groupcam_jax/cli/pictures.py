@@ -1,4 +1,4 @@
-"""Pictures to explain: files in any form that Pillow reads, and drawn scenes."""
+"""Pictures to explain: files in any format that Pillow reads, and drawn scenes."""
 
 import itertools
 import pathlib
@@ -26,7 +26,7 @@ def read_picture(path: pathlib.Path, size: int) -> Picture:
     """Reads a picture, upright and in RGB, and resizes it to a square as the paper does.
 
     Raises:
-      BrokenPicture: no such file, or one that holds no whole picture.
+      BrokenPicture: no such file, or no complete picture in it.
     """
     pixels = turn_pixels(*decode(path, str(path)))
     resized = Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
@@ -34,13 +34,13 @@ def read_picture(path: pathlib.Path, size: int) -> Picture:
 
 
 def draw_scene(seed: int) -> Picture:
-    """Draws the scene that is explained where no picture is named."""
+    """Draws the scene that is explained if no picture is named."""
     pixels = np.asarray(bundled("scenes").scene(jax.random.key(seed)).image * 255).round().astype(np.uint8)
     return Picture(f"scene {seed}", pixels, pixels)
 
 
 def result_names(sources: list[pathlib.Path], *kinds: str) -> list[str]:
-    """Names the results of every kind after each picture in turn; of results with one name the later get a number."""
+    """Names the results of every kind after each picture in turn; repeated names get a number."""
     names: dict[str, None] = {}
     counts: Counter[str] = Counter()
     for source, kind in itertools.product(sources, kinds):

@@ -13,10 +13,10 @@ from rich.text import Text
 
 
 class MaskColumn(ProgressColumn):
-    """How many masks are scored, of how many, and how many a second."""
+    """How many masks are scored, out of how many, and how many per second."""
 
     def render(self, task: Task) -> Text:
-        """What stands in the line; nothing for methods without masks."""
+        """The text of the column; empty for methods without masks."""
         if not task.completed:
             return Text()
         speed = f", {task.speed:,.0f} a second" if task.speed else ""
@@ -24,13 +24,13 @@ class MaskColumn(ProgressColumn):
 
 
 def mask_bar(console: Console) -> Progress:
-    """Makes the line; it is shown on a terminal only, and leaves nothing behind."""
+    """Makes the line; it is shown only on a terminal, and erased at the end."""
     columns = "{task.description}", BarColumn(), MaskColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def counted(builder: functools.partial[Any], bar: Progress) -> functools.partial[Any]:
-    """The builder of a method whose masks move the line; where the line is not shown, the program calls nobody."""
+    """The builder of a method whose masks advance the line; without a line, the program makes no callbacks."""
     if bar.disable or "progress" not in inspect.signature(builder).parameters:
         return builder
 
@@ -43,7 +43,7 @@ def counted(builder: functools.partial[Any], bar: Progress) -> functools.partial
 
 @contextlib.contextmanager
 def running(bar: Progress, title: str, classes: int) -> Iterator[None]:
-    """Shows the line while a method explains some classes. Nothing may be printed meanwhile: it is alone there."""
+    """Shows the line while a method explains some classes. Nothing else may be printed meanwhile."""
     task = bar.add_task(title, total=None, classes=classes)
     try:
         with bar:

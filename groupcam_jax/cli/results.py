@@ -1,4 +1,4 @@
-"""What a run leaves behind: lines on the screen, a picture, and raw maps with all that is needed to make them again."""
+"""The results of a run: lines on the screen, a figure, and raw maps with all that is needed to reproduce them."""
 
 import datetime
 import json
@@ -30,7 +30,7 @@ def classes_table(classifier: Any, picture: Picture, probabilities: Any, top: in
 
 
 def peaks(classifier: Any, picture: Picture, explanations: Sequence[Explanation], beside: str) -> str:
-    """Tells where in a picture the saliency of each class peaks, line by line; the first begins with what is beside."""
+    """Says where in a picture the saliency of each class peaks, one line per class; `beside` begins the first."""
     height, width = picture.pixels.shape[:2]
     lines = []
     for explanation in explanations:
@@ -62,7 +62,7 @@ def save_figure(
     *,
     grid: bool,
 ) -> None:
-    """Draws the explanations of a picture, by the name of the method, into one PNG: a grid, or one method in detail."""
+    """Draws the explanations of a picture, by method name, into one PNG: a grid, or one method in detail."""
     first = next(iter(explanations.values()))
     names = [classifier.class_names[explanation.label].replace("_", " ") for explanation in first]
     titles = [f"{name}  {e.probability:.1%}" for name, e in zip(names, first, strict=True)]
@@ -76,7 +76,7 @@ def save_figure(
 
 
 def save_raw(path: pathlib.Path, request: Request, picture: Picture, method: str, explanation: Explanation) -> None:
-    """Writes a map as float32 `.npy`, and beside it, as `.json`, from what and how it was made."""
+    """Writes a map as float32 `.npy`, with a `.json` beside it that says how it was made."""
     with whole_file(path) as file:
         np.save(file, explanation.saliency.astype(np.float32))
     manifest = {

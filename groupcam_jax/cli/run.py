@@ -1,4 +1,4 @@
-"""The methods that were asked for, one after the other: compiled, each by itself, and run on a picture."""
+"""Compiles the requested methods one by one, and runs them on a picture."""
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
@@ -12,19 +12,19 @@ from groupcam_jax.cli.explain import Explanation, compile_explainer, timed
 from groupcam_jax.cli.pictures import Picture
 from groupcam_jax.cli.progress import counted, running
 
-# What a method raises, while it is traced, for a network that it does not fit or a package that is missing.
+# What a method raises while it is traced, if it does not fit the network or a package is missing.
 REFUSALS = (ValueError, NotImplementedError, ImportError)
 
 
 class Request(NamedTuple):
-    """What was asked for.
+    """What the user asked for.
 
     Attributes:
       model: the name of the classifier.
       classifier: what is explained, see `groupcam_jax.types`.
       builders: the methods by their names, with their options.
-      labels: the classes to explain; none for the predicted one.
-      seed: of the key, for methods that draw.
+      labels: the classes to explain; empty for the predicted one.
+      seed: for the key of random methods.
     """
 
     model: str
@@ -38,13 +38,12 @@ Programs = Mapping[str, Callable[[Any, int | None], Explanation]]
 
 
 def compile_methods(request: Request, bar: Progress, console: Console) -> Programs:
-    """Compiles a program for each method; of several, those that the network does not fit are left out.
+    """Compiles one program per method; if there are several, those that do not fit the network are left out.
 
-    Where the predicted class is explained, the first program predicts it and the others are told: rounding must not
-    part them.
+    If the predicted class is explained, the first program predicts it for all: rounding must not make them disagree.
 
     Raises:
-      one of REFUSALS: by the only method.
+      one of REFUSALS: raised by the only method.
       ValueError: all of several methods are left out.
     """
     programs: dict[str, Callable[[Any, int | None], Explanation]] = {}
@@ -75,13 +74,13 @@ def explain_picture(
 
     Args:
       request: what was asked for.
-      programs: of `compile_methods`.
+      programs: from `compile_methods`.
       picture: what is explained.
-      bar: what counts the masks.
-      which: of several pictures, shown before the method's name.
+      bar: the progress line.
+      which: which of several pictures this is, shown before the method's name.
 
     Yields:
-      the method, its explanations, one a class, and the seconds that they took.
+      the method, its explanations (one per class), and the seconds that they took.
     """
     labels: list[Any] = request.labels or [None]
     for method, program in programs.items():

@@ -1,1 +1,1 @@
-"""The engine of `groupcam evaluate`: data on its way over the devices, rows that survive a kill, tables."""
+"""The engine of `groupcam evaluate`: data spread over devices, rows that survive a kill, tables."""

@@ -1,4 +1,4 @@
-"""A classifier of categories: each the union of some of a network's classes."""
+"""A classifier of categories, each the union of some of a network's classes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ REST = "anything else"
 
 
 def read_categories(path: Path) -> dict[str, list[int]]:
-    """Reads a JSON file that maps a category's name to the classes that mean it.
+    """Reads a JSON file that maps category names to lists of class indices.
 
     Raises:
       ValueError: it is not such a file.
@@ -30,13 +30,12 @@ def read_categories(path: Path) -> dict[str, list[int]]:
 
 
 def union_classifier(classifier: Any, categories: Mapping[str, Sequence[int]]) -> Classifier:
-    """Makes the classifier whose classes are the categories, and last all other classes.
+    """Builds a classifier whose classes are the categories, plus a last one for all other classes.
 
-    The logit of a category is the logarithm of the sum of its classes' exponentials: its probability is the sum of
-    theirs.
+    A category's logit is the log-sum-exp of its classes' logits, so its probability is the sum of theirs.
 
     Raises:
-      ValueError: a class that the network has not, or that two categories share.
+      ValueError: a class that the network does not have, or that two categories share.
     """
     size, count = classifier.image_size, len(classifier.class_names)
     member = np.zeros((len(categories) + 1, count), bool)

@@ -13,12 +13,12 @@ CONTROLS = {"centre": controls.centre, "random": controls.random, "random-pixels
 def build_methods(
     names: Sequence[str], classifier: Classifier, options: Mapping[str, object]
 ) -> dict[str, functools.partial[Explainer]]:
-    """The builders of methods, with the options that come with a classifier and those of the run.
+    """The builders of methods, with the options of the classifier and of the run.
 
     Args:
-      names: of METHODS and CONTROLS.
+      names: keys of METHODS and CONTROLS.
       classifier: see `groupcam_jax.types`.
-      options: for all methods that have them; None leaves what the method does by itself.
+      options: for all methods that have them; None keeps the method's default.
 
     Raises:
       ValueError: no such method.

@@ -1,4 +1,4 @@
-"""Maps that explain nothing, for controls: what does not beat them has measured nothing."""
+"""Maps that explain nothing, as controls: a method that does not beat them has shown nothing."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ GRID = 7  # cells along a side, as in the last layer of the usual networks at 22
 
 
 def centre(model_apply: Model, params: Params, *, has_aux: HasAux = False) -> Explainer[HasAux, Aux]:
-    """Builds the explainer of those who always look at the middle: 1 there, falling to 0 in the corners."""
+    """Builds an explainer that always points to the middle: 1 there, falling to 0 in the corners."""
 
     def draw(image, key):
         del key  # deterministic
@@ -26,7 +26,7 @@ def centre(model_apply: Model, params: Params, *, has_aux: HasAux = False) -> Ex
 
 
 def random(model_apply: Model, params: Params, *, has_aux: HasAux = False) -> Explainer[HasAux, Aux]:
-    """Builds the explainer that guesses as coarsely as a class activation map: 7 x 7 cells, enlarged bilinearly."""
+    """Builds an explainer of random maps as coarse as class activation maps: 7 x 7 cells, enlarged bilinearly."""
 
     def draw(image, key):
         cells = jax.random.uniform(require_key(key, "random"), (GRID, GRID), jnp.float32)
@@ -36,7 +36,7 @@ def random(model_apply: Model, params: Params, *, has_aux: HasAux = False) -> Ex
 
 
 def random_pixels(model_apply: Model, params: Params, *, has_aux: HasAux = False) -> Explainer[HasAux, Aux]:
-    """Builds the explainer that guesses every pixel by itself."""
+    """Builds an explainer of random maps with independent pixels."""
 
     def draw(image, key):
         return jax.random.uniform(require_key(key, "random_pixels"), image.shape[:2], jnp.float32)
@@ -47,7 +47,7 @@ def random_pixels(model_apply: Model, params: Params, *, has_aux: HasAux = False
 def control(
     model_apply: Model, params: Params, draw: Callable[[Image, PRNGKey | None], Saliency], has_aux: HasAux
 ) -> Explainer[HasAux, Aux]:
-    """The explainer that draws a map without looking at the network."""
+    """An explainer that draws a map without looking at the network."""
 
     def explain(image, label, key):
         logits = cut_at_image(model_apply, params, image).logits

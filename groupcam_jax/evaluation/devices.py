@@ -1,8 +1,8 @@
-"""Pictures over devices and processes, by JAX's own means.
+"""Spreads pictures over devices and processes with JAX alone.
 
-Within a process a batch is cut over the local devices (`jax.shard_map`): each runs the program of a single one, calls
-to the host included. Processes share the folder of the results and nothing else: process p of P takes every P-th batch.
-One that dies stops no other, process 0 apart, which coordinates; its share is taken up by the next run.
+Within a process a batch is split over the local devices (`jax.shard_map`). Each runs the single-device program, calls
+to the host included. Processes share only the results folder: process p of P takes every P-th batch. A process that
+dies does not stop the others, unless it is process 0, the coordinator. The next run takes up its share.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from jax.sharding import PartitionSpec as P
 
 
 def connect(coordinator: str | None, processes: int, process: int) -> None:
-    """Makes this process one of several, before JAX is first used; a process alone does nothing.
+    """Makes this process one of several; call it before JAX is first used. Does nothing for a single process.
 
     Args:
       coordinator: host and port of process 0.
@@ -25,7 +25,7 @@ def connect(coordinator: str | None, processes: int, process: int) -> None:
       process: which of them this is.
 
     Raises:
-      ValueError: a number that does not fit, or no coordinator.
+      ValueError: a process number out of range, or no coordinator.
     """
     if not 0 <= process < processes:
         raise ValueError(f"--process {process} of --processes {processes}: processes count from 0")
@@ -33,23 +33,23 @@ def connect(coordinator: str | None, processes: int, process: int) -> None:
         return
     if coordinator is None:
         raise ValueError("--processes needs --coordinator HOST:PORT, an address of process 0 that all of them reach")
-    jax.config.update("jax_enable_recoverability", True)  # one that dies does not take the others with it
+    jax.config.update("jax_enable_recoverability", True)  # a process that dies does not stop the others
     jax.distributed.initialize(coordinator, processes, process)
 
 
 def wait_for_others(name: str) -> None:
-    """Waits until all processes have come here; one that has died is not waited for."""
+    """Waits until all processes have arrived here, except those that have died."""
     if jax.process_count() > 1:
         with contextlib.suppress(jax.errors.JaxRuntimeError):
             multihost_utils.sync_global_devices(name)
 
 
 def spread(function: Callable[[Any, Any], Any], size: int) -> Callable[[Any, Any], Any]:
-    """Makes a function of the weights and one picture a compiled one of a batch, cut over the local devices.
+    """Compiles a function of the weights and one picture for a batch, split over the local devices.
 
     Args:
       function: `(arrays, item) -> outputs`, any pytrees.
-      size: pictures in a batch; the program is compiled for it, and the last batch is filled up with copies.
+      size: pictures per batch; the program is compiled for it, and the last batch is padded with copies.
 
     Returns:
       `(arrays, items) -> outputs` in NumPy; items and outputs have the pictures on their first axis.

@@ -1,6 +1,6 @@
 """A figure with its 95 % interval, by the bootstrap over pictures (Efron, 1979).
 
-A statistic is a function of values and weights: drawing pictures again is weighing them by how often they were drawn.
+A statistic is a function of values and weights: a resample weights each picture by how often it was drawn.
 """
 
 import functools
@@ -25,11 +25,11 @@ class Estimate(NamedTuple):
     """A figure and its interval.
 
     Attributes:
-      value: the figure; NaN where there is no value to make it of.
+      value: the figure; NaN if there are no values.
       low: the lower end of the interval; NaN for a single picture.
       high: the upper end.
-      n: how many values the figure is made of.
-      digits: to print behind the point.
+      n: how many values the figure is computed from.
+      digits: to print after the decimal point.
     """
 
     value: float
@@ -50,11 +50,11 @@ def estimate(
     """Estimates a statistic of the values in rows. The rows of one picture are drawn together.
 
     Args:
-      rows: of one method.
-      of: the column, or the function of a row, that gives its value: a number or a row of numbers; None (which was no
-        number) is left out.
+      rows: those of one method.
+      of: the column, or the function of a row, that gives its value: a number or a list of numbers; None (NaN or
+        infinity in the data) is left out.
       statistic: `(values [n, ...], weights [n]) -> number`; the same function object is compiled once.
-      scale: what the figure is multiplied by; 100 gives per cent.
+      scale: factor for the figure; 100 gives per cent.
     """
     values = [row[of] if isinstance(of, str) else of(row) for row in rows]
     places = [place for place, value in enumerate(values) if value is not None and None not in np.atleast_1d(value)]
@@ -75,7 +75,7 @@ def estimate(
 def resample(
     statistic: Statistic, values: Values, picture: Int[Array, " n"], pictures: int
 ) -> Float[Array, " resamples"]:
-    """The statistic of as many pictures as there are, drawn with replacement, again and again."""
+    """The statistic of each of many resamples: as many pictures as there are, drawn with replacement."""
 
     def once(key):
         drawn = jax.random.randint(key, (pictures,), 0, pictures, jnp.int32)

@@ -11,10 +11,10 @@ class Panel(NamedTuple):
     """One pair of axes.
 
     Attributes:
-      x: the places along x, numbers or names.
-      across: what x is.
-      up: what y is.
-      curves: by the name of the method, `[n, len(x)]`: a curve for each picture.
+      x: the positions along the x axis, numbers or names.
+      across: label of the x axis.
+      up: label of the y axis.
+      curves: by method name, `[n, len(x)]`: one curve per picture.
     """
 
     x: Sequence[Any]
@@ -24,12 +24,12 @@ class Panel(NamedTuple):
 
 
 def curves_figure(panels: Mapping[str, Panel]) -> Figure:
-    """Draws mean curves, side by side; a band reaches two standard errors of the mean to either side."""
+    """Draws panels of mean curves side by side; bands show two standard errors of the mean either way."""
     figure = Figure(figsize=(5.2 * len(panels), 4.2), dpi=120, layout="constrained")
     rows = figure.subplots(1, len(panels), squeeze=False)
     for axes, (title, panel) in zip(rows[0], panels.items(), strict=True):
         for method, curves in panel.curves.items():
-            known = np.ma.masked_invalid(curves)  # as in the table, what was no number is left out
+            known = np.ma.masked_invalid(curves)  # as in the table, NaN is left out
             if (known.count(0) < 2).all():
                 continue
             middle = known.mean(0).filled(np.nan)

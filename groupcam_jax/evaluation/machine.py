@@ -1,4 +1,4 @@
-"""What figures were measured on."""
+"""The hardware and software behind the figures."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ import jax
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Describes what the figures were measured on."""
     names = ("groupcam-jax", "jax", "jaxlib", "flax", "numpy", "optax", "scikit-image", "torch", "captum")
     installed = {distribution.metadata["Name"]: distribution.version for distribution in metadata.distributions()}
     return {
@@ -26,10 +26,10 @@ def machine() -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """The commit of this checkout, "-dirty" if files differ from it; None where this is none."""
+    """The commit of this checkout, "-dirty" if files differ from it; None outside a checkout."""
     git = ["git", "-C", str(Path(__file__).parent)]
     tracked, described = [*git, "ls-files", "--error-unmatch", __file__], [*git, "describe", "--always", "--dirty"]
-    try:  # an environment may lie within the checkout of something else
+    try:  # the environment may lie inside another project's checkout
         subprocess.run(tracked, check=True, capture_output=True)
         return subprocess.run(described, check=True, capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
@@ -37,7 +37,7 @@ def commit() -> str | None:
 
 
 def processor() -> str:
-    """The name of the processor, as far as the system tells it."""
+    """The name of the processor, as far as the system reports it."""
     try:
         with open("/proc/cpuinfo") as lines:
             return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

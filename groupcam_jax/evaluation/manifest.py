@@ -1,4 +1,4 @@
-"""What a run is made from, written into its folder: rows of different runs must not mix."""
+"""The inputs of a run, written into its folder so that rows of different runs do not mix."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ DIGITS = 16
 
 
 def fingerprint(params: Any) -> str:
-    """Tells weights apart: the SHA-256 of all arrays of a tree with their places, shortened."""
+    """Identifies weights: the shortened SHA-256 of all arrays of a tree with their paths."""
     digest = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if hasattr(leaf, "dtype"):
@@ -25,13 +25,13 @@ def fingerprint(params: Any) -> str:
 
 
 def code_of(model: str) -> str | None:
-    """Tells the code of a user's model apart: the SHA-256 of FILE in FILE.py:factory, shortened; None for a name."""
+    """Identifies a user's model code: the shortened SHA-256 of the file in FILE.py:factory; None for a name."""
     file, colon, _ = model.rpartition(":")
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:DIGITS] if colon else None
 
 
 def claim(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Makes a folder that of a run, or finds that it is.
+    """Claims a folder for a run, or checks that the run already owns it.
 
     Raises:
       ValueError: the folder holds another run.

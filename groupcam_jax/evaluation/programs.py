@@ -1,4 +1,4 @@
-"""The compiled program of each method: a batch of pictures in, what is measured of them out."""
+"""The compiled program of each method: a batch of pictures in, measured values out."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ MeasurePicture: TypeAlias = Callable[[Model, Params, Explain, Item], Values]
 
 
 def measuring(study: Study, measure: MeasurePicture) -> dict[str, BatchProgram]:
-    """Makes the programs that explain and measure in one.
+    """Builds programs that both explain and measure.
 
     Args:
       study: what is compared.
-      measure: `(model_apply, params, explain, item) -> values`, of one picture, to be jitted and vmapped.
-        `explain(image, label)` has its key, which is the same whatever batch or process the picture is in.
+      measure: `(model_apply, params, explain, item) -> values` for one picture, to be jitted and vmapped.
+        `explain(image, label)` has its key, which does not depend on the picture's batch or process.
     """
     arrays, rebuild = partition(study.classifier.params)
 
@@ -34,7 +34,7 @@ def measuring(study: Study, measure: MeasurePicture) -> dict[str, BatchProgram]:
             params = rebuild(arrays)
             explainer, key = builder(study.classifier.apply, params), item_key(study, item)
             boxed = mask_of_boxes(item.boxes, item.image.shape[:2])
-            outlined = item.outlined & item.mask.any()  # of the smallest objects resizing leaves no pixel
+            outlined = item.outlined & item.mask.any()  # resizing may leave no pixel of a tiny object
             item = item._replace(mask=jnp.where(outlined, item.mask, boxed), outlined=outlined)
             return measure(study.classifier.apply, params, lambda image, label: explainer(image, label, key=key), item)
 
@@ -50,7 +50,7 @@ def item_key(study: Study, item: Item) -> PRNGKey:
 
 
 def items(classifier: Classifier, batch: Batch) -> Item:
-    """What a batch of a data set brings, as programs take it: only the objects of the class that is explained."""
+    """Turns a batch of a data set into the input of a program, with only the objects of the explained class."""
     shown = batch.categories == batch.labels[:, None]
     boxes = np.where(shown[:, :, None], batch.boxes, 0).astype(np.float32)
     others = ((batch.categories >= 0) & ~shown).any(1)

@@ -1,7 +1,7 @@
-"""Rows of finished work, one JSON object a line: a run that is killed goes on where it stood.
+"""Rows of finished work, one JSON object per line, from which a killed run resumes.
 
-The rows of a batch are written together and flushed to the disk. A process that is killed leaves at most one cut line,
-which counts for nothing and goes when a run next opens the file. Maps stand beside, a whole file each.
+The rows of a batch are written together and flushed to the disk. A killed process leaves at most one cut line, which is
+ignored, and removed when a run next opens the file. Maps are stored beside the rows, each in a file of its own.
 """
 
 import json
@@ -16,11 +16,11 @@ import numpy as np
 from groupcam_jax.files import whole_file
 
 Row = dict[str, Any]
-DIGITS = 6  # of the values in a row
+DIGITS = 6  # decimals of the values in a row
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """Reads the rows of all processes that ever worked in a folder, each method's of a picture once, in one order."""
+    """Reads the rows of all processes that ever worked in a folder, one per picture and method, sorted."""
     rows = {}
     for file in folder.glob("rows-*.jsonl"):
         for line in file.read_bytes().splitlines(keepends=True):
@@ -42,7 +42,7 @@ def append_rows(path: Path, rows: Iterable[Row]) -> None:
 
 
 def mend(path: Path) -> None:
-    """Takes off the line that a process was writing when it was killed, before more is appended."""
+    """Removes the incomplete line that a killed process left, before more is appended."""
     if path.exists():
         with path.open("r+b") as file:
             whole = file.read().rpartition(b"\n")
@@ -53,7 +53,7 @@ def make_row(folder: Path, place: Mapping[str, Any], values: Mapping[str, np.nda
     """Makes the row of one picture and method: numbers and lists of them; arrays of higher rank go into a file.
 
     Args:
-      folder: of the run.
+      folder: the run's.
       place: number, id and method.
       values: what was measured; NaN and infinity become null.
     """
@@ -65,14 +65,14 @@ def make_row(folder: Path, place: Mapping[str, Any], values: Mapping[str, np.nda
 
 
 def map_file(folder: Path, place: Mapping[str, Any]) -> Path:
-    """Where the maps of a picture and a method lie."""
+    """The file for the maps of a picture and a method."""
     file = folder / "maps" / place["method"] / f"{place['number']}.npz"
     file.parent.mkdir(parents=True, exist_ok=True)
     return file
 
 
 def rounded(value: Any) -> Any:
-    """The value as it stands in a row."""
+    """The value as stored in a row."""
     if isinstance(value, list):
         return [rounded(one) for one in value]
     if isinstance(value, float):

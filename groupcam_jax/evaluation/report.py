@@ -1,4 +1,4 @@
-"""What a run leaves: a table in Markdown, and the same in JSON with all that is needed to make it again."""
+"""The report of a run: a table in Markdown, and the same in JSON with all that is needed to reproduce it."""
 
 import io
 import json
@@ -15,13 +15,13 @@ from groupcam_jax.evaluation.estimates import Estimate
 from groupcam_jax.evaluation.machine import machine
 from groupcam_jax.files import whole_file
 
-WIDTH = 400  # of a table, in characters; a terminal may be narrower, a file is not
+WIDTH = 400  # of a table, in characters; a terminal may be narrower, but not a file
 
 Summary = Mapping[str, Mapping[str, Estimate]]  # method -> column -> figure
 
 
 def summary_table(title: str, summary: Summary) -> Table:
-    """A row for each method: its figures with their 95 % intervals, and the pictures behind them."""
+    """One row per method: its figures with their 95 % intervals, and how many pictures are behind them."""
     columns = list(dict.fromkeys(column for figures in summary.values() for column in figures if figures[column].n))
     table = Table("method", *columns, "n", title=title, title_justify="left", box=box.MARKDOWN)
     for method, figures in summary.items():

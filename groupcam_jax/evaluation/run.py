@@ -1,4 +1,4 @@
-"""One run of an experiment: what is left of it is measured, then its table and figures are made of all rows."""
+"""One run of an experiment: measures what is left, then makes the table and figures from all rows."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,16 +18,16 @@ from groupcam_jax.files import whole_file
 
 
 class Job(NamedTuple):
-    """What is run, and by whom.
+    """What to run, and in which process.
 
     Attributes:
       experiment: what is measured.
-      study: of which network, with which methods.
-      dataset: on which pictures; only the first `limit` of them, if that is not None.
-      transform: makes the pictures one size.
-      manifest: what tells this run from others.
-      options: what else the table is made with.
-      folder: of the results.
+      study: the network and the methods.
+      dataset: the pictures; only the first `limit` of them, if that is not None.
+      transform: brings the pictures to one size.
+      manifest: what distinguishes this run from others.
+      options: other settings, written beside the table.
+      folder: where the results go.
       process: which of `processes` this is.
     """
 
@@ -44,11 +44,11 @@ class Job(NamedTuple):
 
 
 def run(job: Job, console: Console, errors: Console) -> bool:
-    """Runs the share of this process; the first process then reports. Returns whether all is done.
+    """Runs the share of this process; process 0 then reports. Returns whether all is done.
 
     Raises:
       ValueError: the folder holds another run.
-      KeyboardInterrupt: after the report of what is done so far.
+      KeyboardInterrupt: after reporting what is done so far.
     """
     claim(job.folder, job.manifest)
     programs = job.experiment.programs(job.study)
@@ -78,7 +78,7 @@ def run(job: Job, console: Console, errors: Console) -> bool:
 
 
 def report(job: Job, methods: list[str], pictures: int, console: Console, errors: Console) -> bool:
-    """Prints and writes the table, draws the figures, and tells what is missing. Returns whether nothing is."""
+    """Prints and writes the table, draws the figures, and says what is missing. Returns True if nothing is."""
     rows = [row for row in read_rows(job.folder) if row["number"] < pictures]
     ledger = Ledger(rows, methods, pictures, job.study.batch)
     by_method: dict[str, list[Row]] = {method: [] for method in methods}

@@ -1,4 +1,4 @@
-"""The loop over a data set: what is not done yet is done, written, and counted."""
+"""The loop over a data set: measures what is not done yet, writes the rows, and shows the progress."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,10 +14,10 @@ from groupcam_jax.evaluation.study import BatchProgram
 
 
 class PictureColumn(ProgressColumn):
-    """How many pictures are measured, and how many a second."""
+    """How many pictures are measured, and how many per second."""
 
     def render(self, task: Task) -> Text:
-        """What stands in the line."""
+        """The text of the column."""
         speed = f", {task.speed:.2f} a second" if task.speed else ""
         return Text(f"{task.completed:,.0f} of {task.total or 0:,.0f} pictures{speed}", style="progress.download")
 
@@ -36,11 +36,11 @@ def run_share(
     Args:
       programs: by method.
       batches: the share of this process.
-      ledger: what there is no need to do again.
-      folder: of the run.
-      process: which of several; it writes a file of its own.
-      total: pictures in the share, each counted once for every method.
-      console: where the progress is shown.
+      ledger: what is done already.
+      folder: the run's.
+      process: the number of this process; each writes its own file.
+      total: pictures in the share, each counted once per method.
+      console: where to show the progress.
     """
     file = folder / f"rows-{process}.jsonl"
     mend(file)

@@ -1,4 +1,4 @@
-"""What an experiment is: what it measures of a picture, and what it makes of all pictures."""
+"""The parts of an experiment: what it measures per picture, and how it summarises all pictures."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -25,11 +25,11 @@ class Item(NamedTuple):
     Attributes:
       image: `[h, w, c]`, as the network expects it.
       label: the class, or category, that it shows.
-      boxes: of the objects of that class, `[m, 4]`; those without an area fill up.
-      mask: `[h, w]`, where those objects are, to the pixel; `measuring` puts their boxes where that is not known.
-      outlined: whether it is known.
+      boxes: of the objects of that class, `[m, 4]`; boxes without area are padding.
+      mask: `[h, w]`, the pixels of those objects; `measuring` uses their boxes if the outlines are not known.
+      outlined: whether the outlines are known.
       others: whether it shows objects of other categories as well.
-      number: of the picture in its data set, which makes its key.
+      number: of the picture in its data set; its key is made from it.
     """
 
     image: Image
@@ -42,13 +42,13 @@ class Item(NamedTuple):
 
 
 class Study(NamedTuple):
-    """What an experiment is given.
+    """The inputs of an experiment.
 
     Attributes:
       classifier: see `groupcam_jax.types`.
       builders: the methods by name, with their options.
-      batch: pictures at once.
-      seed: of the keys.
+      batch: pictures per batch.
+      seed: for the keys.
     """
 
     classifier: Classifier
@@ -61,12 +61,12 @@ class Experiment(NamedTuple):
     """An experiment of the command line.
 
     Attributes:
-      title: over its table.
+      title: of its table.
       methods: those it compares by default.
-      programs: makes the program of each method of a study, or of each of its own variants.
-      summarize: the rows of one method to the figures of its columns.
-      draw: the rows to figures, by file name; `draw(folder, rows)`, the folder of the run.
-      version: of what a row holds; a run does not go on with rows of another.
+      programs: makes one program per method of a study, or per variant of a method.
+      summarize: turns the rows of one method into the figures of its columns.
+      draw: `draw(folder, rows)` turns rows into figures by file name; the folder is the run's.
+      version: of the contents of a row; a run does not resume from rows of another version.
     """
 
     title: str

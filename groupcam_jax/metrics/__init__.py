@@ -1,10 +1,10 @@
-"""What explanations are measured by, one metric a file: pure functions of one image, to be jitted and vmapped.
+"""Metrics for explanations, one per file: pure functions of one image, to be jitted and vmapped.
 
 measure = jax.jit(insertion_deletion(model.apply, params))
 measure(image, saliency).overall
 """
 
-# Of a classifier: what the salient pixels do to its score.
+# How the salient pixels change a classifier's score.
 from groupcam_jax.metrics.confidence_change import ConfidenceChange as ConfidenceChange
 from groupcam_jax.metrics.confidence_change import confidence_change as confidence_change
 from groupcam_jax.metrics.infidelity import Infidelity as Infidelity
@@ -12,7 +12,7 @@ from groupcam_jax.metrics.infidelity import infidelity as infidelity
 from groupcam_jax.metrics.insertion_deletion import InsertionDeletion as InsertionDeletion
 from groupcam_jax.metrics.insertion_deletion import insertion_deletion as insertion_deletion
 
-# Of a saliency and objects: whether it lies on them, and whether a box around it does.
+# Whether a saliency, or a box around it, lies on the objects.
 from groupcam_jax.metrics.localization import best_overlap as best_overlap
 from groupcam_jax.metrics.localization import is_located as is_located
 from groupcam_jax.metrics.localization import localization_error as localization_error
@@ -29,7 +29,7 @@ from groupcam_jax.metrics.road import Road as Road
 from groupcam_jax.metrics.road import is_predicted as is_predicted
 from groupcam_jax.metrics.road import road as road
 
-# Of an explainer: whether it changes with the weights, and stays where the image hardly changes.
+# Whether an explainer depends on the weights, and is stable when the image hardly changes.
 from groupcam_jax.metrics.sanity_check import cascading as cascading
 from groupcam_jax.metrics.sanity_check import independent as independent
 from groupcam_jax.metrics.sanity_check import modules as modules

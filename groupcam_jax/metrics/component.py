@@ -1,8 +1,8 @@
-"""The largest connected component of a region, by numbers that spread.
+"""The largest connected component of a region, by label propagation.
 
-number   every pixel begins with a number of its own
-spread   it takes the highest number of its row's run of pixels in the region, then of its column's, then of its
-         neighbours, by a side or a corner; as many rounds as the component has turns are enough
+number   every pixel starts with its own number
+spread   each pixel takes the highest number in its run of region pixels along the row, then along the column, then
+         among its neighbours by a side or a corner; it needs no more rounds than the component has turns
 """
 
 import jax
@@ -16,7 +16,7 @@ Numbers = Int[Array, "h w"]
 
 @jax.jit
 def largest_component(region: ObjectMask) -> ObjectMask:
-    """The largest set of pixels that touch by a side or a corner; of equals the one whose last pixel comes last."""
+    """The largest set of pixels that touch by a side or a corner; of equally large sets, the one that ends last."""
     numbers = jnp.where(region, jnp.arange(1, region.size + 1, dtype=jnp.int32).reshape(region.shape), 0)
 
     def spread(state):
@@ -32,7 +32,7 @@ def largest_component(region: ObjectMask) -> ObjectMask:
 
 
 def highest_of_run(numbers: Numbers, region: ObjectMask, axis: int) -> Numbers:
-    """The highest number of all pixels of the region that a pixel is joined to along one axis."""
+    """The highest number in each pixel's unbroken run of region pixels along one axis."""
 
     def join(before, after):
         (wall, high), (next_wall, higher) = before, after
@@ -44,7 +44,7 @@ def highest_of_run(numbers: Numbers, region: ObjectMask, axis: int) -> Numbers:
 
 
 def highest_of_three(numbers: Numbers, axis: int) -> Numbers:
-    """The highest of every number and those before and behind it (XLA's CPU compiler makes a slow window of it)."""
+    """The highest of each number and its two neighbours (XLA's window reduction is slow on CPU)."""
     length = numbers.shape[axis]
     padded = jnp.pad(numbers, [(1, 1) if axis == one else (0, 0) for one in range(2)])
     before, behind = (jax.lax.slice_in_dim(padded, start, start + length, axis=axis) for start in (0, 2))

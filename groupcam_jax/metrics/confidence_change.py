@@ -1,11 +1,11 @@
-"""Drop and increase of confidence: what remains where the saliency veils the image (Grad-CAM++, arXiv:1710.11063, 5.1).
+"""Drop and increase in confidence when the saliency masks the image (Grad-CAM++, arXiv:1710.11063, 5.1).
 
-    o          p_c(s x + (1 - s) b), the saliency s in [0, 1] and the baseline b, 0 in the paper
-    drop       relu(p_c(x) - o) / p_c(x): the share of the confidence that is lost; low is good
+    o          p_c(s x + (1 - s) b), with the saliency s in [0, 1] and the baseline b, 0 in the paper
+    drop       relu(p_c(x) - o) / p_c(x): the share of the confidence lost; low is good
     increase   1 where o > p_c(x), else 0; high is good
 
 The paper reports means over a data set in percent: "average drop" and "increase in confidence". pytorch-grad-cam's
-`DropInConfidence` does not divide by p_c(x). The map that is 1 everywhere is perfect by both: mind how much it shows.
+`DropInConfidence` does not divide by p_c(x). A map that is 1 everywhere is perfect by both: check how much a map shows.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from groupcam_jax.types import Model, Params, Scalar
 
 
 class ConfidenceChange(NamedTuple):
-    """What a veil does to the confidence in one image: the share lost, in [0, 1], and whether it grew, 1 or 0."""
+    """How masking one image changes the confidence: the share lost, in [0, 1], and whether it grew, 1 or 0."""
 
     drop: Scalar
     increase: Scalar
@@ -35,21 +35,21 @@ def confidence_change(
     baseline: Baseline = constant(0.0),
     score: Target = probability,
 ) -> Measure[ConfidenceChange]:
-    """Builds the metric of a classifier: two forward passes.
+    """Builds the metric for a classifier: two forward passes.
 
     Args:
       model_apply: `logits = model_apply(params, images)`, see `types.Model`.
       params: the model's weights, any pytree; may be traced.
-      baseline: what shows where the saliency is 0; the default multiplies the normalised image by the saliency.
-      score: the confidence, positive.
+      baseline: what is shown where the saliency is 0; the default multiplies the normalised image by the saliency.
+      score: the confidence, which must be positive.
 
     Returns:
       `measure(image, saliency, label=None, *, key=None) -> ConfidenceChange` of one image `[h, w, c]` and saliency
-      `[h, w]` in [0, 1]; label None is the predicted class. NaN where image or saliency holds NaN.
+      `[h, w]` in [0, 1]; label None is the predicted class. NaN if the image or the saliency holds NaN.
 
     Raises (in the metric):
-      ValueError: image and saliency of different sizes, no such class, not one floating image.
-      TypeError: a key is needed and missing.
+      ValueError: image and saliency differ in size, no such class, or not one floating-point image.
+      TypeError: a key is needed but missing.
     """
 
     def measure(image, saliency, label=None, *, key=None):

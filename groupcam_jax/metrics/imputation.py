@@ -1,13 +1,13 @@
-"""Missing pixels filled in from their surroundings, by linear interpolation (ROAD, arXiv:2202.00449, section 4.2).
+"""Fills in missing pixels from their surroundings by linear interpolation (ROAD, arXiv:2202.00449, section 4.2).
 
     x_i = sum of w_ij x_j / sum of w_ij     for every missing pixel i, over its up to 8 neighbours j in the image
 
-with w = 1/6 for neighbours by a side and 1/12 for those by a corner, as in the authors' code; at the border of the
-image the weights of the others are thus scaled up. Neighbours may be missing themselves: this is one linear system.
+with w = 1/6 for neighbours by a side and 1/12 for those by a corner, as in the authors' code. At the image border the
+weights of the remaining neighbours are scaled up. Neighbours may be missing too, so this is one linear system.
 
-Written as sum of w_ij (x_i - x_j) = 0 it is symmetric and, with at least one pixel known, positive definite: conjugate
-gradients solve it, in about three times as many steps as the widest hole has pixels across. The authors solve it
-directly, on the host.
+Written as sum of w_ij (x_i - x_j) = 0 it is symmetric and, with at least one pixel known, positive definite. Conjugate
+gradients solve it in about three times as many steps as the widest hole has pixels across. The authors use a direct
+solver on the host.
 """
 
 import jax
@@ -25,12 +25,12 @@ def impute(image: Image, missing: Bool[Array, "h w"], *, tolerance: float = 1e-6
 
     Args:
       image: `[h, w, c]`; the values of its missing pixels do not matter.
-      missing: where; at least one pixel must be known.
-      tolerance: the residual to stop at, relative to the right-hand side. At 224 x 224 and 1e-6 values are within 1e-4
-        of the exact ones.
-      steps: of conjugate gradients, to stop at in any case.
+      missing: True for missing pixels; at least one pixel must be known.
+      tolerance: the residual to stop at, relative to the right-hand side. At 224 x 224 and 1e-6, values are within
+        1e-4 of the exact ones.
+      steps: the most steps of conjugate gradients to take.
     """
-    missing &= jnp.ones_like(image[:, :, 0], bool)  # of the image's type: within a `shard_map` the solver needs that
+    missing &= jnp.ones_like(image[:, :, 0], bool)  # takes the image's type: the solver needs it within a `shard_map`
     unknown = missing.astype(jnp.float32)
     neighbours = surroundings(jnp.ones_like(unknown))
 
@@ -39,7 +39,7 @@ def impute(image: Image, missing: Bool[Array, "h w"], *, tolerance: float = 1e-6
 
     def solve(plane: Plane) -> Plane:
         mean = jnp.where(missing, 0, plane).sum() / (1 - unknown).sum()
-        known = jnp.where(missing, 0, plane - mean)  # around 0, rounding errors are the least
+        known = jnp.where(missing, 0, plane - mean)  # rounding errors are smallest around 0
         filled, _ = cg(differences, unknown * surroundings(known), tol=tolerance, maxiter=steps)
         return jnp.where(missing, filled + mean, plane)
 
@@ -49,8 +49,8 @@ def impute(image: Image, missing: Bool[Array, "h w"], *, tolerance: float = 1e-6
 def surroundings(values: Plane) -> Plane:
     """The weighted sum of each pixel's neighbours, times 12; 0 beyond the border.
 
-    Whole weights, and added in this order: of equal values it is exactly that many times the value. Rounding errors of
-    one sign would add up in the middle of a large hole.
+    The weights are whole numbers and the order of addition is fixed, so the sum of equal values is exact. Otherwise
+    rounding errors of one sign would add up in the middle of a large hole.
     """
     padded = jnp.pad(values, 1)
     rows = (padded[:-2] + padded[2:]) + 2 * padded[1:-1]

@@ -1,13 +1,13 @@
-"""Infidelity: how badly an attribution predicts what a change of the image does (Yeh et al., arXiv:1901.09392).
+"""Infidelity: how badly an attribution predicts the effect of changing the image (Yeh et al., arXiv:1901.09392).
 
     a            sum of I L, the change I = x - x' times the attribution L, over pixels and channels
-    b            f(x) - f(x'), what the change takes from the score
+    b            f(x) - f(x'), the drop of the score
     infidelity   the mean of (a - b)^2 over random changed images x'; 0 is perfect
-    scaled       the mean of (beta a - b)^2, beta = mean(a b) / mean(a^2) being the best scale of the attribution
+    scaled       the mean of (beta a - b)^2, with the attribution's best scale beta = mean(a b) / mean(a^2)
 
 The authors' code and captum's `normalize=True` report the scaled one, the only one that makes sense for a saliency in
-[0, 1]. What attributes the score to the input as a whole, such as integrated gradients, is predicted by the share of
-the input that changes, I = (x - x') / x: `times_input=True`, captum's `multiply_by_inputs`.
+[0, 1]. For methods that attribute the score to the whole input, such as integrated gradients, I is the share of the
+input that changes, (x - x') / x: `times_input=True`, captum's `multiply_by_inputs`.
 """
 
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -25,7 +25,7 @@ from groupcam_jax.types import Attribution, Image, Label, Model, Params, PRNGKey
 
 
 class Infidelity(NamedTuple):
-    """The infidelity of one attribution, as it is and scaled at its best, in squared units of the score."""
+    """The infidelity of one attribution, unscaled and at its best scale, in squared units of the score."""
 
     infidelity: Scalar
     scaled: Scalar
@@ -52,16 +52,16 @@ def infidelity(
     samples: int = 100,
     sample_batch: int | None = 10,
 ) -> MeasureAttribution:
-    """Builds the metric of a classifier: one forward pass a sample, plus one.
+    """Builds the metric for a classifier: one forward pass per sample, plus one.
 
     Args:
       model_apply: `logits = model_apply(params, images)`, see `types.Model`.
       params: the model's weights, any pytree; may be traced.
-      changed: draws a changed image x' from an image and a key; the default is the paper's noisy baseline, to change
-        the image a little use `lambda image, key: image + 0.01 * jax.random.normal(key, image.shape)`.
-      times_input: whether the attribution is one of the input, not of a unit of it.
+      changed: draws a changed image x' from an image and a key; the default is the paper's noisy baseline. For
+        small changes use `lambda image, key: image + 0.01 * jax.random.normal(key, image.shape)`.
+      times_input: whether the attribution is for the whole input, not per unit of it.
       score: the score f.
-      samples: changed images to take the mean over.
+      samples: changed images to average over.
       sample_batch: changed images scored at once; None takes all, fewer need less memory.
 
     Returns:
@@ -69,9 +69,9 @@ def infidelity(
       `[h, w, c]`; label None is the predicted class.
 
     Raises:
-      ValueError: samples or sample_batch below 1; in the metric: image and attribution of different shapes, no such
-        class, not one floating image.
-      TypeError: in the metric: no key.
+      ValueError: samples or sample_batch below 1; when measuring: image and attribution differ in shape, no
+        such class, or not one floating-point image.
+      TypeError: when measuring: no key.
     """
     check_count("samples", samples)
     check_batch("sample_batch", sample_batch)

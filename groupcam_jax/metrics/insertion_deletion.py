@@ -1,15 +1,15 @@
-"""Insertion and deletion: how fast the class comes and goes with the most salient pixels (RISE, arXiv:1806.07421).
+"""Insertion and deletion: how fast the score rises and falls with the most salient pixels (RISE, arXiv:1806.07421).
 
-    order       the pixels, most salient first; of equals, the first in reading order
+    order       the pixels, most salient first; ties in reading order
     x_i         insertion: the substrate with the first i steps of pixels shown; deletion: the image with them hidden
     curve       p_c(x_0), ..., p_c(x_n)
-    AUC         its area over the share of the pixels by the trapezoid rule: high for insertion, low for deletion
+    AUC         the area under it over the share of pixels, by the trapezoid rule; good: insertion high, deletion low
     over-all    insertion AUC - deletion AUC
 
-As in the code of Group-CAM's authors (arXiv:2103.13859, section 4.3): 224 * 8 pixels a step, a Gaussian blur of 51
-pixels and sigma 50 under the insertion, zeros under the deletion. The paper says that deletion, too, ends in a blurred
-image: `deletion_substrate=gaussian_blur()`. Published code leaves the order of equals to the sort. RISE's code takes
-the last step for a whole one, where fewer pixels are left; ours does not.
+As in the code of Group-CAM's authors (arXiv:2103.13859, section 4.3): 224 * 8 pixels per step; insertion starts from
+a Gaussian blur of 51 pixels and sigma 50; deletion ends in zeros. The paper says that deletion, too, ends in a blurred
+image: `deletion_substrate=gaussian_blur()`. Published code leaves the order of ties to the sort. RISE's code counts the
+last step as a whole one even if fewer pixels are left; ours does not.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ Curve = Float[Array, " steps"]
 
 
 class InsertionDeletion(NamedTuple):
-    """Both curves of one saliency, from no pixel to all of them, and what they sum up to."""
+    """Both curves of one saliency, from no pixels to all, and the areas under them."""
 
     insertion: Curve
     deletion: Curve
@@ -50,7 +50,7 @@ def insertion_deletion(
     score: Target = probability,
     step_batch: int | None = None,
 ) -> Measure[InsertionDeletion]:
-    """Builds the metric of a classifier: two forward passes a step, 58 for 224 x 224, plus one for the predicted class.
+    """Builds the metric for a classifier: two forward passes per step, 58 for 224 x 224, plus one for the prediction.
 
     Args:
       model_apply: `logits = model_apply(params, images)`, see `types.Model`.
@@ -58,17 +58,17 @@ def insertion_deletion(
       pixels_per_step: pixels shown or hidden from one score to the next; the last step may have fewer.
       insertion_substrate: the image without its evidence, where insertion starts.
       deletion_substrate: the image without its evidence, where deletion ends.
-      score: the score that is followed.
+      score: the score to follow.
       step_batch: images scored at once; None scores all, fewer need less memory.
 
     Returns:
       `measure(image, saliency, label=None, *, key=None) -> InsertionDeletion` of one image `[h, w, c]` and saliency
-      `[h, w]` of any range; label None follows the predicted class. NaN where image or saliency holds NaN or infinity.
+      `[h, w]` of any range; label None follows the predicted class. NaN if either holds NaN or infinity.
 
     Raises:
-      ValueError: pixels_per_step or step_batch below 1; in the metric: image and saliency of different sizes, no such
-        class, not one floating image.
-      TypeError: in the metric: a key is needed and missing.
+      ValueError: pixels_per_step or step_batch below 1; when measuring: image and saliency differ in size, no such
+        class, or not one floating-point image.
+      TypeError: when measuring: a key is needed but missing.
     """
     check_count("pixels_per_step", pixels_per_step)
     check_batch("step_batch", step_batch)
@@ -102,23 +102,23 @@ def pixel_curves(
 
     Args:
       confidence: the score of one image.
-      start: `[curves, h, w, c]`, an image of each curve before any pixel has changed.
-      end: `[curves, h, w, c]`, the same after all have.
+      start: `[curves, h, w, c]`, one image per curve, before any pixel has changed.
+      end: `[curves, h, w, c]`, the same after all pixels have changed.
       saliency: `[h, w]`, which orders the pixels of all curves.
       pixels_per_step: pixels that change from one score to the next.
       step_batch: images scored at once; None scores all.
 
     Returns:
-      The scores; NaN where one of the arrays holds NaN or infinity.
+      The scores; NaN if any of the arrays holds NaN or infinity.
     """
-    step = salient_order(saliency) // pixels_per_step  # in which a pixel changes
+    step = salient_order(saliency) // pixels_per_step  # the step in which each pixel changes
     steps = jnp.arange(-(-saliency.size // pixels_per_step) + 1)
 
     def score_after(entry):
         curve, done = entry
         return confidence(reveal(end[curve], start[curve], (step < done).astype(jnp.float32)))
 
-    # All curves in one list of images: the model is compiled once.
+    # One list of images for all curves, so the model is compiled once.
     entries = jnp.repeat(jnp.arange(len(start)), steps.size), jnp.tile(steps, len(start))
     curves = map_batched(score_after, entries, step_batch).reshape(len(start), -1)
     valid = jnp.isfinite(saliency).all() & jnp.isfinite(start).all() & jnp.isfinite(end).all()
@@ -126,13 +126,13 @@ def pixel_curves(
 
 
 def salient_order(saliency: Saliency) -> Int[Array, "h w"]:
-    """The rank of every pixel, 0 for the most salient; of equals the first in reading order comes first."""
+    """The rank of every pixel, 0 for the most salient; ties are ranked in reading order."""
     order = jnp.argsort(saliency.ravel(), stable=True, descending=True)
     places = jnp.arange(saliency.size, dtype=jnp.int32)
     return jnp.zeros_like(places).at[order].set(places).reshape(saliency.shape)
 
 
 def curve_places(pixels: int, pixels_per_step: int) -> Curve:
-    """The share of all pixels that has changed at each point of a curve: from 0 to 1, the last step maybe shorter."""
+    """The share of pixels changed at each point of a curve, from 0 to 1; the last step may be shorter."""
     done = jnp.arange(-(-pixels // pixels_per_step) + 1) * pixels_per_step
     return jnp.minimum(done, pixels).astype(jnp.float32) / pixels

@@ -1,13 +1,13 @@
-"""Weakly supervised localization: a box around what is salient (CAM, arXiv:1512.04150; Grad-CAM, arXiv:1610.02391).
+"""Weakly supervised localization: a box around the salient region (CAM, arXiv:1512.04150; Grad-CAM, arXiv:1610.02391).
 
     region   where the saliency is above `threshold` times its maximum: 0.2 in the CAM paper, 0.15 in Grad-CAM's
     box      around the largest connected component of the region (pixels that touch by a side or a corner)
     located  the box and an object's box have an intersection over union (IoU) of at least 0.5
 
-An image is right in the top k if its class is among the k highest logits and the box for that class is located; the
-error is the share of the others. MaxBoxAcc (Choe et al., arXiv:2001.07437) is the share located at the best threshold
-for the whole data set, whatever class is predicted; its published code rounds the saliency to 256 levels, measures a
-component by the area within its outline, and boxes from centre to centre of their pixels.
+An image is correct in the top k if its class is among the k highest logits and the box for that class is located; the
+error is the share of the other images. MaxBoxAcc (Choe et al., arXiv:2001.07437) is the share located at the threshold
+that is best for the whole data set, whatever class is predicted. Its published code rounds the saliency to 256 levels,
+measures a component by the area within its outline, and measures boxes between pixel centres.
 """
 
 import jax
@@ -22,14 +22,14 @@ Box = Float[Array, " 4"]
 
 
 def salient_region(saliency: Saliency, threshold: float | Scalar) -> ObjectMask:
-    """Where the saliency is above a share of its maximum; nowhere, if it is nowhere positive."""
+    """True where the saliency is above a share of its maximum; all False if it is nowhere positive."""
     return saliency > threshold * jax.nn.relu(saliency.max())
 
 
 def salient_box(saliency: Saliency, threshold: float | Scalar) -> Box:
     """The box around the largest salient component: left, top, right, bottom from edge to edge, as in `mask_of_boxes`.
 
-    All 0 for a map that is nowhere positive, NaN for one that is not finite. Several thresholds are
+    All 0 for a map that is nowhere positive, NaN for one that is not finite. For several thresholds use
     `jax.vmap(salient_box, (None, 0))(saliency, thresholds)`.
     """
     component = largest_component(salient_region(saliency, threshold))
@@ -43,9 +43,9 @@ def salient_box(saliency: Saliency, threshold: float | Scalar) -> Box:
 
 
 def best_overlap(box: Box, boxes: Float[Array, "n 4"]) -> Scalar:
-    """The highest intersection over union of a box with any of the objects'; boxes without an area have none.
+    """The highest intersection over union of a box with any object's box; boxes without area count as 0.
 
-    NaN where no box has an area, or the box is NaN.
+    NaN if no object's box has an area, or the box is NaN.
     """
     left, top, right, bottom = jnp.moveaxis(boxes.astype(jnp.float32), 1, 0)
     width = jnp.minimum(right, box[2]) - jnp.maximum(left, box[0])
@@ -58,7 +58,7 @@ def best_overlap(box: Box, boxes: Float[Array, "n 4"]) -> Scalar:
 
 
 def mask_overlap(saliency: Saliency, mask: ObjectMask, threshold: float | Scalar) -> Scalar:
-    """The intersection over union of an object's mask and of the salient region.
+    """The intersection over union of an object's mask and the salient region.
 
     NaN without an object, or for a map that is not finite.
     """
@@ -70,17 +70,17 @@ def mask_overlap(saliency: Saliency, mask: ObjectMask, threshold: float | Scalar
 
 
 def is_located(logits: Logits, label: int | Label, overlap: float | Scalar, *, top: int, least: float = 0.5) -> Scalar:
-    """Whether a class is among the `top` highest logits of an image, and its object located: 1 or 0.
+    """Whether a class is among the `top` highest logits of an image and its object is located: 1 or 0.
 
     Args:
-      logits: `[classes]`; of equal ones the first class ranks first.
-      label: the right class.
+      logits: `[classes]`; ties go to the first class.
+      label: the true class.
       overlap: `best_overlap` of the box of that class's saliency with the boxes of its objects.
-      top: how many classes an image may be given, 1 or 5 in the papers.
-      least: the overlap from which on an object is located.
+      top: how many guesses an image gets, 1 or 5 in the papers.
+      least: the smallest overlap that counts as located.
 
     Returns:
-      1 or 0; NaN where the label is out of range, or the logits or the overlap are not finite.
+      1 or 0; NaN if the label is out of range, or the logits or the overlap are not finite.
 
     Raises:
       ValueError: top below 1.
@@ -102,7 +102,7 @@ def localization_error(
 ) -> Scalar:
     """The share of images whose class is not among the `top` highest logits, or whose object is not located.
 
-    The arguments are those of `is_located`, of all images. NaN where it is for any of them.
+    The arguments are those of `is_located` for all images. NaN if it is NaN for any image.
     """
     located = jax.vmap(lambda *image: is_located(*image, top=top, least=least))
     return 1 - located(logits, labels, overlaps).mean()
@@ -111,11 +111,11 @@ def localization_error(
 def max_box_accuracy(
     overlaps: Float[Array, "n thresholds"], least: float = 0.5, weights: Float[Array, " n"] | None = None
 ) -> tuple[Scalar, Int[Array, ""]]:
-    """MaxBoxAcc and the place of its threshold.
+    """MaxBoxAcc and the index of its threshold.
 
     Args:
       overlaps: the best overlap of every image at every threshold.
-      least: the overlap from which on an object is located.
+      least: the smallest overlap that counts as located.
       weights: how often each image counts; None counts each once.
     """
     located = jnp.where(jnp.isnan(overlaps), jnp.nan, (overlaps >= least).astype(jnp.float32))

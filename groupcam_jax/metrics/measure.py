@@ -1,4 +1,4 @@
-"""What the builders of most metrics return: a pure function of one image and its saliency."""
+"""What most metric builders return: a pure function of one image and its saliency."""
 
 from typing import Protocol, TypeVar, runtime_checkable
 

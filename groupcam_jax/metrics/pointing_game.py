@@ -1,15 +1,15 @@
 """The pointing game: does the most salient pixel lie on the object (Zhang et al., arXiv:1608.00507)?
 
     hit        the most salient pixel lies in the object's mask, or within `tolerance` pixels of it
-    energy     the share of all saliency that lies in the mask (Wang et al., arXiv:1910.01279, section 4.3)
-    accuracy   hits / (hits + misses) of each category, the mean over the categories, and over all objects
+    energy     the share of the saliency that lies in the mask (Wang et al., arXiv:1910.01279, section 4.3)
+    accuracy   hits / (hits + misses) of each category, their mean, and the same over all objects
 
-Objects are masks `[h, w]`; `mask_of_boxes` makes them of boxes. Group-CAM's paper (arXiv:2103.13859, Table 4) has
-tolerance 0 and boxes; TorchRay has COCO's masks and counts what is less than 15 pixels away, here 14.99. Of several
-pixels that are the most salient the first in reading order counts.
+Objects are masks `[h, w]`; `mask_of_boxes` makes them from boxes. Group-CAM's paper (arXiv:2103.13859, Table 4)
+uses tolerance 0 and boxes. TorchRay uses COCO's masks and counts peaks less than 15 pixels away, here 14.99. If several
+pixels are the most salient, the first in reading order counts.
 
-The difficult subset is, of all pairs of image and category, those whose objects cover less than a quarter of the image
-while it shows another category as well: give `pointing_accuracy` their hits alone.
+The difficult subset is the pairs of image and category whose objects cover less than a quarter of the image, if the
+image also shows another category: give `pointing_accuracy` only their hits.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from groupcam_jax.types import ObjectMask, Saliency, Scalar
 
 
 class PointingAccuracy(NamedTuple):
-    """The accuracy of every category, NaN for those without an object, their mean, and that of all objects alike."""
+    """The accuracy of each category (NaN without objects), their mean, and the accuracy over all objects."""
 
     by_category: Float[Array, " categories"]
     mean: Scalar
@@ -33,7 +33,7 @@ def mask_of_boxes(boxes: Float[Array, "n 4"], shape: tuple[int, ...]) -> ObjectM
 
     Args:
       boxes: left, top, right and bottom in pixels of the map, from edge to edge: a whole map is 0, 0, w, h. Boxes
-        without an area hold nothing, so they can fill up a batch.
+        without area cover nothing, so they can pad a batch.
       shape: height and width of the map.
     """
     y, x = (jnp.arange(length, dtype=jnp.float32) + 0.5 for length in shape)
@@ -49,7 +49,7 @@ def hit(saliency: Saliency, mask: ObjectMask, tolerance: float = 0.0) -> Scalar:
     Args:
       saliency: of any range.
       mask: where the object is.
-      tolerance: how far beside the object still counts, in pixels from centre to centre.
+      tolerance: how far from the object still counts, in pixels between centres.
 
     Returns:
       1 or 0; NaN without an object, for a map that is not finite, or for a tolerance below 0.
@@ -64,9 +64,9 @@ def hit(saliency: Saliency, mask: ObjectMask, tolerance: float = 0.0) -> Scalar:
 
 
 def energy_inside(saliency: Saliency, mask: ObjectMask) -> Scalar:
-    """The share of the saliency, which must not be negative, that lies on the object.
+    """The share of the saliency that lies on the object; the saliency must not be negative.
 
-    0 for a map of zeros, NaN where there is no object.
+    0 for a map of zeros, NaN if there is no object.
     """
     total = saliency.sum()
     share = jnp.where(total == 0, 0, jnp.where(mask, saliency, 0).sum() / jnp.where(total == 0, 1, total))
@@ -84,13 +84,13 @@ def pointing_accuracy(
     """The accuracy over a data set.
 
     Args:
-      hits: `hit` of every pair of image and category; or its energy, which is averaged alike.
+      hits: `hit` of every pair of image and category; or its energy, averaged the same way.
       categories: in [0, count).
-      count: of categories.
-      counted: which pairs to count, such as the difficult ones, or how often each; None counts all once.
+      count: number of categories.
+      counted: which pairs to count, such as the difficult ones, or how often each; None counts each once.
 
     Returns:
-      The accuracies; all are NaN where a category is out of range.
+      The accuracies; all are NaN if any category is out of range.
     """
     weights = jnp.ones_like(hits) if counted is None else counted.astype(hits.dtype)
     weights = jnp.where(((categories >= 0) & (categories < count)).all(), weights, jnp.nan)
@@ -98,5 +98,5 @@ def pointing_accuracy(
     objects = jnp.zeros(count).at[categories].add(weights)
     by_category = jnp.where(objects == 0, jnp.nan, totals / jnp.where(objects == 0, 1, objects))
     present = (objects > 0).sum().astype(jnp.float32)
-    mean = jnp.where(objects == 0, 0, by_category).sum() / present  # not nanmean: a broken hit must show
+    mean = jnp.where(objects == 0, 0, by_category).sum() / present  # not nanmean: a NaN among the hits must show
     return PointingAccuracy(by_category, mean, totals.sum() / objects.sum())

@@ -1,16 +1,16 @@
-"""ROAD: the score after salient pixels are removed so that their place does not show (Rong et al., arXiv:2202.00449).
+"""ROAD: the score after salient pixels are removed without leaving a trace (Rong et al., arXiv:2202.00449).
 
     MoRF       most relevant first: the score without the p % most salient pixels, for each p; low is good
     LeRF       least relevant first: the score without the p % least salient ones; high is good
     combined   the mean over p of (LeRF - MoRF) / 2
 
-Pixels are removed by noisy linear imputation: the weighted mean of their surroundings, see `imputation`, plus Gaussian
-noise. The paper's score is the accuracy, `score=is_predicted` averaged over a data set; pytorch-grad-cam's
+Pixels are removed by noisy linear imputation: the weighted mean of their surroundings (see `imputation`) plus Gaussian
+noise. The paper's score is the accuracy: `score=is_predicted`, averaged over a data set. pytorch-grad-cam's
 (`ROADCombined`) is the class's score.
 
-Published code: the authors' LeRF takes the share that is kept, not removed, breaks ties by noise and fills in images in
-[0, 1], before they are normalised: the default noise is about a quarter of theirs then. pytorch-grad-cam
-fills in normalised images, as we do, and takes p as a percentile: it removes 100 - p %, of equals all.
+Published code: the authors' LeRF takes the share that is kept, not removed. Their code breaks ties by noise and fills
+in images in [0, 1], before normalisation, so our default noise is about a quarter of theirs. pytorch-grad-cam fills in
+normalised images, as we do, and takes p as a percentile: it removes 100 - p %, including all ties.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from groupcam_jax.types import Label, Logits, Model, Params, Scalar
 
 
 class Road(NamedTuple):
-    """The score of one image at each percentage, and what both curves sum up to."""
+    """The score of one image at each percentage, and both curves combined."""
 
     most_relevant_first: Curve
     least_relevant_first: Curve
@@ -46,26 +46,26 @@ def road(
     score: Target = probability,
     step_batch: int | None = None,
 ) -> Measure[Road]:
-    """Builds the metric of a classifier: two forward passes a percentage, plus one for the predicted class.
+    """Builds the metric for a classifier: two forward passes per percentage, plus one for the predicted class.
 
     Args:
       model_apply: `logits = model_apply(params, images)`, see `types.Model`.
       params: the model's weights, any pytree; may be traced.
-      percentages: of the pixels that are removed, between 0 and 100; a count is rounded to whole pixels.
-      noise: its standard deviation, in the units of the normalised image.
-      score: the score that is followed.
+      percentages: of pixels to remove, between 0 and 100; counts are rounded to whole pixels.
+      noise: its standard deviation, in units of the normalised image.
+      score: the score to follow.
       step_batch: images filled in and scored at once; None takes all, fewer need less memory.
 
     Returns:
       `measure(image, saliency, label=None, *, key) -> Road` of one image `[h, w, c]` and saliency `[h, w]` of any
-      range; label None follows the predicted class. Of equally salient pixels the first in reading order counts as the
-      more salient. NaN where image or saliency holds NaN or infinity.
+      range; label None follows the predicted class. Of equally salient pixels, the first in reading order counts as the
+      more salient. NaN if image or saliency holds NaN or infinity.
 
     Raises:
-      ValueError: a percentage that is not between 0 and 100, or none; step_batch below 1; in the metric: image and
-        saliency of different sizes, an image so small that all its pixels are removed, no such class, not one floating
-        image.
-      TypeError: in the metric: no key.
+      ValueError: a percentage not between 0 and 100, or no percentages; step_batch below 1; when measuring: image and
+        saliency differ in size, an image so small that all its pixels are removed, no such class, or not one
+        floating-point image.
+      TypeError: when measuring: no key.
     """
     if not percentages or not all(0 < percentage < 100 for percentage in percentages):
         raise ValueError(f"percentages={[*percentages]}: expected at least one, each between 0 and 100")
@@ -101,7 +101,7 @@ def road(
 
 
 def is_predicted(logits: Logits, label: int | Label) -> Scalar:
-    """A score: 1 where the class is the predicted one, else 0; its mean over a data set is the accuracy."""
+    """A score: 1 if the class is the predicted one, else 0; its mean over a data set is the accuracy."""
     predicted = (logits.argmax() == label).astype(jnp.float32)
     valid = (label >= 0) & (label < logits.size) & ~jnp.isnan(logits).any()
     return jnp.where(valid, predicted, jnp.nan)

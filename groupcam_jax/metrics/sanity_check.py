@@ -1,13 +1,13 @@
 """Sanity checks: a saliency that does not change with the weights does not explain them (arXiv:1810.03292).
 
-    cascading     modules lose their trained weights one after another, from the last to the first, and stay without
-    independent   one module at a time, all others trained
+    cascading     modules lose their trained weights one after another, from the last to the first, and stay randomised
+    independent   one module at a time; all others stay trained
 
-A module is the leaves of the parameter tree with one parent, such as a kernel and its bias; modules come in the order
-in which the model reads them. Weights are lost by a random permutation of each leaf: their distribution stays, so that
-variances stay positive and activations in range. Adebayo et al. draw them again from their initialiser.
+A module is all leaves of the parameter tree that share a parent, such as a kernel and its bias. Modules are in the
+order in which the model reads them. Each leaf is randomly permuted, which keeps its distribution: variances stay
+positive and activations in range. Adebayo et al. redraw the weights from their initialiser.
 
-Every tree has the same shapes: one compiled explanation, with the weights as its argument, serves all of them.
+All trees have the same shapes, so one compiled explanation, with the weights as its argument, serves all of them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +26,7 @@ from groupcam_jax.types import Images, Model, Params, PRNGKey, Saliency
 
 
 def modules(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStruct) -> list[str]:
-    """Lists the modules of a parameter tree by their paths, as `jax.tree_util.keystr` writes them, in reading order.
+    """Lists the modules of a parameter tree by their `jax.tree_util.keystr` paths, in the order the model reads them.
 
     Args:
       model_apply: `logits = model_apply(params, images)`.
@@ -47,14 +47,14 @@ def modules(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeS
 
 
 def cascading(params: Params, order: list[str], key: PRNGKey) -> Iterator[tuple[str, Params]]:
-    """Yields each module from the last to the first, with the tree in which it and all after it are permuted."""
+    """Yields each module from the last to the first, with the tree in which it and all later ones are permuted."""
     for path in reversed(order):
         params = permuted(params, [path], key)
         yield path, params
 
 
 def independent(params: Params, order: list[str], key: PRNGKey) -> Iterator[tuple[str, Params]]:
-    """Yields each module from the last to the first, with the tree in which it alone is permuted."""
+    """Yields each module from the last to the first, with the tree in which only it is permuted."""
     for path in reversed(order):
         yield path, permuted(params, [path], key)
 
@@ -65,14 +65,14 @@ def sanity_check(
     """Compares the saliency of the trained weights with those of randomised ones.
 
     Args:
-      explain: `saliency = explain(params)` of one image and one label, the one predicted with the trained weights, in
-        [0, 1]. Give it jitted, as `jax.jit(lambda params: group_cam(model.apply, params)(image, label))`: it is
+      explain: `saliency = explain(params)` in [0, 1], for one image and one label, the one predicted with the trained
+        weights. Pass it jitted, as `jax.jit(lambda params: group_cam(model.apply, params)(image, label))`: it is then
         compiled once for all trees.
       params: the trained weights.
       randomized: `cascading(params, order, key)` or `independent(params, order, key)`.
 
     Returns:
-      The modules in the order in which they were randomised, and the similarities `[modules]` after each.
+      The modules in the order of randomisation, and the similarities `[modules]` after each.
 
     Raises:
       ValueError: nothing is randomised.
@@ -85,7 +85,7 @@ def sanity_check(
 
 
 def permuted(params: Params, chosen: list[str], key: PRNGKey) -> Params:
-    """The tree with the values of each leaf of the chosen modules in random order; the same order for the same key."""
+    """The tree with each leaf of the chosen modules shuffled; the same key gives the same order."""
 
     def permute(path, leaf, number):
         lost = module_of(path) in chosen and is_traced(leaf)

@@ -2,8 +2,8 @@
 
     max over d of |L(x + d) - L(x)| / |L(x)|,   d uniform in [-radius, radius] for every pixel and channel; low is good
 
-The paper's definition does not divide by |L(x)|, its experiments and captum do. The authors' code divides once more in
-every round of its loop over d. A constant explanation has the lowest sensitivity there is: report the infidelity too.
+The paper's definition does not divide by |L(x)|; its experiments and captum do. The authors' code divides again in
+every step of its loop over d. A constant explanation has the lowest possible sensitivity: report the infidelity too.
 """
 
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -21,14 +21,14 @@ class MeasureExplainer(Protocol):
     """Measures an explainer at ONE image; to be jitted, vmapped or sharded."""
 
     def __call__(self, image: Image, label: int | Label, *, key: PRNGKey) -> Scalar:
-        """Measures what it makes of an image `[h, w, c]` and a class."""
+        """Measures the explainer at an image `[h, w, c]` and a class."""
         ...
 
 
 def max_sensitivity(
     explain: Explainer[Literal[False], Any], *, radius: float = 0.02, samples: int = 10, sample_batch: int | None = 1
 ) -> MeasureExplainer:
-    """Builds the metric of an explainer: one explanation a sample, plus that of the image itself.
+    """Builds the metric for an explainer: one explanation per sample, plus that of the image itself.
 
     Args:
       explain: the explainer, without `has_aux`.
@@ -37,13 +37,13 @@ def max_sensitivity(
       sample_batch: changed images explained at once; None takes all, fewer need less memory.
 
     Returns:
-      `measure(image, label, *, key)` of one image `[h, w, c]`: at least 0, and NaN where a saliency holds NaN. The key
-      draws the changes and feeds the explainer, which draws the same for every image. A saliency of zeros has the
-      length 1, as in captum.
+      `measure(image, label, *, key)` of one image `[h, w, c]`: at least 0, and NaN if a saliency holds NaN. The key
+      draws the changes and seeds the explainer, the same way for every image. A saliency of zeros counts as length 1,
+      as in captum.
 
     Raises:
       ValueError: samples or sample_batch below 1, radius not positive.
-      TypeError: in the metric: no key.
+      TypeError: when measuring: no key.
     """
     check_count("samples", samples)
     if not radius > 0:

@@ -1,10 +1,10 @@
-"""How alike two saliencies are, as the sanity checks measure it (Adebayo et al., arXiv:1810.03292, section 3).
+"""How similar two saliencies are, as the sanity checks measure it (Adebayo et al., arXiv:1810.03292, section 3).
 
-    Spearman   the correlation of the pixels' ranks, equals sharing the mean of their ranks
+    Spearman   the correlation of the pixels' ranks; ties share their mean rank
     SSIM       structural similarity, of maps in [0, 1]
     HOG        the correlation of histograms of oriented gradients: 8 directions, cells of 16 x 16 pixels
 
-All are 1 for equal maps. A map without variance has no correlation: 0. One that is not finite has NaN.
+All are 1 for equal maps. The correlation with a constant map is 0. A map that is not finite gives NaN.
 """
 
 from typing import NamedTuple
@@ -47,7 +47,7 @@ def hog_similarity(one: Saliency, other: Saliency, cell: int = 16) -> Scalar:
 
 
 def ranks(saliency: Saliency) -> Float[Array, " pixels"]:
-    """The rank of every pixel from 0 on; equals share the mean of theirs."""
+    """The rank of every pixel, from 0; ties share their mean rank."""
     values = saliency.ravel()
     ordered = jnp.sort(values)
     first, behind = (jnp.searchsorted(ordered, values, side=side) for side in ("left", "right"))
@@ -55,16 +55,16 @@ def ranks(saliency: Saliency) -> Float[Array, " pixels"]:
 
 
 def oriented_gradients(saliency: Saliency, cell: int, directions: int = 8) -> Float[Array, " features"]:
-    """Histograms of oriented gradients (Dalal and Triggs, 2005), each cell's clipped at 0.2 of its length (L2-Hys).
+    """Histograms of oriented gradients (Dalal and Triggs, 2005), each cell clipped at 0.2 of its length (L2-Hys).
 
     Pixels beyond the last whole cell are left out.
     """
     down = jnp.pad(saliency[2:] - saliency[:-2], ((1, 1), (0, 0)))
     across = jnp.pad(saliency[:, 2:] - saliency[:, :-2], ((0, 0), (1, 1)))
     size = jnp.hypot(down, across)
-    upward = jnp.where(down == 0, jnp.abs(across), jnp.sign(down) * across)  # opposite gradients are one direction
+    upward = jnp.where(down == 0, jnp.abs(across), jnp.sign(down) * across)  # opposite gradients count as one direction
     direction = jnp.arctan2(jnp.abs(down), upward) * (directions / jnp.pi)
-    place = jnp.minimum(jnp.floor(direction), directions - 1)  # a little less than a half turn is rounded to one
+    place = jnp.minimum(jnp.floor(direction), directions - 1)  # just under a half turn may round up to one
     member = place[None] == jnp.arange(directions, dtype=jnp.float32)[:, None, None]
     rows, columns = saliency.shape[0] // cell, saliency.shape[1] // cell
     votes = jnp.where(member, size[None], 0)[:, : rows * cell, : columns * cell]
@@ -73,12 +73,12 @@ def oriented_gradients(saliency: Saliency, cell: int, directions: int = 8) -> Fl
 
 
 def unit_length(vectors: Array) -> Array:
-    """Scales vectors along the first axis to length 1; zeros stay."""
+    """Scales vectors along the first axis to length 1; zeros stay zero."""
     return vectors / jnp.sqrt((vectors**2).sum(0, keepdims=True) + 1e-10)
 
 
 def correlation(one: Array, other: Array) -> Scalar:
-    """Pearson's correlation, 0 where one of the two does not vary by more than rounding errors."""
+    """Pearson's correlation; 0 if either array varies by no more than rounding errors."""
     parts = [values - values.mean() for values in (one, other)]
     varies = [(part**2).sum() > 1e-12 * (values**2).sum() for part, values in zip(parts, (one, other), strict=True)]
     scale = jnp.sqrt((parts[0] ** 2).sum() * (parts[1] ** 2).sum())
@@ -87,5 +87,5 @@ def correlation(one: Array, other: Array) -> Scalar:
 
 
 def unless_broken(value: Scalar, one: Saliency, other: Saliency) -> Scalar:
-    """The value, but NaN where a map is not finite: neither a rank nor a histogram would show it."""
+    """The value, or NaN if a map is not finite, which ranks and histograms would hide."""
     return jnp.where((jnp.isfinite(one) & jnp.isfinite(other)).all(), value, jnp.nan)

@@ -1,4 +1,4 @@
-"""Reads a picture of any form that Pillow reads into RGB, or says which picture cannot be read and why."""
+"""Reads a picture in any of Pillow's formats as RGB, or says which picture cannot be read and why."""
 
 import io
 from pathlib import Path
@@ -8,7 +8,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 
 class BrokenPicture(OSError):
-    """A picture that cannot be read. Its `id` names it, its `reason` says why, the message both."""
+    """A picture that cannot be read. Its `id` names it, its `reason` says why, its message has both."""
 
     def __init__(self, id: str, reason: str):
         super().__init__(f"{id}: {reason}")
@@ -18,11 +18,11 @@ class BrokenPicture(OSError):
 def decode(source: Path | bytes, id: str) -> tuple[np.ndarray, int]:
     """Reads a picture as it is stored.
 
-    Grey and palette pictures become RGB; CMYK is converted without a colour profile; what is transparent shows white;
-    of 16 bits a channel the upper 8 are kept; of an animation the first frame.
+    Grey and palette pictures become RGB. CMYK is converted without a colour profile. Transparent parts become white.
+    16-bit channels keep their upper 8 bits, and animations their first frame.
 
     Args:
-      source: a file, or what is in one.
+      source: a file, or its content.
       id: the picture's name, for errors.
 
     Returns:
@@ -37,14 +37,14 @@ def decode(source: Path | bytes, id: str) -> tuple[np.ndarray, int]:
             return np.asarray(_rgb(image)), _orientation(image)
     except UnidentifiedImageError as error:
         raise BrokenPicture(id, "is not a picture, or of an unknown format") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # as Pillow says of broken files
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # Pillow's, for broken files
         raise BrokenPicture(id, f"cannot be read: {error}") from error
 
 
 def _orientation(image: Image.Image) -> int:
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except SyntaxError:  # What should be EXIF data is not; the picture itself is whole.
+    except SyntaxError:  # The EXIF data is broken; the picture itself is whole.
         return 1
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 

@@ -1,4 +1,4 @@
-"""Turns pictures upright, and boxes with them, as the EXIF tag Orientation says.
+"""Turns pictures and their boxes upright, as the EXIF tag Orientation says.
 
 orientation   1  2  3  4  5  6  7  8
 transposed                x  x  x  x      first rows become columns,
@@ -23,7 +23,7 @@ def turn_pixels(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def turn_boxes(boxes: np.ndarray, orientation: int, size: tuple[int, int]) -> np.ndarray:
-    """Turns boxes of a picture as stored into those of the upright picture.
+    """Turns boxes in a picture as stored into boxes in the upright picture.
 
     Args:
       boxes: `[n, 4]`, left, top, right and bottom in pixels from edge to edge.

@@ -1,1 +1,1 @@
-"""Files that are published, fetched once and checked."""
+"""Published files, fetched once and checked."""

@@ -34,7 +34,7 @@ def download(
     Args:
       name: a key of `FILES`, such as "resnet50".
       cache: the folder; None is `cache_folder()`.
-      base_url: where the files lie, with a slash at the end.
+      base_url: where the files are, with a slash at the end.
       timeout: seconds without an answer, or without a byte, after which the server counts as dead.
       progress: show a progress bar on the standard error.
 

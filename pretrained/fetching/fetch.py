@@ -1,7 +1,7 @@
-"""A file that is published, fetched once into a cache folder.
+"""Fetches a published file once into a cache folder.
 
-It grows as NAME.part, is checked against the hash that is known of it, and only then renamed: whatever stands in the
-cache under its own name is whole. A download that is cut keeps its part and goes on from there the next time.
+It is downloaded as NAME.part, checked against its known hash, and only then renamed: a file under its own name in the
+cache is complete. An interrupted download keeps its part and resumes from there the next time.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 
 class DownloadError(OSError):
-    """The file could not be had; the message says why, and what to do."""
+    """The file could not be downloaded; the message says why, and what to do."""
 
 
 def cache_folder() -> Path:
@@ -26,7 +26,7 @@ def cache_folder() -> Path:
 def fetch(
     url: str, path: Path, digest: str, *, by_hand: str | None = None, timeout: float = 30.0, progress: bool = True
 ) -> Path:
-    """Returns the path after downloading the file there if there is none.
+    """Returns the path, after downloading the file there if it is missing.
 
     The hash is checked each time, before the file is trusted (half a second for the largest). Several processes may
     call this at once: one downloads, the others wait for it.
@@ -70,7 +70,7 @@ def _check_hash(path: Path, name: str, digest: str) -> None:
 
 
 def _fetch(url: str, part: Path, by_hand: str, timeout: float, progress: bool) -> None:
-    """Downloads `url` to the end of `part`; when the connection breaks, goes on from there as long as that helps."""
+    """Downloads `url` to the end of `part`; if the connection breaks, resumes as long as that helps."""
     name = part.name.removesuffix(".part")
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not progress) as bar:
@@ -78,7 +78,7 @@ def _fetch(url: str, part: Path, by_hand: str, timeout: float, progress: bool) -
         best, broken = -1, None
         while (size := part.stat().st_size if part.exists() else 0) > best:
             best = size
-            # Were the answer compressed, positions in it would not be positions in the file: hence "identity".
+            # "identity": positions in a compressed answer would not be positions in the file.
             headers = {"Accept-Encoding": "identity", "Range": f"bytes={size}-"}
             try:
                 response = requests.get(url, headers=headers, stream=True, timeout=timeout)
@@ -86,7 +86,7 @@ def _fetch(url: str, part: Path, by_hand: str, timeout: float, progress: bool) -
                 raise DownloadError(f"no network: {by_hand} ({error})") from error
             with response:
                 if response.status_code == requests.codes.requested_range_not_satisfiable:
-                    return  # Nothing comes after `part`: it is whole, or else the hash will say so.
+                    return  # Nothing comes after `part`: it is whole, or the hash will differ.
                 if not response.ok:
                     answer = f"{response.status_code} {response.reason}"
                     raise DownloadError(f"{url} answered {answer}: try again later, or {by_hand}")

@@ -5,9 +5,9 @@
   have their own. Derivatives are the library's, of the convolution itself.
 - anything else: the library's convolution.
 
-The derivative in the image is written so that its transpose, the backward pass, has its kernel in the plain layout: as
-JAX writes it, XLA's CPU compiler leaves it in another layout within loops, where it takes twice the time. The backward
-pass of a strided convolution of an image, of few channels, goes by phases (`subpixel.py`), in a third of the time.
+The derivative in the image is written so that its transpose, the backward pass, has its kernel in the plain layout. As
+JAX writes it, XLA's CPU compiler uses another layout within loops, which takes twice the time. A strided convolution of
+an image, which has few channels, runs its backward pass by phases (`subpixel.py`), in a third of the time.
 
 For the `conv_general_dilated` field of `flax.linen.Conv`.
 """
@@ -66,13 +66,13 @@ def conv_general_dilated(
 
         return jax.linear_transpose(transpose, jax.eval_shape(library, dx, kernel))(dx)[0]
 
-    plain = all(option is None for option in options.values())  # of a precision it knows nothing
+    plain = all(option is None for option in options.values())  # phases support no options, such as a precision
     by_phases = plain and strides[0] == strides[1] > 1 and lhs.shape[3] < 8
     return _with_derivative(values, derivative_by_phases if by_phases else derivative, library, lhs, rhs)
 
 
 def _winograd_tile(x: jax.Array, kernel: jax.Array) -> int | None:
-    """The tile that measures fastest on CPU for a map of this size; None where the library's convolution is."""
+    """The tile measured fastest on CPU for a map of this size; None if the library's convolution is faster."""
     size, channels = min(x.shape[1:3]), min(kernel.shape[2:])
     if x.dtype != jnp.float32 or kernel.dtype != jnp.float32 or channels < 128 or size < 8:
         return None
@@ -86,7 +86,7 @@ def _with_derivative(
     x: jax.Array,
     kernel: jax.Array,
 ) -> jax.Array:
-    """The convolution `values`; its derivative in x is `derivative(dx, kernel)`, in the kernel `library`'s."""
+    """The convolution `values`; its derivative in x is `derivative(dx, kernel)`, that in the kernel `library`'s."""
 
     @jax.custom_jvp
     def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:

@@ -17,13 +17,13 @@ CLASSES = 1000
 
 
 def normalize(pixels: Any) -> Any:
-    """uint8 `[h, w, 3]` to zero mean and unit variance over ImageNet's pictures, a channel at a time."""
+    """Scales uint8 `[h, w, 3]` to zero mean and unit variance over ImageNet's pictures, per channel."""
     mean, std = (jnp.asarray(value)[None, None] for value in (MEAN, STD))
     return (jnp.asarray(pixels, jnp.float32) / 255 - mean) / std
 
 
 def class_names() -> list[str]:
-    """The names of the 1000 classes, downloaded once; "class 0", "class 1", ... and a warning where that fails."""
+    """The names of the 1000 classes, downloaded once; "class 0", "class 1", ... and a warning if that fails."""
     try:
         return [name for _, name in class_index()]
     except DownloadError as error:
@@ -35,7 +35,7 @@ def class_index() -> list[tuple[str, str]]:
     """The WordNet id and the name of each of the 1000 classes, downloaded once.
 
     Raises:
-      DownloadError: they cannot be had.
+      DownloadError: they cannot be downloaded.
     """
     path = cache_folder() / "imagenet_class_index.json"
     index = json.loads(fetch(CLASS_INDEX_URL, path, CLASS_INDEX_DIGEST, progress=False).read_text())

@@ -1,4 +1,4 @@
-"""Max pooling with a backward pass that is a few selections.
+"""Max pooling whose backward pass is a few selections.
 
 The gradient of XLA's own window maximum is a scatter on CPU, which takes longer than the convolutions around it.
 """
@@ -17,11 +17,11 @@ def max_pool(
     strides: tuple[int, int],
     padding: Sequence[tuple[int, int]] = ((0, 0), (0, 0)),
 ) -> jax.Array:
-    """Pools `[n, h, w, c]`; values, NaN too, are those of `flax.linen.max_pool`.
+    """Pools `[n, h, w, c]`; the values, NaN too, are those of `flax.linen.max_pool`.
 
-    Of equal values the first in row-major order receives the gradient, as in PyTorch.
+    Of equal values, the first in row-major order receives the gradient, as in PyTorch.
     """
-    for axis in (2, 1):  # along the rows first: then the first of equals is so in reading order
+    for axis in (2, 1):  # along the rows first, so that ties go to the first in row-major order
         size, stride, pads = window_shape[axis - 1], strides[axis - 1], padding[axis - 1]
         borders = [(0, 0, 0)] * x.ndim
         borders[axis] = (*pads, 0)

@@ -1,6 +1,6 @@
-"""ResNet-18, 34, 50, 101 and 152 (He et al., arXiv:1512.03385) as Flax Linen modules, torchvision's in every number.
+"""ResNet-18, 34, 50, 101 and 152 (He et al., arXiv:1512.03385) as Flax Linen modules, equal to torchvision's.
 
-The scopes read as torchvision's names with the dots before digits turned into underscores (`layer4_2/conv3`,
+The scopes are torchvision's names with underscores for the dots before digits (`layer4_2/conv3`,
 `layer1_0/downsample_0`), so a state dict converts by name alone and an explainer can be asked for `layer4_2`.
 Images are `[n, h, w, 3]` after ImageNet normalisation; logits are `[n, num_classes]`. Stride sits on the 3x3
 convolution of a bottleneck ("ResNet v1.5"), as in torchvision and unlike the paper.
@@ -18,7 +18,7 @@ from pretrained.networks.pool import max_pool
 
 
 def _conv(features: int, size: int, stride: int = 1, name: str | None = None) -> nn.Conv:
-    # Symmetric padding, as PyTorch: Flax's "SAME" pads only the far side at stride 2.
+    # Symmetric padding, as in PyTorch: Flax's "SAME" pads only the far side at stride 2.
     border = [(size // 2, size // 2)] * 2
     return nn.Conv(
         features, (size, size), stride, border, use_bias=False, name=name, conv_general_dilated=conv_general_dilated
@@ -26,7 +26,7 @@ def _conv(features: int, size: int, stride: int = 1, name: str | None = None) ->
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions around which the input passes: the block of ResNet-18 and 34."""
+    """Two 3x3 convolutions with a skip connection: the block of ResNet-18 and 34."""
 
     expansion: ClassVar[int] = 1
     width: int
@@ -45,7 +45,7 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions around which the input passes: the block of ResNet-50 and deeper."""
+    """1x1, 3x3 and 1x1 convolutions with a skip connection: the block of ResNet-50 and deeper."""
 
     expansion: ClassVar[int] = 4
     width: int
@@ -72,7 +72,7 @@ class ResNet(nn.Module):
       depths: blocks in each of the four layers.
       num_classes: length of the logits.
       activation: the nonlinearity, wherever torchvision has its ReLU.
-      use_running_average: batch norm by the stored statistics; False uses the batch's and updates `batch_stats`.
+      use_running_average: batch norm uses the stored statistics; False uses the batch's and updates `batch_stats`.
     """
 
     block: type[BasicBlock] | type[Bottleneck]

@@ -24,13 +24,13 @@ LAYER = "layer3_0"  # the last activation, 12 x 12
 
 
 class ShapesNet(nn.Module):
-    """`logits = ShapesNet().apply(variables, images)`; the scopes read as those of `ResNet`.
+    """`logits = ShapesNet().apply(variables, images)`; the scopes are named as in `ResNet`.
 
     Attributes:
-      widths: channels of the stem and of three layers of one block; all but the last halve the map.
+      widths: channels of the stem and of three layers with one block each; all but the last halve the map.
       num_classes: length of the logits.
       activation: the nonlinearity.
-      use_running_average: batch norm by the stored statistics; False uses the batch's and updates `batch_stats`.
+      use_running_average: batch norm uses the stored statistics; False uses the batch's and updates `batch_stats`.
     """
 
     widths: Sequence[int] = (16, 32, 64, 96)
@@ -51,12 +51,12 @@ class ShapesNet(nn.Module):
 
 
 def preprocess(pixels: Any) -> Any:
-    """uint8 `[h, w, 3]` to about zero mean and unit variance."""
+    """Scales uint8 `[h, w, 3]` to about zero mean and unit variance."""
     return normalize(jnp.asarray(pixels, jnp.float32) / 255)
 
 
 def normalize(image: Any) -> Any:
-    """A scene's image in [0, 1] to about zero mean and unit variance."""
+    """Scales a scene's image in [0, 1] to about zero mean and unit variance."""
     return (image - 0.5) / 0.25
 
 
@@ -64,7 +64,7 @@ def load() -> Classifier:
     """Loads the classifier of drawn scenes.
 
     Raises:
-      ValueError: the file of the weights is not of this network.
+      ValueError: the weights file does not fit this network.
     """
     module = ShapesNet()
     template = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)))

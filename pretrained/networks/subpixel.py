@@ -1,9 +1,9 @@
-"""The transpose of a strided convolution, a convolution for each phase of the stride (Shi et al., arXiv:1609.07009).
+"""The transpose of a strided convolution: one convolution per phase of the stride (Shi et al., arXiv:1609.07009).
 
     dx[s q + r] = sum over d of dy[q - d] w[s d + r + p]        r = 0 .. s - 1, p the padding
 
-for each axis: the pixels r of every stride s see the same taps of the kernel w. Plain transposition puts s - 1 zeros
-between the values of dy, and multiplies by them.
+along each axis: pixels with the same r see the same taps of the kernel w. Plain transposition puts s - 1 zeros between
+the values of dy, and multiplies by them.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from jax import lax
 def transposed_convolution(
     dy: jax.Array, kernel: jax.Array, stride: int, padding: Sequence[tuple[int, int]], shape: tuple[int, ...]
 ) -> jax.Array:
-    """Transposes `conv(x, kernel)` in x.
+    """Transposes `conv(x, kernel)` with respect to x.
 
     Args:
-      dy: what multiplies the output, `[n, i, j, k]`.
+      dy: the cotangent of the output, `[n, i, j, k]`.
       kernel: `[rows, columns, c, k]`.
       stride: s, the same for rows and columns.
       padding: zeros before and after x along rows and columns.

@@ -1,6 +1,6 @@
-"""VGG-11, 13, 16 and 19 without batch norm (Simonyan, Zisserman, arXiv:1409.1556) in Flax Linen, as torchvision.
+"""VGG-11, 13, 16 and 19 without batch norm (Simonyan, Zisserman, arXiv:1409.1556) in Flax Linen, as in torchvision.
 
-The scopes carry torchvision's indices, ReLUs and poolings included: `features_35` is VGG19's last ReLU. The dense
+The scopes have torchvision's indices, which count ReLUs and poolings: `features_35` is VGG19's last ReLU. The dense
 layers take the last map in torch's channel-first order, so a state dict converts by name alone. Dropout is left out:
 it is the identity when a trained network is applied. Images are `[n, h, w, 3]` after ImageNet normalisation, h and w
 at least 32; logits are `[n, num_classes]`.

@@ -2,8 +2,8 @@
 
     y = A^T [(G w G^T) * (B^T x B)] A        for each m x m tile of the output
 
-x is the (m + 2) x (m + 2) tile of the input under it, * the product of same positions, summed over channels: there, one
-matrix product per position. 4 products per output for m = 2 and 2.25 for m = 4, instead of 9.
+x is the (m + 2) x (m + 2) tile of the input under it. * multiplies by position and sums over channels: one matrix
+product per position. This takes 4 products per output for m = 2 and 2.25 for m = 4, instead of 9.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-# Interpolation points besides infinity. For m = 4, the usual +-1 and +-2 round four times as much.
+# Interpolation points besides infinity. For m = 4, the usual +-1 and +-2 have four times the rounding error.
 _POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 0.5**0.5, -(0.5**0.5), 2**0.5, -(2**0.5))}
 
 
@@ -44,8 +44,8 @@ def winograd(x: jax.Array, kernel: jax.Array, tile: int) -> jax.Array:
     Args:
       x: activation `[n, h, w, c]`, any h, w >= 1.
       kernel: `[3, 3, c, k]`.
-      tile: m, 2 or 4. In float32 the worst rounding of 512 channels is 4e-7 and 2e-6 of the output's range, the direct
-        sum's 3e-7.
+      tile: m, 2 or 4. In float32, for 512 channels, the worst rounding error is 4e-7 and 2e-6 of the output's range;
+        the direct sum's is 3e-7.
 
     Returns:
       `[n, h, w, k]`.
@@ -59,7 +59,7 @@ def winograd(x: jax.Array, kernel: jax.Array, tile: int) -> jax.Array:
     def shifts(x: jax.Array, tiles: int, axis: int) -> list[jax.Array]:
         return [lax.slice_in_dim(x, i, i + m * (tiles - 1) + 1, m, axis) for i in range(m + 2)]
 
-    # A batched product for each row of positions: one for each position compiles twice as long, one for all is slower.
+    # One batched product per row of positions: one per position compiles twice as long, one for all is slower.
     outputs = []
     for kernels, data in zip(_combine(to_kernel, list(kernel)), _combine(to_data, shifts(x, rows, 1)), strict=True):
         weights = jnp.stack(_combine(to_kernel, list(kernels)))  # [m + 2, c, k]

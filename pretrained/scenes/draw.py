@@ -1,9 +1,9 @@
-"""Drawn scenes with one target each: endless training data, and a localization benchmark whose masks are exact.
+"""Drawn scenes with one target each: endless training data, and a localization benchmark with exact masks.
 
-A scene is 96 x 96: a textured background, threads, two to five distractors of figures that no class uses and, on top
-of all, the target: whole, within a circle of 22 to 38 pixels, anywhere in the frame. Place, size, rotation, colours,
-light and noise are drawn alike for targets and distractors, whatever the class: only outline and texture tell. Borders
-are ramps one pixel wide.
+A scene is 96 x 96: a textured background, threads, two to five distractors (figures that no class uses) and, on top,
+the target. It is whole, within a circle of 22 to 38 pixels, anywhere in the frame. Place, size, rotation, colours,
+light and noise have the same distribution for all targets and distractors: only outline and texture differ. Borders are
+ramps one pixel wide.
 """
 
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class Scene(NamedTuple):
     Attributes:
       image: in [0, 1].
       label: index into `CLASS_NAMES`.
-      mask: the pixels at least half covered by the target; a crescent's bite is not target.
+      mask: the pixels at least half covered by the target; a crescent's bite is not part of it.
     """
 
     image: Float[Array, "96 96 3"]
@@ -55,8 +55,8 @@ def scene(key: PRNGKey, *, with_target: bool = True) -> Scene:
     """Draws one scene; `jax.vmap(scene)(keys)` draws a batch.
 
     Args:
-      key: all that is random; equal keys give equal scenes.
-      with_target: False leaves the target out and changes nothing else: what it hid shows; label and mask stay.
+      key: the only source of randomness; equal keys give equal scenes.
+      with_target: False leaves out the target and shows what it hid; all else, with label and mask, stays the same.
 
     Returns:
       The scene.
@@ -123,7 +123,7 @@ def _lay(canvas: Canvas, sprite: _Sprite) -> tuple[Canvas, Plane]:
 
 
 def _expose(key: PRNGKey, canvas: Canvas) -> Float[Array, "96 96 3"]:
-    """Random light, and a grain of one random word per pixel, a byte per channel: random words are the dear part."""
+    """Random light, and a grain of one random word per pixel, a byte per channel: random words are costly."""
     light_key, grain_key = jax.random.split(key)
     light = jax.random.uniform(light_key, (), minval=0.75, maxval=1.1)
     grain = jax.lax.bitcast_convert_type(jax.random.bits(grain_key, (SIZE, SIZE)), jnp.uint8)[..., :3]

@@ -1,7 +1,7 @@
-"""The figures of the drawn scenes: one family of signed distances, so that a batch draws no more than it shows.
+"""The figures of the drawn scenes: one family of signed distances, so that a batch computes only what it shows.
 
-Distances are negative inside. A figure has vertices at equal angles on the unit circle. Seen from its nearest vertex, a
-point lies `along` that direction and `across` it, and the figure is
+Distances are negative inside. A figure has vertices at equal angles on the unit circle. A point has the coordinates
+`along` the direction of its nearest vertex and `across` it, and the figure is
 
     a along + b across <= c,  along <= 1    an edge, mirrored and repeated: polygons, stars, arms; no vertices: a disk
     or within two round lobes               a heart is a square with lobes
@@ -21,19 +21,19 @@ from jaxtyping import Array, Float
 
 PLAIN, STRIPES, CHECKS, DOTS, RINGS = range(5)
 _MAX_VERTICES = 6
-_NONE = -9.0  # radius of a disk that is not there
+_NONE = -9.0  # radius of an absent disk
 
 
 class Figure(NamedTuple):
-    """One row of the table below, or, with arrays as leaves, many.
+    """One row of the table below, or many, stacked.
 
     Attributes:
       vertices: their unit vectors, the first (1, 0), repeated to fill `[6, 2]`; zeros for a disk.
       edge: (a, b, c) with a^2 + b^2 = 1.
       lobe: radius of the disks centred at (1/2, 1/2) and (1/2, -1/2).
-      bite: (x, radius) of the disk taken away.
-      circle: (x, radius) of the smallest circle around all this, which becomes the unit circle: so figures of
-        one radius are of one size.
+      bite: (x, radius) of the disk cut out.
+      circle: (x, radius) of the smallest circle around all this, which becomes the unit circle: equal radii then
+        give equal sizes.
       texture: PLAIN, STRIPES, CHECKS, DOTS or RINGS.
     """
 
@@ -59,7 +59,7 @@ def _disk(**rest) -> Figure:
 
 
 def _star(vertices: int, notch: float | None = None, **rest) -> Figure:
-    """A star whose inner corners lie at radius `notch`; by default where the star is the regular polygon."""
+    """A star with inner corners at radius `notch`; by default the regular polygon."""
     half = math.pi / vertices
     notch = math.cos(half) if notch is None else notch
     a, b = notch * math.sin(half), 1 - notch * math.cos(half)  # normal of the edge from (1, 0) to the inner corner

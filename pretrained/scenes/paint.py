@@ -1,4 +1,4 @@
-"""Colours, coordinates, and laying the one on a canvas of three planes."""
+"""Colours, coordinates, and painting on a canvas of three planes."""
 
 from collections.abc import Iterable
 

@@ -1,1 +1,1 @@
-"""State dicts of PyTorch and of safetensors, read without PyTorch and without unpickling anything freely."""
+"""State dicts of PyTorch and safetensors, read without PyTorch and without unrestricted unpickling."""

@@ -26,7 +26,7 @@ def read_torch_file(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Reads the state dict of a `.pth` file, zip or legacy.
 
     A dict wrapped as `{"state_dict": ...}` or `{"model": ...}` is unwrapped, and a `module.` before every name
-    (`DataParallel`) dropped.
+    (`DataParallel`) is dropped.
 
     Args:
       path: the file; `torch.save(model.state_dict(), path)` wrote it.
@@ -78,7 +78,7 @@ def _read_legacy(file: BinaryIO) -> tuple[Any, dict[str, bytes]]:
     """Returns the unpickled contents and the bytes of each storage."""
     start = file.read(16)
     file.seek(0)
-    # Every pickle of PyTorch's starts with 0x80; what does not, a page of HTML say, is not worth a try.
+    # Every PyTorch pickle starts with 0x80; anything else, such as an HTML page, is not tried.
     if start[:1] != b"\x80" or TensorUnpickler(file).load() != _MAGIC:
         raise CheckpointError(f"not a PyTorch checkpoint, zip or legacy: it starts with {start!r}")
     if (protocol := TensorUnpickler(file).load()) != _PROTOCOL:
@@ -102,7 +102,7 @@ def _read_legacy(file: BinaryIO) -> tuple[Any, dict[str, bytes]]:
 
 
 def _check_size(storage: Storage, size: int) -> None:
-    """Raises unless `size`, in bytes, is the storage's. Done before reading: a broken number may ask for terabytes."""
+    """Raises unless `size`, in bytes, is the storage's. Called before reading: a bad number may ask for terabytes."""
     expected = storage.numel * itemsize(storage)
     if size != expected:
         raise CheckpointError(f"broken or cut short: storage {storage.key!r} has {size} bytes, expected {expected}")

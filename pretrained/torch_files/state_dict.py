@@ -14,7 +14,7 @@ from pretrained.torch_files.unpickler import CheckpointError
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads the state dict of a `.pth` file (zip or legacy) or a `.safetensors` file, told apart by their content.
+    """Reads the state dict of a `.pth` file (zip or legacy) or a `.safetensors` file, recognised by content.
 
     Args:
       path: the file.
@@ -47,7 +47,7 @@ def write_safetensors(path: str | os.PathLike[str], state_dict: Mapping[str, np.
     Raises:
       OSError: the folder does not exist or cannot be written.
     """
-    # safetensors copies raw memory: a transposed view would be written in the wrong order, and silently. Its own
+    # safetensors copies raw memory: a transposed view would silently be written in the wrong order. Its own
     # `save_file` makes files that only their owner can read.
     with whole_file(Path(path)) as file:
         file.write(save({name: np.asarray(array, order="C") for name, array in state_dict.items()}))

@@ -1,4 +1,4 @@
-"""A tensor as a PyTorch file describes it, made a NumPy view of its storage: the place where bounds are checked."""
+"""Turns a tensor as a PyTorch file describes it into a NumPy view of its storage, with bounds checked."""
 
 import math
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ def to_array(name: str, tensor: Tensor, storages: Mapping[str, bytes]) -> np.nda
 
     Args:
       name: the tensor's, for the error.
-      tensor: the record, which may lie.
+      tensor: the record, not to be trusted.
       storages: the bytes of each storage by key, as long as the storage's `numel` numbers.
 
     Returns:
-      A read-only view of the storage, of the tensor's shape; not contiguous if the tensor was not.
+      A read-only view of the storage, in the tensor's shape; not contiguous if the tensor was not.
 
     Raises:
       CheckpointError: the view would reach outside the storage, or have more elements than it.
@@ -32,7 +32,7 @@ def to_array(name: str, tensor: Tensor, storages: Mapping[str, bytes]) -> np.nda
     try:
         if not isinstance(storage, Storage):
             raise ValueError(f"its storage is {type(storage).__name__}, not a storage")
-        # Slices cannot reach outside, so whatever the file says, `values` is what there is.
+        # Slices cannot reach outside, whatever the file says.
         values = np.frombuffer(storages[storage.key], _dtype(storage))[storage.first :][: storage.size]
         count = math.prod(shape)
         last = offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
@@ -44,7 +44,7 @@ def to_array(name: str, tensor: Tensor, storages: Mapping[str, bytes]) -> np.nda
             )
         if count == 0:
             return np.zeros(shape, _dtype(storage))
-        # Where the size is 1 PyTorch allows any stride, even one that NumPy cannot hold.
+        # Where the size is 1, PyTorch allows any stride, even one that NumPy cannot hold.
         steps = [step * values.itemsize * (size > 1) for size, step in zip(shape, stride, strict=True)]
         return np.lib.stride_tricks.as_strided(values[offset:], shape, steps, writeable=False)
     except (TypeError, ValueError) as error:  # The record may hold anything in any place.

@@ -1,7 +1,7 @@
 """A pickle reader that admits tensors and nothing else.
 
-A pickle is a program: it may import any function and call it. PyTorch's files are pickles, so this reader hands out
-only the names below, each a stand-in that describes a tensor without making one, and refuses every other by name:
+A pickle is a program: it may import any function and call it. PyTorch's files are pickles, so this reader admits
+only the names below and refuses all others. Each gives a stand-in that describes a tensor without making one:
 
     collections.OrderedDict                           a dict
     torch.Size                                        a tuple
@@ -11,7 +11,7 @@ only the names below, each a stand-in that describes a tensor without making one
 
 The list is that of https://github.com/pytorch/pytorch/blob/main/torch/_weights_only_unpickler.py, cut down to what
 `state_dict()` of an image classifier holds. The stand-ins keep no state that a hostile file could change: a file can
-waste time and memory, not run or read anything.
+waste time and memory, but not run or read anything.
 """
 
 import pickle
@@ -46,7 +46,7 @@ class Storage(NamedTuple):
 
 
 class Tensor(NamedTuple):
-    """What the file says of a tensor, unchecked: offset and stride count numbers of the storage."""
+    """What the file says about a tensor, unchecked: offset and stride count numbers of the storage."""
 
     storage: Storage
     offset: int
@@ -99,7 +99,7 @@ class TensorUnpickler(pickle.Unpickler):
             case "torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2":
                 return Tensor
             case ("torch._utils", "_rebuild_parameter") | ("torch.nn.parameter", "Parameter"):
-                return lambda data, *flags: data  # Made anew each time: a pickle can set attributes of a function.
+                return lambda data, *flags: data  # A new function each time: a pickle can set its attributes.
         raise CheckpointError(
             f"refused: it asks for the Python object '{module}.{name}', and only tensors are read, for anything else "
             "might run code. If you trust the file, load it with PyTorch and torch.save(model.state_dict(), ...) anew"

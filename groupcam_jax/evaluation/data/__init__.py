@@ -1,4 +1,4 @@
-"""Pictures with labels and boxes, from TensorFlow Datasets, a folder or a drawing, in batches that resume."""
+"""Pictures with labels and boxes, from TensorFlow Datasets, a folder or drawn scenes, in resumable batches."""
 
 from groupcam_jax.evaluation.data.batches import Batch as Batch
 from groupcam_jax.evaluation.data.batches import batches as batches

@@ -1,4 +1,4 @@
-"""What a folder says of one of its pictures, and a data set of such pictures."""
+"""The annotation of one picture in a folder, and a data set of such pictures."""
 
 import warnings
 from collections.abc import Iterable, Sequence
@@ -16,12 +16,12 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".t
 
 
 class Annotation(NamedTuple):
-    """A picture's file and what is known of it; see `Example`.
+    """A picture's file and what is known about it; see `Example`.
 
     Attributes:
-      boxes: `[n, 4]`, or nothing where there are none.
-      outlines: of all objects of the boxes, in the same picture; or None.
-      size: width and height of the picture in which the boxes were drawn; None where that is not known.
+      boxes: `[n, 4]`, or empty.
+      outlines: one per box, for the same picture size; or None.
+      size: width and height of the picture in which the boxes were drawn; None if unknown.
     """
 
     id: str
@@ -34,16 +34,16 @@ class Annotation(NamedTuple):
 
 
 def find_pictures(folder: Path) -> list[Path]:
-    """The pictures in a folder and those within it, by the endings of their names, sorted; hidden ones are left out."""
+    """The pictures in a folder and its subfolders, by file extension, sorted; hidden files are left out."""
     found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     return sorted(path for path in found if not path.name.startswith("."))
 
 
 def read_annotated(annotation: Annotation) -> Example:
-    """Reads a picture and turns it upright, and its boxes and outlines with it.
+    """Reads a picture and turns it upright, with its boxes and outlines.
 
-    They are taken to be drawn in the picture as stored, as the tools of ImageNet, COCO and VOC do, unless the size
-    that comes with them is that of the upright picture alone.
+    These are taken to refer to the picture as stored, as in ImageNet, COCO and VOC, unless the annotated size fits only
+    the upright picture.
 
     Raises:
       BrokenPicture: it cannot be read, or has another size than its annotation says.
@@ -71,10 +71,10 @@ def read_annotated(annotation: Annotation) -> Example:
 def annotated_dataset(folder: Path, categories: Iterable[str], annotations: Sequence[Annotation]) -> Dataset:
     """The data set of a folder's annotated pictures.
 
-    A picture that is missing is broken, and said to be so when it is read.
+    A missing picture counts as broken, which is reported when it is read.
 
     Raises:
-      FileNotFoundError: there is not one picture.
+      FileNotFoundError: none of the pictures exists.
     """
     if not any(annotation.path.exists() for annotation in annotations):
         example = f", such as {annotations[0].path}" if annotations else ""
@@ -89,7 +89,7 @@ def annotated_dataset(folder: Path, categories: Iterable[str], annotations: Sequ
 
 
 def warn_of_unlisted(annotations: Iterable[Annotation], pictures: Iterable[Path], listed_in: Path) -> None:
-    """Warns of pictures that have no annotation, and so are no part of the data set."""
+    """Warns about pictures without an annotation, which are left out of the data set."""
     unlisted = sorted(set(pictures) - {annotation.path for annotation in annotations})
     if unlisted:
         message = f"{listed_in} says nothing of {len(unlisted)} pictures, which are left out: {_some(unlisted)}"
@@ -97,7 +97,7 @@ def warn_of_unlisted(annotations: Iterable[Annotation], pictures: Iterable[Path]
 
 
 def warn_of_empty(annotations: Iterable[Annotation], categories: Sequence[str], source: Path) -> None:
-    """Warns of categories of which no picture shows an object."""
+    """Warns about categories that no picture shows."""
     shown = {category for annotation in annotations for category in annotation.categories}
     empty = [name for index, name in enumerate(categories) if index not in shown]
     if empty:

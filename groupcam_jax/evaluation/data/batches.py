@@ -1,4 +1,4 @@
-"""Batches that are the same whatever ran before: for runs that are cut, and for several processes."""
+"""Batches that do not depend on what ran before, for interrupted runs and several processes."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from groupcam_jax.pictures.decode import BrokenPicture
 
 
 class Broken(NamedTuple):
-    """A picture that could not be read: its position in the data set, its name, and what is wrong with it, by name."""
+    """A picture that could not be read: its position in the data set, its name, and an error message that names it."""
 
     number: int
     id: str
@@ -20,18 +20,18 @@ class Broken(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Some examples in a row, stacked; those that could not be read are named instead.
+    """Consecutive examples, stacked; those that could not be read are listed instead.
 
     Attributes:
       index: the batch's position: `size * index` is the position of its first example in the data set.
       numbers: int32 `[n]`, the positions of the examples in the data set.
-      ids: `n` names, where n is `size` less the broken pictures, and fewer at the end of the data set.
+      ids: `n` names, where n is `size` minus the broken pictures, or fewer at the end of the data set.
       images: uint8 `[n, h, w, 3]`; `[0, 0, 0, 3]` where all pictures are broken.
       labels: int32 `[n]`.
-      boxes: float32 `[n, m, 4]`, padded with zeros. m is a power of two, lest each batch has a shape of its own.
+      boxes: float32 `[n, m, 4]`, padded with zeros. m is a power of two, to keep the shapes few.
       categories: int32 `[n, m]`, padded with -1.
-      masks: bool `[n, h, w]`, where the objects of the label are; all False of examples that are not outlined.
-      outlined: bool `[n]`, whether that is known to the pixel.
+      masks: bool `[n, h, w]`, where the objects of the label are; all False if not outlined.
+      outlined: bool `[n]`, whether the outlines are known.
       broken: the pictures that could not be read.
     """
 
@@ -58,23 +58,23 @@ def batches(
     limit: int | None = None,
     threads: int = 4,
 ) -> Iterator[Batch]:
-    """Reads a data set in order, ahead of its use.
+    """Reads a data set in order, ahead of use.
 
-    Batch b holds the examples from `b * size` on, whatever the other arguments: a run that goes on later, or shares the
-    work with others, computes the same numbers.
+    Batch b holds the examples from `b * size` on, whatever the other arguments: a run that resumes or shares the work
+    computes the same numbers.
 
     Args:
       dataset: what to read.
-      transform: makes the pictures one size, such as `resize_straight`.
-      size: examples in a batch, with the broken ones.
-      skip: indices of batches that are done already.
+      transform: brings the pictures to one size, such as `resize_straight`.
+      size: examples per batch, including the broken ones.
+      skip: indices of batches already done.
       process: which of the processes this is; it reads the batches b with `b % processes == process`.
       processes: how many share the work.
-      limit: reads only so many examples, the first ones.
-      threads: batches that are read at once; twice as many are kept ready.
+      limit: how many examples to read, from the first on; None reads all.
+      threads: batches read at once; twice as many are kept ready.
 
     Raises:
-      ValueError: size, limit or processes are below 1, or there is no such process.
+      ValueError: size, limit, threads or processes below 1, or no such process.
     """
     import grain  # takes a second to import
 

@@ -1,11 +1,11 @@
-"""Pictures in one folder, whose labels and boxes a file `boxes.jsonl` lists as in ImageNet's validation set.
+"""Pictures in one folder, with labels and boxes in a file `boxes.jsonl`, as in ImageNet's validation set.
 
-One line a picture, with the name of its file less the ending, its class and ImageNet's own boxes:
+One line per picture, with its file name without extension, its class and ImageNet's own boxes:
 
     {"id": "ILSVRC2012_val_00000001", "label": 65, "name": "sea snake", "width": 500, "height": 375,
      "boxes_xyxy": [[111, 108, 441, 193]]}
 
-ImageNet counts pixels from 0 and the last one belongs to the box (boxes along the border begin at 0 and end at
+ImageNet counts pixels from 0, and the last one belongs to the box (boxes along the border begin at 0 and end at
 width - 1): the edges are left, top, right + 1, bottom + 1. `name`, `width` and `height` can be left out.
 """
 
@@ -21,7 +21,7 @@ NAME = "boxes.jsonl"
 def open_boxes_jsonl(folder: Path) -> Dataset:
     """Opens a folder with `boxes.jsonl` and its pictures, in `images` or beside it.
 
-    The categories are the classes up to the highest label; a class that no line names is "class 7".
+    The categories are the classes up to the highest label; an unnamed class 7 is called "class 7".
 
     Raises:
       FileNotFoundError: no `boxes.jsonl`, or no pictures.

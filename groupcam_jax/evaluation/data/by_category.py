@@ -1,4 +1,4 @@
-"""Every picture once for each category that it shows: the pictures of a pointing game."""
+"""Every picture once per category that it shows, for the pointing game."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ OTHERS = "anything else"
 
 
 def by_category(dataset: Dataset, names: Sequence[str]) -> Dataset:
-    """Makes the data set of all pairs of a picture and one of the named categories that it shows.
+    """Builds the data set of all pairs of a picture and one of the named categories that it shows.
 
-    The label of a pair is the category, an index of `names`; its id is that of the picture. All boxes of the picture
-    stay; those of categories that are not named are of one more category, the last.
+    The label of a pair is the category, an index into `names`; its id is that of the picture. All boxes of the picture
+    stay; boxes of all other categories get one more category, the last.
 
     Raises:
       ValueError: the data set has no such category, or no picture shows any of them.

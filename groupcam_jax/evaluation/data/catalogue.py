@@ -1,11 +1,11 @@
 """Data sets prepared with TensorFlow Datasets, by name and without TensorFlow: `imagenet2012`, `coco/2017`, your own.
 
-They must have been prepared as array_record, the one format of TFDS from which any position can be read:
+They must be prepared as array_record, the only TFDS format with random access:
 
     tfds build coco/2017 --file_format=array_record
 
-Pictures are decoded here and not by TFDS, so that broken ones can be named. Boxes are the feature `objects` with its
-`bbox` and `label`, as COCO and VOC have it, less crowds; or `bbox` or `bboxes`, which then hold the picture's label.
+Pictures are decoded here and not by TFDS, so that broken ones can be named. Boxes come from the feature `objects` with
+its `bbox` and `label`, as in COCO and VOC, without crowds; or from `bbox` or `bboxes`, and have the picture's label.
 """
 
 from pathlib import Path
@@ -19,17 +19,17 @@ from groupcam_jax.pictures.orientation import turn_boxes, turn_pixels
 
 
 def open_tfds(name: str, split: str = "validation", data_dir: Path | None = None) -> Dataset:
-    """Opens a data set that was prepared before; nothing is downloaded.
+    """Opens a data set that is already prepared; nothing is downloaded.
 
     Args:
-      name: as TFDS has it, with the configuration where there are several and the version if need be:
+      name: the TFDS name, with the configuration if there are several and the version if needed:
         "imagenet2012", "coco/2017", "imagenet2012:5.1.0".
       split: such as "validation", or a part of it: "validation[:1000]".
       data_dir: where TFDS keeps its data; None is its default, `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
 
     Raises:
       FileNotFoundError: it is not prepared.
-      ValueError: no such split, neither labels nor objects, or another format than array_record.
+      ValueError: no such split, neither labels nor objects, or a format other than array_record.
     """
     import tensorflow_datasets as tfds  # takes a second to import
     from tensorflow_datasets.core.read_only_builder import builder_from_files
@@ -72,7 +72,7 @@ def _example(record: dict[str, Any], position: str) -> Example:
 
 
 def _objects(record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Left, top, right and bottom in shares of the picture, `[n, 4]`, and the category of each box."""
+    """Left, top, right and bottom as shares of the picture, `[n, 4]`, and the category of each box."""
     objects = record.get("objects", {})
     bbox = objects.get("bbox", record.get("bbox", record.get("bboxes", ())))
     boxes = np.asarray(bbox, np.float32).reshape(-1, 4)[:, [1, 0, 3, 2]]

@@ -1,8 +1,8 @@
 """Pictures with objects as COCO publishes them: `instances_*.json` and a folder of pictures.
 
-A box is left, top, width and height in COCO, with fractions of pixels and from edge to edge; an outline
-(`segmentation`) is a list of polygons, and counts where all objects of a picture have one. Crowds (`iscrowd`), whose
-box surrounds many objects, are left out. Categories are sorted by COCO's id, which has gaps; ours have none.
+A box in COCO is left, top, width and height, in fractional pixels from edge to edge. An outline (`segmentation`) is a
+list of polygons; outlines are used if all objects of a picture have one. Crowds (`iscrowd`), boxes around many objects,
+are left out. Categories are sorted by COCO's id, which has gaps; our indices have none.
 """
 
 import json
@@ -30,13 +30,13 @@ def find_instances(folder: Path) -> list[Path]:
 
 
 def open_coco(folder: Path, split: str | None = None) -> Dataset:
-    """Opens `instances_<split>.json` with its pictures in `images`, or in a folder named as the split.
+    """Opens `instances_<split>.json` with its pictures in `images`, or in a folder named after the split.
 
-    The annotations may lie in the folder `annotations` as well. A split need not be named where there is but one.
+    The annotations may also be in the folder `annotations`. If there is only one split, it need not be named.
 
     Raises:
       FileNotFoundError: no such annotations, or no pictures.
-      ValueError: several splits and none is named, or annotations that are not as expected.
+      ValueError: several splits and none is named, or malformed annotations.
     """
     found = {path.stem.removeprefix("instances_"): path for path in find_instances(folder)}
     if split is None and len(found) > 1:
@@ -82,7 +82,7 @@ def open_coco(folder: Path, split: str | None = None) -> Dataset:
 
 
 def outline_of(record: dict[str, Any]) -> Outline | None:
-    """The outline of an annotation: its polygons; None for run lengths, or where there is nothing.
+    """The outline of an annotation: its polygons; None for run lengths, or if it has none.
 
     Raises:
       ValueError: it is neither.

@@ -1,4 +1,4 @@
-"""Drawn scenes as a data set: no files, and the exact mask of the target."""
+"""Drawn scenes as a data set, with the exact mask of each target and no files."""
 
 import jax
 import numpy as np
@@ -8,7 +8,7 @@ from groupcam_jax.evaluation.data.examples import Dataset, Example
 
 
 def open_scenes(count: int = 200, seed: int = 2027) -> Dataset:
-    """The data set of `count` scenes, the same for a seed whatever is drawn before, 96 x 96 pixels each."""
+    """A data set of `count` scenes of 96 x 96 pixels; each depends only on the seed and its position."""
     scenes = bundled("scenes")
     draw = jax.jit(scenes.scene)
 

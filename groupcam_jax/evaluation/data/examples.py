@@ -1,4 +1,4 @@
-"""One picture with what is known of it, and a data set as a sequence of such pictures."""
+"""One picture with what is known about it, and a data set as a sequence of such pictures."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ class Example(NamedTuple):
     Attributes:
       id: the picture's name within its data set.
       image: uint8 `[h, w, 3]`.
-      label: the class of the whole picture, or -1 where the data set knows objects only.
+      label: the class of the whole picture, or -1 if the data set labels only objects.
       boxes: float32 `[n, 4]`, left, top, right and bottom in pixels from edge to edge: a whole picture is 0, 0, w, h.
-      categories: int32 `[n]`, what each box holds, an index of `Dataset.categories`.
-      masks: bool `[n, h, w]`, where the object of each box is, if that is known to the pixel.
+      categories: int32 `[n]`, what each box holds, an index into `Dataset.categories`.
+      masks: bool `[n, h, w]`, the pixels of each box's object, if they are known.
     """
 
     id: str
@@ -29,14 +29,14 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Pictures in a fixed order, each read when it is asked for; a data source for grain.
+    """Pictures in a fixed order, each read on demand; a data source for grain.
 
     Attributes:
       name: where the pictures come from.
-      categories: the names of the categories; labels and the categories of boxes are indices of it.
-      length: how many pictures there are, those that cannot be read among them.
-      read: position -> example; raises `BrokenPicture` where the picture cannot be read.
-      shown: position -> the categories of the boxes, without reading the picture where that can be had.
+      categories: their names; labels and the categories of boxes are indices into it.
+      length: how many pictures there are, including those that cannot be read.
+      read: position -> example; raises `BrokenPicture` if the picture cannot be read.
+      shown: position -> the categories of the boxes, without reading the picture if possible.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Makes pictures square, and takes their boxes along.
+"""Makes pictures square, along with their boxes and masks.
 
-Pictures are resized as torchvision does with Pillow: bilinear, and where they shrink each pixel is a weighted mean of
-all that it covers. Boxes are clipped to what is left of the picture; one of which nothing is left is dropped, and its
-category with it. Of a mask each pixel becomes what lies under its centre.
+Pictures are resized as torchvision does with Pillow: bilinear, and if they shrink, each pixel is a weighted mean of all
+that it covers. Boxes are clipped to the part of the picture that is left; a box with nothing left is dropped, and its
+category too. Masks are resized by nearest neighbour.
 """
 
 import numpy as np
@@ -20,13 +20,13 @@ def resize_straight(example: Example, size: int = 224) -> Example:
 
 
 def resize_shorter_and_crop(example: Example, resize: int = 256, size: int = 224) -> Example:
-    """Resizes a picture until its shorter side has `resize` pixels and crops `[size, size, 3]` from the middle.
+    """Resizes a picture so that its shorter side has `resize` pixels and crops `[size, size, 3]` from the middle.
 
     Lengths and margins are rounded as torchvision's `Resize` and `CenterCrop` do.
 
     Raises:
       ValueError: the crop is larger than the resized picture.
-      BrokenPicture: the picture is a thousand times longer than wide, and would not fit in memory.
+      BrokenPicture: the picture is a thousand times longer than wide and would not fit in memory.
     """
     if size > resize:
         raise ValueError(f"cannot crop {size} x {size} pixels from a picture whose shorter side has {resize}")

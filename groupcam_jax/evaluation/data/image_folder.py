@@ -1,4 +1,4 @@
-"""Pictures in one folder for each category, as torchvision's ImageFolder has them."""
+"""Pictures in one folder per category, as in torchvision's ImageFolder."""
 
 import re
 from pathlib import Path
@@ -12,16 +12,16 @@ CLASSES = 1000  # of ImageNet
 
 
 def open_image_folder(folder: Path) -> Dataset:
-    """Opens a folder with a folder of pictures for each category.
+    """Opens a folder with one folder of pictures per category.
 
-    A label is the position of the folder's name among all names, sorted. Where all names are WordNet ids (n01440764)
-    it is the class of ImageNet: for 1000 of them that is the position as well, for fewer it is looked up in ImageNet's
-    class index, which is downloaded once.
+    A label is the position of the folder's name among all names, sorted. If all names are WordNet ids (n01440764), it
+    is the ImageNet class: with 1000 folders that is the position too; with fewer it is looked up in ImageNet's class
+    index, which is downloaded once.
 
     Raises:
       FileNotFoundError: a category without pictures, or no categories.
       ValueError: a WordNet id that is no class of ImageNet.
-      DownloadError: the class index is needed and cannot be had.
+      DownloadError: the class index is needed but cannot be downloaded.
     """
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not names:

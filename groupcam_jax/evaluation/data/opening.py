@@ -1,4 +1,4 @@
-"""Finds out what a name or a folder means."""
+"""Opens the data set that a name or a folder stands for."""
 
 from pathlib import Path
 
@@ -23,13 +23,13 @@ def open_data(data: str | Path, split: str | None = None, data_dir: Path | None 
     """Opens drawn scenes, a folder of pictures, or a data set of TensorFlow Datasets by name.
 
     Args:
-      data: "scenes", a folder, or a name such as "imagenet2012" or "coco/2017"; where both exist, it is the folder.
-      split: of a folder in COCO's or VOC's layout, or of TFDS, where None is "validation".
+      data: "scenes", a folder, or a name such as "imagenet2012" or "coco/2017"; if both exist, the folder is opened.
+      split: of a folder in COCO's or VOC's layout, or of TFDS, whose default is "validation".
       data_dir: where TFDS keeps its data; None is its default.
 
     Raises:
       FileNotFoundError: no such folder or data set, no pictures, or no annotations.
-      ValueError: annotations that are not as expected, or no such split.
+      ValueError: malformed annotations, or no such split.
     """
     if data == "scenes":
         return open_scenes()
@@ -41,11 +41,11 @@ def open_data(data: str | Path, split: str | None = None, data_dir: Path | None 
 
 
 def open_folder(folder: Path, split: str | None = None) -> Dataset:
-    """Opens a folder of pictures in any of the layouts, which its files tell.
+    """Opens a folder of pictures; its files determine which of the layouts it has.
 
     Raises:
       FileNotFoundError: no pictures, or no annotations.
-      ValueError: annotations that are not as expected, or no such split.
+      ValueError: malformed annotations, or no such split.
     """
     inside = {path.name: path for path in folder.iterdir()}
     if "Annotations" in inside or "JPEGImages" in inside:

@@ -1,4 +1,4 @@
-"""The outlines of objects, polygons as COCO has them, filled."""
+"""Fills the outlines of objects, polygons as in COCO."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ def fill(outline: Outline, size: tuple[int, int]) -> np.ndarray:
     """The pixels whose centres lie in any of the polygons of one object, bool `[h, w]`.
 
     Args:
-      outline: an object that others cover in part has several polygons.
+      outline: its polygons; an object that others partly cover may have several.
       size: width and height of the picture.
     """
     from skimage.draw import polygon  # takes a while to import

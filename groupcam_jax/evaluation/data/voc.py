@@ -1,6 +1,6 @@
 """Pictures with objects as Pascal VOC publishes them: `Annotations/*.xml` and `JPEGImages`.
 
-VOC counts pixels from 1 and the last one belongs to the box: the edges are xmin - 1, ymin - 1, xmax, ymax. Objects
+VOC counts pixels from 1, and the last one belongs to the box: the edges are xmin - 1, ymin - 1, xmax, ymax. Objects
 marked difficult or truncated are kept.
 """
 
@@ -24,7 +24,7 @@ def open_voc(folder: Path, split: str | None = None) -> Dataset:
 
     Raises:
       FileNotFoundError: no annotations, no such split, no pictures, or a picture without an annotation.
-      ValueError: an annotation that is not as expected.
+      ValueError: a malformed annotation.
     """
     pictures = {path.stem: path for path in find_pictures(folder / "JPEGImages")}
     parsed = {path.stem: _parse(path) for path in sorted((folder / "Annotations").glob("*.xml"))}
@@ -52,7 +52,7 @@ def open_voc(folder: Path, split: str | None = None) -> Dataset:
 
 
 def _parse(path: Path) -> tuple[list[tuple[str, tuple[float, ...]]], tuple[int, int] | None]:
-    """The name and the box of every object, and the width and height of the picture where they are known."""
+    """The name and the box of every object, and the width and height of the picture if known."""
     try:
         root = ElementTree.parse(path).getroot()
         objects = []

@@ -1,1 +1,1 @@
-"""What is measured of every picture, and what is made of all of them: a study for each table or figure."""
+"""What is measured per picture and how it is summarised: one study per table or figure."""

@@ -1,4 +1,4 @@
-"""Group-CAM by its number of groups and its percentile: table 2 and figure 5 of its paper."""
+"""Group-CAM by number of groups and by percentile: table 2 and figure 5 of its paper."""
 
 import functools
 import inspect
@@ -32,7 +32,7 @@ def measure(model_apply: Model, params: Params, explain: Explain, item: Item) ->
 
 
 def programs(study: Study) -> dict[str, BatchProgram]:
-    """Every setting, all else as the method was asked for; no more groups than the layer has channels."""
+    """One program per setting, other options unchanged; no more groups than the layer has channels."""
     settings: dict[str, tuple[int, float | None]] = {}
     variants = {}
     for method, builder in study.builders.items():
@@ -67,7 +67,7 @@ def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
 
 
 def channel_count(classifier: Classifier, builder: functools.partial[Explainer]) -> int:
-    """The channels of the layer that a method explains."""
+    """The number of channels of the layer that a method explains."""
     images = jax.ShapeDtypeStruct((1, classifier.image_size, classifier.image_size, 3), jnp.float32)
     features, _ = split(classifier.apply, classifier.params, images, builder.keywords.get("layer"))
     return jax.eval_shape(features, classifier.params, images)[0].shape[-1]

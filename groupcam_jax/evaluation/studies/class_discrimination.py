@@ -1,7 +1,7 @@
-"""Class discrimination: what methods make of the same picture, and whether their maps tell two classes apart.
+"""Class discrimination: whether a method's maps of the same picture distinguish two classes.
 
-The rank correlation between the map of the picture's class and that of the likeliest other class is low where a method
-tells them apart.
+The rank correlation between the map of the picture's class and that of the likeliest other class is low if a method
+distinguishes them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from groupcam_jax.metrics.similarity import spearman
 from groupcam_jax.plots import methods_figure
 from groupcam_jax.types import Model, Params
 
-PICTURES = 6  # that are drawn
+PICTURES = 6  # how many are drawn
 
 
 def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Values:
@@ -31,7 +31,7 @@ def measure(model_apply: Model, params: Params, explain: Explain, item: Item) ->
     own, other = explain(item.image, item.label), explain(item.image, rival)
     return {
         "classes": jnp.stack([item.label, rival]),
-        # A map of nothing resembles nothing, which tells nothing apart.
+        # A blank map resembles nothing, but does not distinguish classes either.
         "correlation": jnp.where((own.max() > 0) & (other.max() > 0), spearman(own, other), jnp.nan),
         "energy_own": energy_inside(own, item.mask),
         "energy_rival": energy_inside(other, item.mask),
@@ -40,7 +40,7 @@ def measure(model_apply: Model, params: Params, explain: Explain, item: Item) ->
 
 
 def programs(study: Study) -> dict[str, BatchProgram]:
-    """Both explanations in one program; the picture and the names of the classes go with them."""
+    """Both explanations in one program; the picture and the names of the classes are added."""
 
     class_names = np.asarray(study.classifier.class_names)
 
@@ -64,7 +64,7 @@ def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
 
 
 def draw(folder: Path, rows: Sequence[Row]) -> Mapping[str, Figure]:
-    """A picture in two rows, one for each class, with a column for each method."""
+    """One figure per picture: one row per class, one column per method."""
     methods = list(dict.fromkeys(row["method"] for row in rows))
     figures = {}
     for number in sorted({row["number"] for row in rows})[:PICTURES]:

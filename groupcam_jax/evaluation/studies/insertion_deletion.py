@@ -1,7 +1,7 @@
-"""Insertion and deletion: the areas under both curves of every method (RISE, arXiv:1806.07421).
+"""Insertion and deletion: the areas under both curves for every method (RISE, arXiv:1806.07421).
 
-The predicted class is followed, 224 * 8 pixels a step. Pixels are deleted to zeros, as in the code of Group-CAM's
-authors, and to the blurred picture, as their paper says: both are reported.
+The score is that of the predicted class, at 224 * 8 pixels per step. Two deletions are reported: to zeros, as in the
+code of Group-CAM's authors, and to the blurred picture, as in their paper.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from groupcam_jax.stages.perturb import gaussian_blur
 from groupcam_jax.targets import probability, resolve_label
 from groupcam_jax.types import Model, Params
 
-STEPS, STEP_BATCH = 28, 8  # 224 * 8 pixels a step at 224 x 224; other sizes have as many steps
+STEPS, STEP_BATCH = 28, 8  # 224 * 8 pixels per step at 224 x 224; other sizes have as many steps
 AREAS = {"insertion": "insertion", "deletion": "deletion", "over-all": "overall"}  # column -> value of a row
 
 

@@ -21,7 +21,7 @@ TOPS = (1, 5)
 
 
 def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Values:
-    """How well the box of the true class fits, at every threshold, and whether the class is ranked high as well."""
+    """How well the box of the true class fits, at every threshold, and whether the class also ranks high."""
     logits = model_apply(params, item.image[None])[0]
     saliency = explain(item.image, item.label)
     boxes = jax.vmap(lambda threshold: salient_box(saliency, threshold))(jnp.array(THRESHOLDS, jnp.float32))

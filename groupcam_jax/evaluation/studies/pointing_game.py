@@ -1,10 +1,10 @@
-"""The pointing game: does the map of a category peak on it (arXiv:1608.00507)?
+"""The pointing game: does the map of a category peak on its object (arXiv:1608.00507)?
 
-A picture counts once for every category that it shows: n counts those pairs, and the intervals draw pictures with all
-of theirs. "Hit" is of the boxes, as in Group-CAM's paper; "on the object" is of outlines, which COCO's folder has;
-"within 15" counts what is less than 15 pixels from the outline, or else from the boxes, as TorchRay does with outlines.
-Difficult are objects below a quarter of the picture with others beside them. A blank map, in which nothing speaks for
-the category, points to the first pixel, and mostly misses.
+A picture counts once per category that it shows: n counts these pairs, and the intervals resample pictures with all
+their pairs. "Hit" uses boxes, as in Group-CAM's paper. "On the object" uses outlines, which COCO's folder has. "Within
+15" counts peaks less than 15 pixels from the outline, as TorchRay does, or from the boxes if there is no outline.
+Objects are difficult if they cover less than a quarter of the picture and other categories are present. A blank map, in
+which nothing speaks for the category, points to the first pixel and mostly misses.
 """
 
 import functools
@@ -20,12 +20,12 @@ from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Ite
 from groupcam_jax.metrics.pointing_game import energy_inside, hit, is_difficult, mask_of_boxes, pointing_accuracy
 from groupcam_jax.types import Model, Params, Scalar
 
-TORCHRAY = 14.99  # pixels from centre to centre: its code counts what is less than 15 away
+TORCHRAY = 14.99  # pixels between centres: its code counts peaks less than 15 away
 
 
 def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Values:
-    """Whether the saliency of the true category peaks on it, and the share that lies there."""
-    del model_apply, params  # a category that is shown is asked for, not the predicted one
+    """Whether the saliency of the true category peaks on the object, and the share that lies there."""
+    del model_apply, params  # a category that is shown is explained, not the predicted one
     saliency = explain(item.image, item.label)
     boxes = mask_of_boxes(item.boxes, saliency.shape)
     return {
@@ -47,7 +47,7 @@ def programs(study: Study) -> dict[str, BatchProgram]:
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
-    """Shares of hits, of energy and of blank maps, in per cent: of all, of small objects and of difficult ones."""
+    """Shares of hits, energy and blank maps, in per cent: for all objects, small ones and difficult ones."""
 
     def by_category(name: str, of: Sequence[Row]) -> Estimate:
         return estimate(of, lambda row: [row[name], row["category"]], mean_over_categories(count))
@@ -74,9 +74,9 @@ def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     }
 
 
-@functools.cache  # the same function for the same number: it is compiled once
+@functools.cache  # the same count gives the same function, which is compiled once
 def mean_over_categories(count: int) -> Statistic:
-    """The mean of the categories' accuracies, of hits and categories `[n, 2]`."""
+    """The mean of the categories' accuracies, from hits and categories `[n, 2]`."""
 
     def statistic(values: Float[Array, "n 2"], weights: Float[Array, " n"]) -> Scalar:
         hits, categories = values.T

@@ -1,6 +1,6 @@
 """The figures of the sanity checks: how maps change as a network loses its weights (arXiv:1810.03292, figures 2 to 4).
 
-The rows are those of `sanity_check`, one for each picture, method and way of randomising.
+The rows are those of `sanity_check`, one per picture, method and way of randomising.
 """
 
 import re
@@ -20,7 +20,7 @@ MEASURES = {"spearman": "Spearman", "ssim": "SSIM", "hog": "HOG"}
 
 
 def draw(folder: Path, rows: Sequence[Row]) -> Mapping[str, Figure]:
-    """For each way the curves of all pictures, and the strips of the first."""
+    """For each way of randomising, the curves of all pictures and the maps of the first."""
     figures = {}
     for way, axis in AXES.items():
         by_method: dict[str, list[Row]] = {}
@@ -35,7 +35,7 @@ def draw(folder: Path, rows: Sequence[Row]) -> Mapping[str, Figure]:
 
 
 def similarity_curves(by_method: Mapping[str, Sequence[Row]], axis: str) -> Figure:
-    """The similarity with the map of the trained network, a panel for each measure, over the modules."""
+    """The similarity to the map of the trained network over the modules, one panel per measure."""
 
     def panel(name: str) -> Panel:
         curves = {method: np.array([row[name] for row in rows], float) for method, rows in by_method.items()}
@@ -45,7 +45,7 @@ def similarity_curves(by_method: Mapping[str, Sequence[Row]], axis: str) -> Figu
 
 
 def strips(folder: Path, by_method: Mapping[str, Sequence[Row]]) -> Figure:
-    """The maps of the first picture: a row for each method that has it, a column for each module."""
+    """The maps of the first picture: one row per method that has it, one column per module."""
     firsts = [rows[0] for rows in by_method.values()]
     number = min(row["number"] for row in firsts)
     maps, names, picture = [], [], None

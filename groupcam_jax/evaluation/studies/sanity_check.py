@@ -1,7 +1,7 @@
-"""Sanity checks: how alike maps stay while the network loses its weights (Adebayo et al., arXiv:1810.03292).
+"""Sanity checks: how similar maps stay as the network loses its weights (Adebayo et al., arXiv:1810.03292).
 
-Both ways of randomising, at eight modules of the network, evenly spread from the last to the first. Similarity is that
-with the map of the trained network; a low one is good. A blank map resembles nothing: it is left out, and counted.
+Both ways of randomising are measured at eight modules, evenly spaced from the last to the first. Similarity is to the
+map of the trained network; low is good. Blank maps resemble nothing: they are left out, and counted.
 """
 
 import functools
@@ -27,7 +27,7 @@ STAGES = 8
 
 
 def randomisations(study: Study) -> dict[str, dict[str, Callable[[], Params]]]:
-    """The trees of each way of randomising, by the module that came last; made as they are asked for."""
+    """The trees of each way of randomising, by the module randomised last; made on demand."""
     classifier = study.classifier
     size = classifier.image_size
     order = modules(classifier.apply, classifier.params, jax.ShapeDtypeStruct((1, size, size, 3), np.float32))
@@ -46,7 +46,7 @@ def randomisations(study: Study) -> dict[str, dict[str, Callable[[], Params]]]:
 @jax.jit
 @functools.partial(jax.vmap, in_axes=(0, 0))
 def similarities(one: Saliency, other: Saliency) -> Values:
-    """How alike two batches of maps are."""
+    """How similar two batches of maps are."""
     return {
         "spearman": spearman(one, other),
         "ssim": ssim(one, other),
@@ -55,7 +55,7 @@ def similarities(one: Saliency, other: Saliency) -> Values:
 
 
 def programs(study: Study) -> dict[str, BatchProgram]:
-    """The program of every method and way; one compiled explanation serves all trees."""
+    """One program per method and way of randomising; one compiled explanation serves all trees."""
     arrays, rebuild = partition(study.classifier.params)
     trees = randomisations(study)
 
@@ -68,7 +68,7 @@ def programs(study: Study) -> dict[str, BatchProgram]:
                 maps.append(run(partition(tree())[0], pictures))
                 values.append(similarities(maps[0], maps[-1]))
             stages = {name: np.stack([np.asarray(one[name]) for one in values], axis=1) for name in values[0]}
-            # A map of nothing resembles nothing: it passes no check, and is told of by itself.
+            # A blank map resembles nothing: it passes no check, and is reported separately.
             blank = (np.stack(maps[1:], axis=1).max((2, 3)) == 0).astype(np.float32)
             stages = {name: np.where(blank, np.nan, values) for name, values in stages.items()} | {"blank": blank}
             names = np.array([list(trees[way])] * len(batch.ids))
@@ -88,10 +88,10 @@ def programs(study: Study) -> dict[str, BatchProgram]:
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
-    """The mean similarity over the modules, and with all of them randomised or, alone, the first; blank maps apart."""
+    """The mean similarity over the modules, the similarity at the first module, and the share of blank maps."""
 
     def mean_of(name: str) -> Callable[[Row], float | None]:
-        """The mean over the modules of a row, of those whose map is not blank."""
+        """The mean over those modules of a row whose map is not blank."""
 
         def known_mean(row: Row) -> float | None:
             known = [value for value in row[name] if value is not None]

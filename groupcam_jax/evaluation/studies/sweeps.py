@@ -1,6 +1,6 @@
-"""The figures of the ablation: the areas by the number of groups and by the percentile (arXiv:2103.13859, figure 5).
+"""The figures of the ablation: the areas by number of groups and by percentile (arXiv:2103.13859, figure 5).
 
-The rows are those of `ablation`, one for each picture and setting, which they hold as numbers.
+The rows are those of `ablation`, one per picture and setting; they hold the setting as numbers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
 
 
 def sweep(rows: Sequence[Row], varied: str, first: int, fixed: str) -> dict[float, list[Row]]:
-    """The rows of a method by one setting, the other being that of its first place: only its own sweep has that."""
+    """The rows of a method by the varied setting; only its own sweep reaches `first`, which gives the fixed one."""
     usual = [row[fixed] for row in rows if row[varied] == first][:1]
     by_place: dict[float, list[Row]] = {}
     for row in rows:
@@ -55,7 +55,7 @@ def sweep(rows: Sequence[Row], varied: str, first: int, fixed: str) -> dict[floa
 
 
 def common_values(by_setting: Sequence[Sequence[Row]], value: str) -> np.ndarray:
-    """The values `[n, settings]` of the pictures that all settings have."""
+    """The values `[n, settings]` of the pictures measured at all settings."""
     known = [{row["number"]: row[value] for row in rows} for rows in by_setting]
     common = sorted(set.intersection(*map(set, known)))
     return np.array([[one[number] for one in known] for number in common], float).reshape(len(common), len(known))
