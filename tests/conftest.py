@@ -36,7 +36,6 @@ OPTIMISED = {
     "test_load",
     "test_localization",
     "test_peer_goldens",
-    "test_readme",
     "test_shapes",
     "test_tokens",
     "test_torch_peer",

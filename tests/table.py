@@ -18,7 +18,8 @@ import groupcam_jax as g
 
 PLAIN, PARAMS, _ = models.plain()
 IMAGES = jnp.stack([models.image(seed=seed) for seed in range(3)])
-LABELS = jnp.array([3, 0, 4])
+LABEL = 2  # of which no method's map is blank
+LABELS = jnp.array([LABEL, 4, LABEL])
 KEYS = jax.random.split(jax.random.key(0), 3)
 
 
@@ -60,7 +61,7 @@ METHODS = {
     "gradient": Method(g.gradient),
     "gradient signed": Method(functools.partial(g.gradient, reduce=g.signed), signed=True),
     "group_cam": Method(functools.partial(g.group_cam, groups=4)),
-    "group_cam released": Method(functools.partial(g.released_group_cam, groups=4)),
+    "released_group_cam": Method(functools.partial(g.released_group_cam, groups=4)),
     "group_cam without gradients": Method(
         functools.partial(g.group_cam, groups=4, channel_weights=None, percentile=None)
     ),
@@ -85,8 +86,8 @@ METHODS = {
         functools.partial(g.smooth_grad_cam_pp, layer=0, samples=4, sample_batch=2), stochastic=True
     ),
     "xgrad_cam": Method(g.xgrad_cam),
-    "xrai": Method(functools.partial(g.xrai, steps=5), on_host=True),
-    "xrai given segments": Method(functools.partial(g.xrai, steps=5, segments=SEGMENTS), on_host=True),
+    "xrai": Method(functools.partial(g.xrai, steps=5), on_host=True, in_bfloat16=0.8),
+    "xrai given segments": Method(functools.partial(g.xrai, steps=5, segments=SEGMENTS), on_host=True, in_bfloat16=0.8),
 }
 every_method = pytest.mark.parametrize("name", METHODS)
 
@@ -109,6 +110,6 @@ def compiled(name):
     return jax.jit(lambda image, label, key: explain(image, label, key=key)), traced
 
 
-def saliency(name, image=IMAGES[0], label=3, key=KEYS[0]):
+def saliency(name, image=IMAGES[0], label=LABEL, key=KEYS[0]):
     """The saliency of an image of the toy network."""
     return compiled(name)[0](image, jnp.int32(label), key)

@@ -5,7 +5,7 @@ import inspect
 import jax
 import models
 import numpy as np
-from table import IMAGES, KEYS, METHODS, every_method, saliency
+from table import IMAGES, KEYS, LABEL, METHODS, every_method, saliency
 
 
 @every_method
@@ -16,4 +16,4 @@ def test_a_channel_first_model_gets_the_same_map(name):
         several = isinstance(layer.default, list)
         options["layer"] = [*map(bundle.layer, layer.default)] if several else bundle.layer(layer.default)
     explain = jax.jit(METHODS[name].build(bundle.apply, bundle.params, **options))
-    np.testing.assert_allclose(explain(IMAGES[0], 3, key=KEYS[0]), saliency(name), atol=2e-4)
+    np.testing.assert_allclose(explain(IMAGES[0], LABEL, key=KEYS[0]), saliency(name), atol=2e-4)

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from table import IMAGES, KEYS, METHODS, build, every_method, saliency
+from table import IMAGES, KEYS, LABEL, METHODS, build, every_method, saliency
 
 COMPILING = "/jax/core/compile/backend_compile_duration"
 
@@ -22,8 +22,8 @@ def test_eager_equals_jit_and_compiles_once(name, compilations):
     explain = build(name)
     if METHODS[name].stochastic:
         with pytest.raises(TypeError, match=r"needs a key: explain\(image, label, key=jax.random.key\(0\)\)"):
-            explain(IMAGES[0], 3)
-    eager = explain(IMAGES[0], 3, key=KEYS[0]) if METHODS[name].stochastic else explain(IMAGES[0], 3)
+            explain(IMAGES[0], LABEL)
+    eager = explain(IMAGES[0], LABEL, key=KEYS[0]) if METHODS[name].stochastic else explain(IMAGES[0], LABEL)
     np.testing.assert_allclose(eager, saliency(name), atol=2e-5)
     explain(IMAGES[1], 3, key=KEYS[1])
     before = compilations()

@@ -24,11 +24,11 @@ FILES = [path.stem for path in pathlib.Path(groupcam_jax.metrics.__file__).paren
 
 def test_a_metric_and_its_file_may_share_a_name():
     from groupcam_jax.metrics import insertion_deletion as public
-    from groupcam_jax.metrics.insertion_deletion import area
+    from groupcam_jax.metrics.insertion_deletion import curve_places
 
     assert public is insertion_deletion
     assert inspect.isfunction(public)
-    assert inspect.isfunction(area)
+    assert inspect.isfunction(curve_places)
     for name in FILES:
         importlib.import_module(f"groupcam_jax.metrics.{name}")  # nor does a later import hide the function
     assert groupcam_jax.metrics.insertion_deletion is insertion_deletion

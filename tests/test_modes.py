@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import models
 import numpy as np
 import pytest
-from table import IMAGES, KEYS, METHODS, PARAMS, PLAIN, build, every_method, saliency
+from table import IMAGES, KEYS, LABEL, METHODS, PARAMS, PLAIN, build, every_method, saliency
 
 import groupcam_jax as g
 from groupcam_jax.metrics import insertion_deletion, road
@@ -26,7 +26,7 @@ def test_64_bits_draw_the_same_and_give_the_same_map(name):
     expected = saliency(name)
     with jax.enable_x64(True):
         explain = jax.jit(build(name))
-        np.testing.assert_allclose(explain(IMAGES[0], 3, key=KEYS[0]), expected, atol=1e-4)
+        np.testing.assert_allclose(explain(IMAGES[0], LABEL, key=KEYS[0]), expected, atol=1e-4)
 
 
 def test_metrics_in_64_bits():
@@ -42,7 +42,7 @@ def test_metrics_in_64_bits():
 @every_method
 @pytest.mark.parametrize("mode", ["jax_enable_checks"], indirect=True)
 def test_programs_pass_jax_s_own_checks(name, mode):
-    jax.jit(build(name)).lower(IMAGES[0], 3, key=KEYS[0])
+    jax.jit(build(name)).lower(IMAGES[0], LABEL, key=KEYS[0])
 
 
 @pytest.mark.parametrize("mode", ["jax_disable_jit"], indirect=True)
@@ -50,15 +50,15 @@ def test_programs_pass_jax_s_own_checks(name, mode):
 def test_without_jit(name, mode):
     bundle = models.linen(jit=True)
     explain = METHODS[name].build(bundle.apply, bundle.params)
-    np.testing.assert_allclose(explain(IMAGES[0], 3), saliency(name), atol=2e-4)
+    np.testing.assert_allclose(explain(IMAGES[0], LABEL), saliency(name), atol=2e-4)
 
 
 @pytest.mark.parametrize("impl", ["threefry2x32", "rbg", "unsafe_rbg"])
 def test_keys_of_every_generator_raw_or_typed(impl):
     explain = g.rise(PLAIN, PARAMS, masks=8, cells=3)
     typed, raw = (make(7, impl=impl) for make in (jax.random.key, jax.random.PRNGKey))
-    one = explain(IMAGES[0], 3, key=typed)
-    assert one.max() == 1
+    one = explain(IMAGES[0], LABEL, key=typed)
+    assert one.max() == pytest.approx(1)
     if impl != "unsafe_rbg":  # its raw keys are those of rbg, which splits them otherwise
-        np.testing.assert_array_equal(explain(IMAGES[0], 3, key=raw), one)
-    assert explain(IMAGES[0], 3, key=raw).max() == 1
+        np.testing.assert_array_equal(explain(IMAGES[0], LABEL, key=raw), one)
+    assert explain(IMAGES[0], LABEL, key=raw).max() == pytest.approx(1)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from groupcam_jax import contrast, group_cam, log_probability, logit, probability, union
+from groupcam_jax.checks import known_label
 from groupcam_jax.targets import bind, resolve_label
 
 LOGITS = jnp.array([0.5, 2.0, -1.0, 0.0])
@@ -38,7 +39,7 @@ def test_traced_label_out_of_range_is_nan(label):
 )
 def test_bad_labels(label, message):
     with pytest.raises(ValueError, match=message):
-        resolve_label(label, LOGITS)
+        resolve_label(known_label(label), LOGITS)
 
 
 def test_no_label_means_the_predicted_class():

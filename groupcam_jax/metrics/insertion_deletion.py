@@ -112,7 +112,7 @@ def pixel_curves(
       The scores; NaN if any of the arrays holds NaN or infinity.
     """
     step = salient_order(saliency) // pixels_per_step  # the step in which each pixel changes
-    steps = jnp.arange(-(-saliency.size // pixels_per_step) + 1)
+    steps = jnp.arange(-(-saliency.size // pixels_per_step) + 1, dtype=jnp.int32)
 
     def score_after(entry):
         curve, done = entry

@@ -91,7 +91,7 @@ def road(
             return confidence(jnp.where(missing[:, :, None], filled, image))
 
         curves = jnp.repeat(jnp.arange(2), len(counts))
-        entries = curves, jnp.tile(jnp.array(counts), 2), jax.random.split(key, 2 * len(counts))
+        entries = curves, jnp.tile(jnp.array(counts, jnp.int32), 2), jax.random.split(key, 2 * len(counts))
         scores = map_batched(score_without, entries, step_batch).reshape(2, -1)
         valid = jnp.isfinite(saliency).all() & jnp.isfinite(image).all()
         most, least = jnp.where(valid, scores, jnp.nan)
