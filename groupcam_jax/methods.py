@@ -3,9 +3,9 @@
 import functools
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import groupcam_jax as g
+from groupcam_jax.types import Explainer
 
 METHODS = {
     "group-cam": g.group_cam,
@@ -52,8 +52,8 @@ def find_methods(names: Sequence[str]) -> list[str]:
 
 
 def fix_options(
-    names: Sequence[str], options: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> dict[str, functools.partial[Any]]:
+    names: Sequence[str], options: Mapping[str, object], defaults: Mapping[str, object]
+) -> dict[str, functools.partial[Explainer]]:
     """Fixes the options of each method's builder: those that are not None and that the method has.
 
     `mask_batch` stands for whatever a method batches: masks, channels, steps or samples.

@@ -11,6 +11,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from groupcam_jax.types import Pixels
+
 WIDTH = 3.4  # width of a panel, in inches
 WIDTH_OF_MANY = 1.75  # the same where methods are side by side
 GAP = 0.06  # inches between these panels
@@ -19,7 +21,7 @@ BRIGHTEST = 99.5  # percentile of a map that gets the brightest colour where met
 COLORS = "inferno"
 
 
-def explanation_figure(picture: Any, saliencies: Sequence[Any], titles: Sequence[str]) -> Figure:
+def explanation_figure(picture: Pixels, saliencies: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     """Draws a picture, its saliency and the two overlaid, one row per class.
 
     Args:
@@ -38,7 +40,7 @@ def explanation_figure(picture: Any, saliencies: Sequence[Any], titles: Sequence
     return figure
 
 
-def methods_figure(picture: Any, saliencies: Mapping[str, Sequence[Any]], titles: Sequence[str]) -> Figure:
+def methods_figure(picture: Pixels, saliencies: Mapping[str, Sequence[np.ndarray]], titles: Sequence[str]) -> Figure:
     """Draws a picture beside the maps of several methods, one row per class: the paper's figure 2.
 
     Args:
@@ -93,7 +95,7 @@ def methods_figure(picture: Any, saliencies: Mapping[str, Sequence[Any]], titles
     return figure
 
 
-def draw_explanation(figure: Figure, row: Sequence[Axes], picture: Any, saliency: Any, title: str) -> None:
+def draw_explanation(figure: Figure, row: Sequence[Axes], picture: Pixels, saliency: np.ndarray, title: str) -> None:
     """Draws one class into the three axes of a row."""
     plain, alone, overlay = row
     plain.imshow(picture)
@@ -105,20 +107,20 @@ def draw_explanation(figure: Figure, row: Sequence[Axes], picture: Any, saliency
         axes.set_title(name, fontsize=11, fontweight="bold" if axes is alone else "normal")
 
 
-def draw_overlay(axes: Axes, picture: Any, saliency: Any) -> None:
+def draw_overlay(axes: Axes, picture: Pixels, saliency: np.ndarray) -> None:
     """Draws a saliency over its picture in grey, so that colour means saliency only."""
     colored = heat(picture)
     axes.imshow(picture.mean(2), extent=colored["extent"], cmap="gray", vmin=-60, vmax=315)
     axes.imshow(saliency, alpha=0.6 * np.clip(saliency, 0, 1) ** 0.7, **colored)
 
 
-def heat(picture: Any) -> dict[str, Any]:
+def heat(picture: Pixels) -> dict[str, Any]:
     """How a saliency is drawn: stretched over its picture, in the same colours everywhere."""
     height, width = picture.shape[:2]
     return {"extent": (0, width, height, 0), "cmap": COLORS, "vmin": 0, "vmax": 1, "interpolation": "bilinear"}
 
 
-def panel_aspect(picture: Any) -> float:
+def panel_aspect(picture: Pixels) -> float:
     """Height over width of a panel: the picture's, unless that is very wide or tall."""
     height, width = picture.shape[:2]
     return min(max(height / width, 0.4), 2.0)

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from table import IMAGES, KEYS, METHODS, PARAMS, PLAIN, every_method, saliency
+from table import IMAGES, KEYS, LABEL, METHODS, PARAMS, PLAIN, every_method, saliency
 
 
 @every_method

@@ -3,21 +3,23 @@
     python -m experiments.training.measure_shapes
 
 The scenes are held out: their keys come from a seed of their own. The controls are the centre of the frame and a random
-pixel. Ours: Group-CAM 77.4 %, Grad-CAM 70.1 %, centre 13.6 %, random 6.3 % of 1,000 scenes (pretrained/shapes.json).
+pixel. Ours: Group-CAM 77.4 %, Grad-CAM 70.1 %, centre 13.6 %, random 6.3 % of 1,000 scenes
+(pretrained/networks/shapes.json).
 """
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from rich.progress import track
+from scipy.stats import binomtest
 
 from groupcam_jax import grad_cam, group_cam
 from groupcam_jax.evaluation.machine import machine
 from groupcam_jax.files import whole_file
+from groupcam_jax.metrics import hit
 from pretrained.networks.shapes import LAYER, WEIGHTS, ShapesNet, load, normalize
 from pretrained.scenes.draw import SIZE, scene
 
@@ -47,7 +49,7 @@ def measure(variables: Any) -> dict[str, Any]:
             for name, method in explainers.items()
         }
         maps |= {"centre": jnp.broadcast_to(centre, guess.shape), "random": guess}
-        return {name: jax.vmap(is_hit)(saliency, scenes.mask) for name, saliency in maps.items()}
+        return {name: jax.vmap(hit)(saliency, scenes.mask) for name, saliency in maps.items()}
 
     keys = jax.random.split(jax.random.key(HELD_OUT), ACCURACY_SCENES + HIT_SCENES).reshape(-1, BATCH)
     split = ACCURACY_SCENES // BATCH
@@ -59,17 +61,10 @@ def measure(variables: Any) -> dict[str, Any]:
     }
 
 
-def is_hit(saliency: Any, mask: Any) -> Any:
-    """Whether the most salient pixel lies in the mask."""
-    return mask.ravel()[saliency.argmax()]
-
-
-def proportion(count: int, n: int, z: float = 1.96) -> dict[str, Any]:
+def proportion(count: int, n: int) -> dict[str, Any]:
     """A share with its 95 % interval (Wilson, 1927)."""
-    share = count / n
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return {"share": share, "n": n, "interval": [round(middle - reach, 4), round(middle + reach, 4)]}
+    interval = binomtest(count, n).proportion_ci(method="wilson")
+    return {"share": count / n, "n": n, "interval": [round(float(end), 4) for end in interval]}
 
 
 def write_report(path: Path, **figures: Any) -> None:

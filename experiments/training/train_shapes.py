@@ -5,7 +5,7 @@
 No scene is drawn twice, so there is nothing to overfit. In the first half of the training the cells of the last
 activation under the target are asked for its class too, ever less: so the network finds the figures among the clutter
 sooner. The second half sees labels alone. Ours: 98.8 % of 10,000 held-out scenes, in 34 minutes on 2 cores of a Xeon
-that had other work beside it; all figures in pretrained/shapes.json.
+that had other work beside it; all figures in pretrained/networks/shapes.json.
 """
 
 import time

@@ -1,22 +1,26 @@
 """A compiled program that explains pictures with one method."""
 
+import functools
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from groupcam_jax.program.flat import partition
+from groupcam_jax.program.params import partition
+from groupcam_jax.types import Classifier, Explainer, Pixels
+
+T = TypeVar("T")
 
 
 class Explanation(NamedTuple):
     """One class of one picture: the saliency `[h, w]`, the class, and the probabilities `[classes]`."""
 
-    saliency: Any
+    saliency: np.ndarray
     label: int
-    probabilities: Any
+    probabilities: np.ndarray
 
     @property
     def probability(self) -> float:
@@ -24,9 +28,12 @@ class Explanation(NamedTuple):
         return float(self.probabilities[self.label])
 
 
+Program: TypeAlias = Callable[[Pixels, int | None], Explanation]  # of a picture and a label
+
+
 def compile_explainer(
-    builder: Callable[..., Any], classifier: Any, *, seed: int, predicted: bool
-) -> Callable[[Any, int | None], Explanation]:
+    builder: functools.partial[Explainer], classifier: Classifier, *, seed: int, predicted: bool
+) -> Program:
     """Compiles one program for all pictures, with the weights as arguments.
 
     Args:
@@ -45,21 +52,21 @@ def compile_explainer(
         saliency, aux = explainer(image, label, key=jax.random.key(seed))
         return saliency, aux.label, jax.nn.softmax(aux.logits)
 
-    def arguments(pixels: Any, label: int | None) -> tuple[Any, ...]:
+    def arguments(pixels: Pixels, label: int | None) -> tuple[Any, ...]:
         image = jnp.asarray(classifier.preprocess(pixels), jnp.float32)
         return arrays, image, None if label is None else jnp.asarray(label, jnp.int32)
 
     blank = np.zeros((classifier.image_size, classifier.image_size, 3), np.uint8)
     compiled = jax.jit(explain).lower(*arguments(blank, None if predicted else 0)).compile()
 
-    def run(pixels: Any, label: int | None) -> Explanation:
+    def run(pixels: Pixels, label: int | None) -> Explanation:
         saliency, chosen, probabilities = compiled(*arguments(pixels, label))
         return Explanation(np.asarray(saliency), int(chosen), np.asarray(probabilities))
 
     return run
 
 
-def timed(function: Callable[[], Any]) -> tuple[Any, float]:
+def timed(function: Callable[[], T]) -> tuple[T, float]:
     """Calls a function; returns its result and the time in seconds."""
     started = time.perf_counter()
     return function(), time.perf_counter() - started

@@ -3,7 +3,7 @@
 import itertools
 import pathlib
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -12,14 +12,15 @@ from PIL import Image
 from groupcam_jax.bundled import bundled
 from groupcam_jax.pictures.decode import decode
 from groupcam_jax.pictures.orientation import turn_pixels
+from groupcam_jax.types import Pixels
 
 
 class Picture(NamedTuple):
     """A picture as drawn, uint8 `[H, W, 3]`, and as the model takes it, uint8 `[size, size, 3]`."""
 
     source: str
-    pixels: Any
-    resized: Any
+    pixels: Pixels
+    resized: Pixels
 
 
 def read_picture(path: pathlib.Path, size: int) -> Picture:

@@ -4,12 +4,13 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
+
+from groupcam_jax.types import Explainer
 
 
 class MaskColumn(ProgressColumn):
@@ -29,7 +30,7 @@ def mask_bar(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def counted(builder: functools.partial[Any], bar: Progress) -> functools.partial[Any]:
+def counted(builder: functools.partial[Explainer], bar: Progress) -> functools.partial[Explainer]:
     """The builder of a method whose masks advance the line; without a line, the program makes no callbacks."""
     if bar.disable or "progress" not in inspect.signature(builder).parameters:
         return builder

@@ -7,7 +7,6 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from typing import Any
 
 import jax
 import numpy as np
@@ -19,17 +18,18 @@ from groupcam_jax.cli.run import Request
 from groupcam_jax.files import whole_file
 from groupcam_jax.plots import explanation_figure, methods_figure
 from groupcam_jax.program.layers import list_layers
+from groupcam_jax.types import Classifier
 
 
-def classes_table(classifier: Any, picture: Picture, probabilities: Any, top: int) -> Table:
+def classes_table(classifier: Classifier, picture: Picture, probabilities: np.ndarray, top: int) -> Table:
     """Lists the most probable classes of a picture as a table."""
     table = Table(title=picture.source, title_justify="left", show_header=False, box=None)
     for rank, label in enumerate(np.argsort(-probabilities)[:top], start=1):
-        table.add_row(str(rank), f"{probabilities[label]:.1%}", classifier.class_names[label], f"class {label}")
+        table.add_row(str(rank), f"{probabilities[label]:.1%}", classifier.class_names[int(label)], f"class {label}")
     return table
 
 
-def peaks(classifier: Any, picture: Picture, explanations: Sequence[Explanation], beside: str) -> str:
+def peaks(classifier: Classifier, picture: Picture, explanations: Sequence[Explanation], beside: str) -> str:
     """Says where in a picture the saliency of each class peaks, one line per class; `beside` begins the first."""
     height, width = picture.pixels.shape[:2]
     lines = []
@@ -44,7 +44,7 @@ def peaks(classifier: Any, picture: Picture, explanations: Sequence[Explanation]
     return beside + f"\n{' ' * len(beside)}".join(lines)
 
 
-def layers_table(classifier: Any) -> Table:
+def layers_table(classifier: Classifier) -> Table:
     """Lists the layers of a classifier as a table."""
     table = Table("index", "scope", "operation", "shape", "cut", box=None, header_style="bold")
     shape = (classifier.image_size, classifier.image_size, 3)
@@ -56,7 +56,7 @@ def layers_table(classifier: Any) -> Table:
 
 def save_figure(
     path: pathlib.Path,
-    classifier: Any,
+    classifier: Classifier,
     picture: Picture,
     explanations: Mapping[str, Sequence[Explanation]],
     *,

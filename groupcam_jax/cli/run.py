@@ -1,16 +1,17 @@
 """Compiles the requested methods one by one, and runs them on a picture."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, TypeAlias
 
 import jax
 from rich.console import Console
 from rich.progress import Progress
 
-from groupcam_jax.cli.explain import Explanation, compile_explainer, timed
+from groupcam_jax.cli.explain import Explanation, Program, compile_explainer, timed
 from groupcam_jax.cli.pictures import Picture
 from groupcam_jax.cli.progress import counted, running
+from groupcam_jax.types import Classifier, Explainer
 
 # What a method raises while it is traced, if it does not fit the network or a package is missing.
 REFUSALS = (ValueError, NotImplementedError, ImportError)
@@ -28,13 +29,13 @@ class Request(NamedTuple):
     """
 
     model: str
-    classifier: Any
-    builders: Mapping[str, functools.partial[Any]]
+    classifier: Classifier
+    builders: Mapping[str, functools.partial[Explainer]]
     labels: list[int]
     seed: int
 
 
-Programs = Mapping[str, Callable[[Any, int | None], Explanation]]
+Programs: TypeAlias = Mapping[str, Program]
 
 
 def compile_methods(request: Request, bar: Progress, console: Console) -> Programs:
@@ -46,7 +47,7 @@ def compile_methods(request: Request, bar: Progress, console: Console) -> Progra
       one of REFUSALS: raised by the only method.
       ValueError: all of several methods are left out.
     """
-    programs: dict[str, Callable[[Any, int | None], Explanation]] = {}
+    programs: dict[str, Program] = {}
     left_out: dict[str, list[str]] = {}
     for method, builder in request.builders.items():
         predicted = not request.labels and not programs
@@ -82,7 +83,7 @@ def explain_picture(
     Yields:
       the method, its explanations (one per class), and the seconds that they took.
     """
-    labels: list[Any] = request.labels or [None]
+    labels: list[int | None] = [*request.labels] or [None]
     for method, program in programs.items():
         one_by_one = map(program, [picture.resized] * len(labels), labels)
         with running(bar, f"{which}{method}", len(labels)):

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +28,7 @@ def read_categories(path: Path) -> dict[str, list[int]]:
     return content
 
 
-def union_classifier(classifier: Any, categories: Mapping[str, Sequence[int]]) -> Classifier:
+def union_classifier(classifier: Classifier, categories: Mapping[str, Sequence[int]]) -> Classifier:
     """Builds a classifier whose classes are the categories, plus a last one for all other classes.
 
     A category's logit is the log-sum-exp of its classes' logits, so its probability is the sum of theirs.
@@ -49,7 +48,7 @@ def union_classifier(classifier: Any, categories: Mapping[str, Sequence[int]]) -
     if not member[-1].any():
         member = member[:-1]
 
-    def apply(params: Any, images: Any) -> Any:
+    def apply(params, images):
         logits = classifier.apply(params, images)
         return jax.nn.logsumexp(jnp.where(member[None], logits[:, None], -jnp.inf), axis=2)
 

@@ -4,17 +4,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
 from groupcam_jax.files import whole_file
+from groupcam_jax.types import Params
 
 DIGITS = 16
 
 
-def fingerprint(params: Any) -> str:
+def fingerprint(params: Params) -> str:
     """Identifies weights: the shortened SHA-256 of all arrays of a tree with their paths."""
     digest = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
@@ -30,7 +30,7 @@ def code_of(model: str) -> str | None:
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:DIGITS] if colon else None
 
 
-def claim(folder: Path, manifest: Mapping[str, Any]) -> None:
+def claim(folder: Path, manifest: Mapping[str, object]) -> None:
     """Claims a folder for a run, or checks that the run already owns it.
 
     Raises:

@@ -49,7 +49,7 @@ def mend(path: Path) -> None:
             file.truncate(len(whole[0]) + len(whole[1]))
 
 
-def make_row(folder: Path, place: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> Row:
+def make_row(folder: Path, place: Row, values: Mapping[str, np.ndarray]) -> Row:
     """Makes the row of one picture and method: numbers and lists of them; arrays of higher rank go into a file.
 
     Args:
@@ -64,7 +64,7 @@ def make_row(folder: Path, place: Mapping[str, Any], values: Mapping[str, np.nda
     return {**place, **{name: rounded(value.tolist()) for name, value in values.items() if name not in maps}}
 
 
-def map_file(folder: Path, place: Mapping[str, Any]) -> Path:
+def map_file(folder: Path, place: Row) -> Path:
     """The file for the maps of a picture and a method."""
     file = folder / "maps" / place["method"] / f"{place['number']}.npz"
     file.parent.mkdir(parents=True, exist_ok=True)

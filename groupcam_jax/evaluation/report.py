@@ -5,7 +5,6 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -39,7 +38,7 @@ def cell(estimate: Estimate) -> str:
     return f"{value} ({low} to {high})" if math.isfinite(estimate.low) else value
 
 
-def write_report(folder: Path, title: str, summary: Summary, manifest: Mapping[str, Any]) -> None:
+def write_report(folder: Path, title: str, summary: Summary, manifest: Mapping[str, object]) -> None:
     """Writes `table.md` and `table.json`."""
     text = io.StringIO()
     Console(file=text, width=WIDTH).print(summary_table(title, summary))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -36,8 +36,8 @@ class Job(NamedTuple):
     dataset: Dataset
     transform: Callable[[Example], Example]
     limit: int | None
-    manifest: Mapping[str, Any]
-    options: Mapping[str, Any]
+    manifest: Mapping[str, object]
+    options: Mapping[str, object]
     folder: Path
     process: int
     processes: int

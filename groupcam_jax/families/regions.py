@@ -3,8 +3,6 @@
 Constants are those of the authors' code, which segments every image at one size and range so that they fit.
 """
 
-from typing import Any
-
 import numpy as np
 
 SCALES = (50, 100, 150, 250, 500, 1200)
@@ -25,7 +23,7 @@ def require_scikit_image() -> None:
         ) from None
 
 
-def felzenszwalb_segments(image: Any) -> Any:
+def felzenszwalb_segments(image: np.ndarray) -> np.ndarray:
     """Segments an image at several scales.
 
     Args:
@@ -49,7 +47,7 @@ def felzenszwalb_segments(image: Any) -> Any:
     return np.stack(masks)
 
 
-def grow_regions(density: Any, masks: Any) -> Any:
+def grow_regions(density: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """Adds masks to a region, each time the one whose new pixels have the highest mean, and gives them that mean.
 
     Args:

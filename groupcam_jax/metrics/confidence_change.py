@@ -5,7 +5,7 @@
     increase   1 where o > p_c(x), else 0; high is good
 
 The paper reports means over a data set in percent: "average drop" and "increase in confidence". pytorch-grad-cam's
-`DropInConfidence` does not divide by p_c(x). A map that is 1 everywhere is perfect by both: check how much a map shows.
+`DropInConfidence` does not divide by p_c(x). A map that is 1 everywhere loses nothing: check how much a map shows.
 """
 
 from typing import NamedTuple
@@ -45,7 +45,7 @@ def confidence_change(
 
     Returns:
       `measure(image, saliency, label=None, *, key=None) -> ConfidenceChange` of one image `[h, w, c]` and saliency
-      `[h, w]` in [0, 1]; label None is the predicted class. NaN if the image or the saliency holds NaN.
+      `[h, w]` in [0, 1]; label None is the predicted class. NaN if the image or the saliency is not finite.
 
     Raises (in the metric):
       ValueError: image and saliency differ in size, no such class, or not one floating-point image.

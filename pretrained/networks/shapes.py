@@ -1,7 +1,7 @@
-"""The embedded network: a small ResNet that names the target of a drawn scene (see `scenes.py`).
+"""The embedded network: a small ResNet that names the target of a drawn scene (see `pretrained.scenes`).
 
 It needs no download, explains in a second, and its scenes come with exact masks: the library's own benchmark. Trained
-by `experiments/train_shapes.py`, which also writes `shapes.json`: its accuracy on held-out scenes, and more.
+by `experiments/training/train_shapes.py`, which also writes `shapes.json`: its accuracy on held-out scenes, and more.
 """
 
 from collections.abc import Callable, Sequence

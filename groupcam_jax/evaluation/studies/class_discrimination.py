@@ -68,15 +68,15 @@ def draw(folder: Path, rows: Sequence[Row]) -> Mapping[str, Figure]:
     methods = list(dict.fromkeys(row["method"] for row in rows))
     figures = {}
     for number in sorted({row["number"] for row in rows})[:PICTURES]:
-        maps, picture, titles = {}, None, []
+        maps, pictures, titles = {}, [], []
         for row in rows:
             if row["number"] == number:
                 with np.load(map_file(folder, row)) as kept:
                     maps[row["method"]] = list(kept["maps"].astype(np.float32))
-                    picture = kept["picture"].astype(np.uint8)
+                    pictures.append(kept["picture"].astype(np.uint8))
                 titles = row["names"]
         if len(maps) == len(methods):
-            figures[f"picture-{number}"] = methods_figure(picture, maps, titles)
+            figures[f"picture-{number}"] = methods_figure(pictures[0], maps, titles)
     return figures
 
 

@@ -48,15 +48,15 @@ def strips(folder: Path, by_method: Mapping[str, Sequence[Row]]) -> Figure:
     """The maps of the first picture: one row per method that has it, one column per module."""
     firsts = [rows[0] for rows in by_method.values()]
     number = min(row["number"] for row in firsts)
-    maps, names, picture = [], [], None
+    maps, names, pictures = [], [], []
     for method, row in zip(by_method, firsts, strict=True):
         if row["number"] == number:
             with np.load(map_file(folder, row)) as kept:
                 maps.append(kept["maps"].astype(np.float32))
-                picture = kept["picture"].astype(np.uint8)
+                pictures.append(kept["picture"].astype(np.uint8))
             names.append(method)
     columns = {stage: [strip[place] for strip in maps] for place, stage in enumerate(["trained", *stages(by_method)])}
-    return methods_figure(picture, columns, names)
+    return methods_figure(pictures[0], columns, names)
 
 
 def stages(by_method: Mapping[str, Sequence[Row]]) -> list[str]:

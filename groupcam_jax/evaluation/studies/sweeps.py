@@ -4,9 +4,10 @@ The rows are those of `ablation`, one per picture and setting; they hold the set
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.records import Row
@@ -16,7 +17,7 @@ PERCENTILES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90)
 AREAS = ("insertion", "deletion", "overall")
 
 
-def draw(folder: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
+def draw(folder: Path | None, rows: Sequence[Row]) -> Mapping[str, Figure]:
     """The areas by groups and by percentile, as in figure 5."""
     del folder  # the rows hold the areas
     by_method: dict[str, list[Row]] = {}
