@@ -1,5 +1,6 @@
 """Finds the classifier and the class that the command line names."""
 
+import dataclasses
 import importlib.util
 import inspect
 import pathlib
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from groupcam_jax.bundled import bundled
+from groupcam_jax.program.split import Layer
 from groupcam_jax.types import Classifier
 
 
@@ -49,6 +51,12 @@ def load_classifier(model: str, weights: pathlib.Path | None) -> Classifier:
     if missing:
         raise ValueError(f"--model {model}: what {factory}() returns has no {', '.join(missing)}")
     return Classifier(*(getattr(classifier, name) for name in Classifier._fields))
+
+
+def chosen_layer(wanted: str, usual: object) -> Layer:
+    """The layer of this name or index; in the layout, or the grid of tokens, of the classifier's usual layer."""
+    at = int(wanted) if wanted.lstrip("-").isdecimal() else wanted
+    return dataclasses.replace(usual, at=at) if isinstance(usual, Layer) else Layer(at)
 
 
 def find_label(class_names: Sequence[str], wanted: str) -> int:

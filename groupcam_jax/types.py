@@ -49,6 +49,11 @@ class Explainer(Protocol[HasAux_co, Aux_co]):
     `[h, w]`, float32, and all NaN for an image that is not finite or a traced label out of range. With `has_aux=True`
     in the builder the result is `(saliency, aux)`, as of `jax.grad`; what aux holds besides the label and the logits
     is NaN where the saliency is.
+
+    Raises:
+      ValueError: not one floating image `[h, w, c]`; a label that is known and no class; no such layer in the model, or
+        one that is not spatial; a model that returns no logits `[n, classes]`.
+      TypeError: the key is needed and missing, or is no key.
     """
 
     @overload

@@ -20,7 +20,7 @@ from PIL import Image
 from rich.console import Console
 
 from groupcam_jax import Layer, score_cam
-from groupcam_jax.classifiers import find_label
+from groupcam_jax.classifiers import chosen_layer, find_label
 from groupcam_jax.cli.main import main
 from groupcam_jax.cli.pictures import read_picture, result_names
 from groupcam_jax.cli.progress import MaskColumn, counted, mask_bar, running
@@ -294,6 +294,13 @@ def test_stopped_by_control_c_it_keeps_what_is_finished(folder):
 )
 def test_classes_by_part_of_their_name(wanted, label):
     assert find_label(["tabby", "tiger_cat", "dog", "cow", "cat"], wanted) == label
+
+
+def test_a_layer_of_the_command_line_keeps_the_layout_of_the_model():
+    usual = Layer("stem", data_format="NCHW")
+    assert chosen_layer("block", usual) == Layer("block", data_format="NCHW")
+    assert chosen_layer("-2", usual) == Layer(-2, data_format="NCHW")
+    assert chosen_layer("3", "stem") == Layer(3)
 
 
 def test_results_of_pictures_with_one_name_stay_apart():

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from groupcam_jax import grad_cam
+from groupcam_jax import grad_cam, released_group_cam
 from groupcam_jax.evaluation.categories import read_categories, union_classifier
 from groupcam_jax.evaluation.controls import centre
 from groupcam_jax.evaluation.data import Batch
@@ -181,8 +181,9 @@ def test_a_table_is_json_and_tells_correlations_in_three_digits(tmp_path):
 
 
 def test_the_ablation_refuses_methods_without_groups():
-    with pytest.raises(ValueError, match="which grad-cam has not; choose group-cam"):
-        ablation.programs(Study(None, {"grad-cam": grad_cam}, 2, 0))
+    for method in (grad_cam, released_group_cam):
+        with pytest.raises(ValueError, match="which it has not; choose group-cam"):
+            ablation.programs(Study(None, {"it": method}, 2, 0))
 
 
 def ablated(method, number, groups, percentile):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from groupcam_jax.classifiers import find_label, load_classifier
+from groupcam_jax.classifiers import chosen_layer, find_label, load_classifier
 from groupcam_jax.cli.catalogue import methods_table
 from groupcam_jax.cli.device import compute_on
 from groupcam_jax.cli.explain import Explanation
@@ -71,7 +71,7 @@ def explain(
         raise ValueError(f"name the pictures to explain with --model {model}")
     asked = find_methods(method or ["group-cam"])
     options = {
-        "layer": int(layer) if layer is not None and layer.lstrip("-").isdecimal() else layer,
+        "layer": layer and chosen_layer(layer, classifier.layer),
         "groups": groups,
         "mask_batch": mask_batch,
     }

@@ -18,7 +18,6 @@ from jaxtyping import Array, Float
 from groupcam_jax.batches import Progress, map_batched
 from groupcam_jax.checks import check_batch
 from groupcam_jax.families.class_activation import show_heat
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.split import LayerLike
@@ -34,7 +33,6 @@ class AblationCamAux(NamedTuple):
     drop: Float[Array, " k"]
 
 
-@documented
 def ablation_cam(
     model_apply: Model,
     params: Params,
@@ -48,20 +46,21 @@ def ablation_cam(
     """Builds the Ablation-CAM explainer of a classifier: one forward pass, and one above the layer for each channel.
 
     Args:
-      {model}
-      {layer}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
+      layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
       score: the score whose loss is measured, a function of the logits and the label.
       channel_batch: channels ablated at once; None takes all, fewer need less memory.
       progress: called on the host after every batch, with the number of channels just ablated and of all to ablate.
       has_aux: whether the explainer returns `(saliency, AblationCamAux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       All 0 where no channel's loss is one to the class.
 
     Raises:
       ValueError: channel_batch below 1.
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_batch("channel_batch", channel_batch)
 

@@ -9,7 +9,6 @@ is rectified: 0 is what speaks most against the class. Grad-CAM is the same map,
 
 from __future__ import annotations
 
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.flat import trace
@@ -20,24 +19,24 @@ from groupcam_jax.targets import logit
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
-@documented
 def cam(
     model_apply: Model, params: Params, *, layer: LayerLike = None, has_aux: HasAux = False
 ) -> Explainer[HasAux, Aux]:
     """Builds the CAM explainer of a classifier: one forward pass.
 
     Args:
-      {model}
-      {layer}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
+      layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       All 0 where the map is flat.
 
     Raises:
       ValueError: in the explainer: what follows the layer is not a mean over space and a linear layer.
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
 
     def explain(image, label, key):

@@ -14,7 +14,6 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from groupcam_jax.families.class_activation import show_heat
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.split import LayerLike
@@ -22,23 +21,23 @@ from groupcam_jax.targets import resolve_label
 from groupcam_jax.types import Activation, Explainer, HasAux, Heat, Model, Params
 
 
-@documented
 def eigen_cam(
     model_apply: Model, params: Params, *, layer: LayerLike = None, has_aux: HasAux = False
 ) -> Explainer[HasAux, Aux]:
     """Builds the EigenCAM explainer of a classifier: one forward pass. The label changes nothing.
 
     Args:
-      {model}
-      {layer}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
+      layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       All 0 where the activation is flat.
 
     Raises:
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
 
     def explain(image, label, key):

@@ -21,7 +21,6 @@ import jax
 import jax.numpy as jnp
 
 from groupcam_jax.families.class_activation import show_heat
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.excitation import excite
@@ -31,7 +30,6 @@ from groupcam_jax.targets import resolve_label
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
-@documented
 def excitation_backprop(
     model_apply: Model,
     params: Params,
@@ -43,18 +41,19 @@ def excitation_backprop(
     """Builds the excitation backpropagation explainer of a classifier: one forward pass, and one or two backward.
 
     Args:
-      {model}
-      {layer}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
+      layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
       contrastive: whether what excites the opposite of the class is taken away (c-MWP).
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       All 0 where nothing excites the class.
 
     Raises:
       ValueError: in the explainer: an operation above the layer that has no rule, such as gelu or silu.
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
 
     def explain(image, label, key):

@@ -24,7 +24,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groupcam_jax.families.class_activation import class_activation_map
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.explainer import Aux
 from groupcam_jax.program.split import LayerLike
 from groupcam_jax.targets import Target, logit
@@ -50,7 +49,6 @@ def ratio(gradient: Activation, cubic: Float[Array, "#u #v k"], epsilon: float) 
     return jnp.where(gradient == 0, 0, gradient**2 / guarded)
 
 
-@documented
 def grad_cam_pp(
     model_apply: Model,
     params: Params,
@@ -63,18 +61,19 @@ def grad_cam_pp(
     """Builds the Grad-CAM++ explainer of a classifier: one forward pass, and one backward above the layer.
 
     Args:
-      {model}
-      {layer}
-      {target}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
+      layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
+      target: the score that is differentiated, a function of the logits and the label.
       coefficients: how the places of a channel are weighed, `joint` or `separate`.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       All 0 where nothing speaks for the class.
 
     Raises:
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
 
     @class_activation_map

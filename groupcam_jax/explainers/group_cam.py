@@ -25,7 +25,6 @@ from jaxtyping import Array, Float
 
 from groupcam_jax.batches import Progress
 from groupcam_jax.checks import check_batch, check_count
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.program.cut import cuts_at
 from groupcam_jax.program.split import LayerLike
@@ -51,7 +50,6 @@ class GroupCamAux(NamedTuple):
     masks: Masks | list[Masks]
 
 
-@documented
 def group_cam(
     model_apply: Model,
     params: Params,
@@ -73,29 +71,30 @@ def group_cam(
     layer.
 
     Args:
-      {model}
-      {layer}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
+      layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
         A list of layers lets the groups of all of them vote.
       groups: masks an image and layer.
       grouping: which channels share a mask: `contiguous`, `kmeans()` or `ward()`.
       channel_weights: how the gradient `[u, v, k]` weighs the channels `[k]`; None takes no gradient and no weights.
       percentile: in each mask, values up to this percentile become 0; None keeps all.
-      {baseline}
-      {target}
-      {score}
+      baseline: the image without its evidence, `(image, key) -> image`, in the units of the normalised image.
+      target: the score that is differentiated, a function of the logits and the label.
+      score: the score of each image shown to the model, a function of the logits and the label.
       merging: how the masks become a saliency, each with the confidence that it restores; see `stages.merge`.
-      {mask_batch}
-      {progress}
+      mask_batch: images scored at once; None scores all, fewer need less memory.
+      progress: called on the host after every batch with the number of images just scored, and of all.
       has_aux: whether the explainer returns `(saliency, GroupCamAux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       All 0 where no group restores any confidence. The key feeds a `grouping` or a `baseline` that draws.
 
     Raises:
       ValueError: groups or mask_batch below 1, percentile outside [0, 100]; in the explainer: more groups than
         channels.
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_count("groups", groups)
     check_percentile(percentile)

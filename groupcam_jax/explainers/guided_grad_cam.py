@@ -16,7 +16,6 @@ from jax.tree_util import Partial
 from groupcam_jax.explainers.grad_cam import grad_cam
 from groupcam_jax.explainers.guided_backprop import guided_backprop
 from groupcam_jax.families.attribution import AttributionAux, attributing_explainer
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.reductions import Reduction, largest_magnitude
 from groupcam_jax.program.backward import replace_relu_rule
 from groupcam_jax.program.cut import cut_at, cut_program_at_image
@@ -28,7 +27,6 @@ from groupcam_jax.types import Explainer, HasAux, Model, Params
 grad_cam_heat, guided_rule = inspect.unwrap(grad_cam), inspect.unwrap(guided_backprop)
 
 
-@documented
 def guided_grad_cam(
     model_apply: Model,
     params: Params,
@@ -41,20 +39,21 @@ def guided_grad_cam(
     """Builds the Guided Grad-CAM explainer of a classifier: one forward and two backward passes.
 
     Args:
-      {model}
-      {layer}
-      {target}
-      {reduce}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
+      layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
+      target: the score that is differentiated, a function of the logits and the label.
+      reduce: how the attribution becomes a saliency: `largest_magnitude`, `total_magnitude`, `signed` (in [-1, 1]).
       has_aux: whether the explainer returns `(saliency, AttributionAux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       All 0 where no channel speaks for the class.
 
     Raises:
       ValueError: in the explainer: the model has a smooth activation such as gelu or silu, a ReLU inside a loop or
         branch, or none.
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
 
     def attribute(image, label, key):

@@ -19,7 +19,6 @@ import jax.numpy as jnp
 from groupcam_jax.checks import check_batch
 from groupcam_jax.explainers.grad_cam import grad_cam
 from groupcam_jax.families.class_activation import show_heat
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.families.path_integral import Quadrature, check_steps, integrate, riemann_right
 from groupcam_jax.program.cut import cut_at
@@ -31,7 +30,6 @@ from groupcam_jax.types import Explainer, HasAux, Model, Params
 grad_cam_heat = inspect.unwrap(grad_cam)
 
 
-@documented
 def integrated_grad_cam(
     model_apply: Model,
     params: Params,
@@ -48,22 +46,23 @@ def integrated_grad_cam(
     plus one forward.
 
     Args:
-      {model}
-      {layer}
-      {target}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
+      layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
+      target: the score that is differentiated, a function of the logits and the label.
       baseline: where the path starts; the default, 0, is the mean colour of most models' normalised images.
       rule: the quadrature: `riemann_left`, `riemann_right`, `riemann_middle`, `trapezoid` or `gauss_legendre`.
       steps: points on the path.
-      {step_batch}
+      step_batch: points differentiated at once; None takes all, fewer need less memory.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       All 0 where no channel speaks for the class. The key feeds a baseline that draws.
 
     Raises:
       ValueError: steps or step_batch below 1.
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_steps(rule, steps)
     check_batch("step_batch", step_batch)

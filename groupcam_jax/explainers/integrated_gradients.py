@@ -17,7 +17,6 @@ from jax.tree_util import Partial
 
 from groupcam_jax.checks import check_batch
 from groupcam_jax.families.attribution import attributing_explainer
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.path_integral import Quadrature, check_steps, integrate, riemann_middle
 from groupcam_jax.families.reductions import Reduction, total_magnitude
 from groupcam_jax.program.cut import cut_at_image
@@ -39,7 +38,6 @@ class IntegratedGradientsAux(NamedTuple):
     completeness_error: Scalar
 
 
-@documented
 def integrated_gradients(
     model_apply: Model,
     params: Params,
@@ -55,22 +53,23 @@ def integrated_gradients(
     """Builds the integrated gradients explainer of a classifier: `steps` forward and backward passes, plus two forward.
 
     Args:
-      {model}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
       baseline: where the path starts; the default, 0, is the mean colour of most models' normalised images.
       rule: the quadrature: `riemann_left`, `riemann_right`, `riemann_middle`, `trapezoid` or `gauss_legendre`.
       steps: points on the path.
-      {target}
-      {reduce}
-      {step_batch}
+      target: the score that is differentiated, a function of the logits and the label.
+      reduce: how the attribution becomes a saliency: `largest_magnitude`, `total_magnitude`, `signed` (in [-1, 1]).
+      step_batch: points differentiated at once; None takes all, fewer need less memory.
       has_aux: whether the explainer returns `(saliency, IntegratedGradientsAux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       The key feeds a baseline that draws.
 
     Raises:
       ValueError: steps or step_batch below 1.
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_steps(rule, steps)
     check_batch("step_batch", step_batch)

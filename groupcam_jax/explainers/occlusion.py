@@ -15,7 +15,6 @@ from jaxtyping import Array, Bool, Int
 
 from groupcam_jax.batches import Progress, sum_batched
 from groupcam_jax.checks import check_batch, check_count
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range
@@ -24,7 +23,6 @@ from groupcam_jax.targets import Target, probability, resolve_label
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
-@documented
 def occlusion(
     model_apply: Model,
     params: Params,
@@ -40,23 +38,24 @@ def occlusion(
     """Builds the occlusion explainer of a classifier: a forward pass for each window (169 of 224 x 224), plus one.
 
     Args:
-      {model}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
       window: side of the window in pixels.
       stride: pixels from one window to the next.
       baseline: what the window shows, `(image, key) -> image`.
-      {score}
-      {mask_batch}
-      {progress}
+      score: the score of each image shown to the model, a function of the logits and the label.
+      mask_batch: images scored at once; None scores all, fewer need less memory.
+      progress: called on the host after every batch with the number of images just scored, and of all.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       All 0 where hiding nothing lowers the score. The key feeds a baseline that draws.
 
     Raises:
       ValueError: window, stride or mask_batch below 1, a stride that skips pixels; in the explainer: an image no
         larger than the window.
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_count("window", window)
     check_count("stride", stride)

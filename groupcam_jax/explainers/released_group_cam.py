@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from groupcam_jax.batches import Progress
 from groupcam_jax.explainers.group_cam import GroupCamAux, group_cam
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.program.split import LayerLike
 from groupcam_jax.stages.groups import Grouping, contiguous
 from groupcam_jax.stages.merge import merge_enlarged
@@ -23,7 +22,6 @@ from groupcam_jax.targets import Target, logit, probability
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
-@documented
 def released_group_cam(
     model_apply: Model,
     params: Params,
@@ -41,25 +39,26 @@ def released_group_cam(
     """Builds the explainer of Group-CAM as released: the passes of `group_cam`.
 
     Args:
-      {model}
-      {layer}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
+      layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
         A list of layers lets the groups of all of them vote.
       groups: masks an image and layer.
       grouping: which channels share a mask: `contiguous`, `kmeans()` or `ward()`.
-      {baseline}
-      {target}
-      {score}
-      {mask_batch}
-      {progress}
+      baseline: the image without its evidence, `(image, key) -> image`, in the units of the normalised image.
+      target: the score that is differentiated, a function of the logits and the label.
+      score: the score of each image shown to the model, a function of the logits and the label.
+      mask_batch: images scored at once; None scores all, fewer need less memory.
+      progress: called on the host after every batch with the number of images just scored, and of all.
       has_aux: whether the explainer returns `(saliency, GroupCamAux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       All 0 where no group restores any confidence. The key feeds a `grouping` or a `baseline` that draws.
 
     Raises:
       ValueError: groups or mask_batch below 1; in the explainer: more groups than channels.
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
     return group_cam(
         model_apply,

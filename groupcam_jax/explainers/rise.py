@@ -20,7 +20,6 @@ import jax.numpy as jnp
 
 from groupcam_jax.batches import Progress, sum_batched
 from groupcam_jax.checks import check_batch, check_count, require_key
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range, upsample
@@ -31,7 +30,6 @@ from groupcam_jax.types import Explainer, HasAux, Image, Mask, Model, Params, PR
 Seed = TypeVar("Seed")  # a key, or what else a mask is made of
 
 
-@documented
 def rise(
     model_apply: Model,
     params: Params,
@@ -48,23 +46,24 @@ def rise(
     """Builds the RISE explainer of a classifier: a forward pass for each mask, plus one.
 
     Args:
-      {model}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
       masks: random masks.
       cells: cells of the grid along each side.
       keep: the probability with which a cell is shown.
-      {baseline}
-      {score}
-      {mask_batch}
-      {progress}
+      baseline: the image without its evidence, `(image, key) -> image`, in the units of the normalised image.
+      score: the score of each image shown to the model, a function of the logits and the label.
+      mask_batch: images scored at once; None scores all, fewer need less memory.
+      progress: called on the host after every batch with the number of images just scored, and of all.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       The key draws the masks, and feeds a baseline that draws.
 
     Raises:
       ValueError: masks, cells or mask_batch below 1, keep outside (0, 1).
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_count("masks", masks)
     check_count("cells", cells)

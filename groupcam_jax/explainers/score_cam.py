@@ -24,7 +24,6 @@ from jaxtyping import Array, Float
 
 from groupcam_jax.batches import Progress, map_batched
 from groupcam_jax.checks import check_batch, check_count
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.split import LayerLike
@@ -44,7 +43,6 @@ class ScoreCamAux(NamedTuple):
     scores: Scores
 
 
-@documented
 def score_cam(
     model_apply: Model,
     params: Params,
@@ -61,23 +59,24 @@ def score_cam(
     """Builds the Score-CAM explainer of a classifier: a forward pass for each channel, plus one.
 
     Args:
-      {model}
-      {layer}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
+      layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
       channels: only so many channels, those of the largest variance over space; None takes all.
-      {baseline}
-      {score}
+      baseline: the image without its evidence, `(image, key) -> image`, in the units of the normalised image.
+      score: the score of each image shown to the model, a function of the logits and the label.
       weigh: maps the scores of the channels to their weights.
-      {mask_batch}
-      {progress}
+      mask_batch: images scored at once; None scores all, fewer need less memory.
+      progress: called on the host after every batch with the number of images just scored, and of all.
       has_aux: whether the explainer returns `(saliency, ScoreCamAux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       All 0 where no channel shows anything. The key feeds a baseline that draws.
 
     Raises:
       ValueError: channels or mask_batch below 1; in the explainer: more channels than the layer has.
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
     if channels is not None:
         check_count("channels", channels, ", or None for all")

@@ -19,7 +19,6 @@ import jax
 from groupcam_jax.batches import sum_batched
 from groupcam_jax.checks import check_batch, check_count, check_noise, require_key
 from groupcam_jax.explainers.gradient import gradient
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import add_noise
@@ -27,7 +26,6 @@ from groupcam_jax.targets import resolve_label
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
-@documented
 def smooth_grad(
     model_apply: Model,
     params: Params,
@@ -41,7 +39,8 @@ def smooth_grad(
     """Builds the SmoothGrad explainer of a classifier: `samples` times the method inside, plus a forward pass.
 
     Args:
-      {model}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
       method: the builder of the method inside, called as `method(model_apply, params, has_aux=True)`;
         `functools.partial(gradient, reduce=signed)` gives it options. Of a method whose aux has an `attribution` and
         how to `reduce` it (see `AttributionAux`) the attribution is averaged, of others the saliency.
@@ -51,12 +50,12 @@ def smooth_grad(
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       It has the range of the method inside. The key draws the noise, and feeds that method.
 
     Raises:
       ValueError: samples or sample_batch below 1, noise negative; in the explainer: as the method inside.
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_count("samples", samples)
     check_noise(noise)

@@ -18,7 +18,6 @@ import jax.numpy as jnp
 from groupcam_jax.batches import sum_batched
 from groupcam_jax.checks import check_batch, check_count, check_noise, require_key
 from groupcam_jax.families.class_activation import show_heat
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.split import LayerLike
@@ -27,7 +26,6 @@ from groupcam_jax.targets import Target, logit, resolve_label
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
-@documented
 def smooth_grad_cam_pp(
     model_apply: Model,
     params: Params,
@@ -43,21 +41,22 @@ def smooth_grad_cam_pp(
     plus one forward.
 
     Args:
-      {model}
-      {layer}
-      {target}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
+      layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
+      target: the score that is differentiated, a function of the logits and the label.
       samples: noisy copies.
       noise: standard deviation of the noise as a share of the image's range of values.
       sample_batch: copies differentiated at once; None takes all, fewer need less memory.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       All 0 where no channel speaks for the class. The key draws the noise.
 
     Raises:
       ValueError: samples or sample_batch below 1, noise negative.
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_count("samples", samples)
     check_noise(noise)

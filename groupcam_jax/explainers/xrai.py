@@ -23,7 +23,6 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool
 
 from groupcam_jax.checks import check_batch
-from groupcam_jax.families.documentation import documented
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.families.path_integral import Quadrature, check_steps, integrate, riemann_middle
 from groupcam_jax.families.regions import felzenszwalb_segments, grow_regions, require_scikit_image
@@ -42,7 +41,6 @@ class XraiAux(NamedTuple):
     attribution: Attribution
 
 
-@documented
 def xrai(
     model_apply: Model,
     params: Params,
@@ -58,25 +56,26 @@ def xrai(
     """Builds the XRAI explainer of a classifier: `steps` forward and backward passes for each baseline, plus one.
 
     Args:
-      {model}
+      model_apply: the classifier, see `Model`.
+      params: its weights, any pytree; may be traced.
       baselines: where the paths of integrated gradients start.
       segments: masks of the regions, which may overlap or be empty, maybe traced; None finds them in the image (needs
         scikit-image).
       rule: the quadrature of integrated gradients, see there.
       steps: points on each path.
-      {target}
-      {step_batch}
+      target: the score that is differentiated, a function of the logits and the label.
+      step_batch: points differentiated at once; None takes all, fewer need less memory.
       has_aux: whether the explainer returns `(saliency, XraiAux)`.
 
     Returns:
-      {explain}
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
       The key feeds baselines that draw.
 
     Raises:
       ModuleNotFoundError: no segments are given and scikit-image is missing.
       ValueError: no baselines, steps or step_batch below 1; in the explainer: segments of another size than the image,
         or not masks.
-      {errors}
+      ValueError, TypeError: in the explainer, see `Explainer`.
     """
     if not baselines:
         raise ValueError("baselines=[]: expected at least one, such as constant(0.0)")

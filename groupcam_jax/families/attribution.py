@@ -57,22 +57,20 @@ class AttributionMethod(Protocol):
         """Builds the explainer of a classifier: one forward and one backward pass.
 
         Args:
-          model_apply: `logits = model_apply(params, images)`, see `types.Model`.
-          params: the model's weights, any pytree; may be traced.
+          model_apply: the classifier, see `Model`.
+          params: its weights, any pytree; may be traced.
           target: the score that is differentiated, a function of the logits and the label.
           reduce: how the attribution `[h, w, c]` becomes a saliency: `largest_magnitude`, `total_magnitude` or
             `signed`, whose range is [-1, 1].
           has_aux: whether the explainer returns `(saliency, AttributionAux)`.
 
         Returns:
-          `explain(image, label=None, *, key=None)`, see `Explainer`: of one image `[h, w, c]` a saliency `[h, w]` in
-          [0, 1], float32, all NaN for an image that is not finite or a traced label out of range.
+          `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
 
         Raises:
-          ValueError: in the explainer: no such class, not one floating image `[h, w, c]`; of a method with a backward
-            rule of its own: the model has a smooth activation such as gelu or silu, a ReLU inside a loop or branch, or
-            none.
-          TypeError: in the explainer: the key is no key.
+          ValueError: in the explainer of a method with a backward rule of its own: the model has a smooth activation
+            such as gelu or silu, a ReLU inside a loop or branch, or none.
+          ValueError, TypeError: in the explainer, see `Explainer`.
         """
         ...
 

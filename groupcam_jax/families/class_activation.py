@@ -32,21 +32,18 @@ class ClassActivationMap(Protocol):
         """Builds the explainer of a classifier: one forward pass, and one backward above the layer.
 
         Args:
-          model_apply: `logits = model_apply(params, images)`, see `types.Model`.
-          params: the model's weights, any pytree; may be traced.
-          layer: where to cut the model: a scope name, an index of `list_layers`, `(features, head)`, a `Layer(...)`, or
-            None for the last spatial activation that everything flows through.
+          model_apply: the classifier, see `Model`.
+          params: its weights, any pytree; may be traced.
+          layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
           target: the score that is differentiated, a function of the logits and the label.
           has_aux: whether the explainer returns `(saliency, aux)`, aux being the label and the logits.
 
         Returns:
-          `explain(image, label=None, *, key=None)`, see `Explainer`: of one image `[h, w, c]` a saliency `[h, w]` in
-          [0, 1], float32, all 0 where nothing speaks for the class, all NaN for an image that is not finite or a traced
-          label out of range.
+          `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32, all 0 where
+          nothing speaks for the class.
 
         Raises:
-          ValueError: in the explainer: no such layer or class, not one floating image `[h, w, c]`.
-          TypeError: in the explainer: the key is no key.
+          ValueError, TypeError: in the explainer, see `Explainer`.
         """
         ...
 

@@ -37,7 +37,7 @@ def programs(study: Study) -> dict[str, BatchProgram]:
     variants = {}
     for method, builder in study.builders.items():
         options = inspect.signature(builder).parameters
-        if "groups" not in options:
+        if not {"groups", "percentile"} <= options.keys():
             raise ValueError(f"the ablation varies groups and percentile, which {method} has not; choose group-cam")
         channels = channel_count(study.classifier, builder)
         usual_groups, usual_percentile = options["groups"].default, options["percentile"].default
