@@ -1,10 +1,10 @@
-"""A function mapped over many inputs, so many at a time: memory is bounded by the batch, not by the count.
+"""Maps a function over many inputs in batches: memory is bounded by the batch size, not by the number of inputs.
 
-While a program is traced the batches are a `jax.lax.scan`. Outside of any trace they are a loop of Python: there a scan
-would be compiled anew at every call.
+Under tracing the batches run in a `jax.lax.scan`. Outside of it they run in a Python loop, because a scan would be
+compiled again at every call.
 
-With `progress`, a function of the number of inputs just done and of all, the host hears of every batch
-(`jax.debug.callback`).
+After every batch `progress`, if given, is called on the host (`jax.debug.callback`) with the number of inputs just done
+and the total.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ Progress: TypeAlias = Callable[[int, int], None] | None
 def map_batched(
     function: Callable[[Inputs], Outputs], inputs: Inputs, batch: int | None, progress: Progress = None
 ) -> Outputs:
-    """Maps a function over the first axis, `batch` entries at once, the last ones fewer; None takes all at once."""
+    """Maps a function over the first axis, `batch` entries at once, fewer in the last batch; None takes all."""
     run = reporting(function, entries(inputs), progress)
     return scan_batches(lambda _, part: (None, run(part)), None, inputs, batch)[1]
 
@@ -32,16 +32,16 @@ def map_batched(
 def sum_batched(
     function: Callable[[Inputs], Outputs], inputs: Inputs, batch: int | None, progress: Progress = None
 ) -> Outputs:
-    """The sum of a function's values over the first axis of its inputs; the values are never held all at once."""
+    """Sums a function's values over the first axis of its inputs; the values are never all held at once."""
     if is_traced():
-        function = jax.jit(function)  # or it were traced three times: for its shape, in whole batches, in the rest
+        function = jax.jit(function)  # else it is traced three times: for its shape, whole batches, the rest
     run = reporting(function, entries(inputs), progress)
 
     def add(totals, part):
         return jax.tree.map(lambda total, values: total + values.sum(0), totals, run(part)), None
 
     one = jax.eval_shape(function, jax.tree.map(lambda leaf: leaf[0], inputs))
-    zeros = jax.tree.map(lambda shape: jax.lax.full_like(shape, 0), one)  # like it, also within a `shard_map`
+    zeros = jax.tree.map(lambda shape: jax.lax.full_like(shape, 0), one)  # of its type, also inside a `shard_map`
     return scan_batches(add, zeros, inputs, batch)[0]
 
 
@@ -65,12 +65,12 @@ def scan_batches(
 
 
 def is_traced() -> bool:
-    """Whether what is computed now becomes part of a program (`jax.jit`, the body of a loop, ...)."""
+    """Whether JAX is tracing now (in `jax.jit`, the body of a loop, ...)."""
     return isinstance(jnp.zeros(()), jax.core.Tracer)
 
 
 def reporting(function: Callable[[Inputs], Outputs], total: int, progress: Progress) -> Callable[[Inputs], Outputs]:
-    """The function of a whole batch, which then calls `progress` with the size of the batch and the total."""
+    """Maps a function over a batch; it then calls `progress` with the size of the batch and the total."""
 
     if progress is None:
         return jax.vmap(function)
@@ -78,7 +78,7 @@ def reporting(function: Callable[[Inputs], Outputs], total: int, progress: Progr
     def run(part):
         outputs = jax.vmap(function)(part)
         done = entries(part)
-        finished = jax.tree.leaves(outputs)[0].ravel()[0]  # so that the host is called when there is an output
+        finished = jax.tree.leaves(outputs)[0].ravel()[0]  # so that the host is called once there is an output
         jax.debug.callback(lambda _: progress(done, total), finished)
         return outputs
 

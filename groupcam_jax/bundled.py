@@ -6,16 +6,16 @@ from types import ModuleType
 
 
 def bundled(name: str) -> ModuleType:
-    """Imports a module of `pretrained`, only when it is needed: a folder of a user's own may have that name.
+    """Imports a module of `pretrained`, only when needed: a user's own folder may have that name.
 
     Raises:
-      ImportError: there is such a folder before ours on Python's path, or a package is missing.
+      ImportError: such a folder comes before ours on Python's path, or a package is missing.
     """
     try:
         return importlib.import_module(f"pretrained.{name}")
     except ImportError as error:
         if error.name != f"pretrained.{name.split('.')[0]}":
-            raise  # of a package that is not installed
+            raise  # another package is not installed
         spec = importlib.util.find_spec("pretrained")
         hidden_by = spec and (spec.origin or next(iter(spec.submodule_search_locations or [None])))
         raise ImportError(

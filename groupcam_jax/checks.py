@@ -1,4 +1,4 @@
-"""What arguments may be, and what a human is told when they are not."""
+"""Checks of arguments, and what the user is told if they fail."""
 
 import math
 import operator
@@ -29,10 +29,10 @@ def check_saliency(image: Any, saliency: Any) -> None:
 
 
 def known_label(label: Any) -> int | Label | None:
-    """Makes a class index a Python integer where its value is known; a traced one stays, and so does None.
+    """Turns a class index into a Python integer if its value is known; a traced one stays, as does None.
 
     Raises:
-      ValueError: it is no integer scalar.
+      ValueError: it is not an integer scalar.
     """
     if label is None:
         return None
@@ -47,7 +47,7 @@ def known_label(label: Any) -> int | Label | None:
 
 
 def typed_key(key: Any) -> PRNGKey | None:
-    """Makes a key of `jax.random.key` or of `jax.random.PRNGKey`, of any generator, a typed one; None stays.
+    """Turns a key from `jax.random.key` or `jax.random.PRNGKey`, of any generator, into a typed one; None stays.
 
     Raises:
       TypeError: it is something else.
@@ -57,7 +57,7 @@ def typed_key(key: Any) -> PRNGKey | None:
     dtype, shape = getattr(key, "dtype", type(key)), jnp.shape(key)
     if isinstance(key, jax.Array) and jnp.issubdtype(dtype, jax.dtypes.prng_key) and shape == ():
         return key
-    # Raw keys do not say which generator they are for: the default one, if it has as many words.
+    # Raw keys do not name their generator: take the default one if the number of words fits.
     default = jax.eval_shape(lambda: jax.random.key_data(jax.random.key(0))).shape
     generators = {(2,): "threefry2x32", (4,): "rbg", default: None}
     if dtype == jnp.uint32 and shape in generators:
@@ -78,10 +78,10 @@ def require_key(key: Any, method: str) -> PRNGKey:
 
 
 def check_count(name: str, value: Any, instead: str = "") -> None:
-    """Raises unless an option is an integer of at least 1; `instead` tells what else it may be.
+    """Raises unless an option is an integer of at least 1; `instead` says what else it may be.
 
     Raises:
-      TypeError: it is no integer.
+      TypeError: it is not an integer.
       ValueError: it is below 1.
     """
     try:

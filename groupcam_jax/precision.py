@@ -1,4 +1,4 @@
-"""A model in another precision, such as bfloat16: half the bytes, and on accelerators a multiple of the speed."""
+"""Runs a model in another precision, such as bfloat16: half the memory, several times the speed on accelerators."""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ def in_dtype(model_apply: Model, dtype: DTypeLike) -> Model:
       dtype: such as `jnp.bfloat16`.
 
     Returns:
-      The model with weights and images of that dtype, which takes float32 and returns logits in float32.
+      The model with weights and images cast to that dtype; it takes float32 and returns float32 logits.
     """
 
     def cast(leaf):

@@ -1,4 +1,4 @@
-"""What an explanation is about: functions `(logits, label) -> scalar` that say how much the model sees the class.
+"""The score to explain: functions `(logits, label) -> scalar` that say how strongly the model sees the class.
 
 Group-CAM differentiates the logit and scores its masks by the probability (arXiv:2103.13859, section 3 and its code). A
 function of the logits alone, such as `lambda logits: logits[3] - logits[7]`, is a target too.
@@ -49,7 +49,7 @@ def pick(scores: Logits, label: int | Label) -> Scalar:
 
 
 def bind(target: Target, label: int | Label) -> Callable[[Logits], Scalar]:
-    """Fixes the label of a target, which makes it a function of the logits alone.
+    """Fixes the label of a target and returns a function of the logits alone.
 
     Raises (in that function):
       ValueError: the target is not scalar.
@@ -74,7 +74,7 @@ def resolve_label(label: int | Label | None, logits: Logits) -> Label:
       logits: `[classes]`.
 
     Raises:
-      ValueError: a label that is known and outside [0, classes).
+      ValueError: a concrete label outside [0, classes).
     """
     if label is None:
         return jnp.argmax(logits)

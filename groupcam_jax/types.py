@@ -1,4 +1,4 @@
-"""The library's contracts, Model, Explainer and Classifier, and the arrays they speak of.
+"""The library's contracts, Model, Explainer and Classifier, and the types of their arrays.
 
 Shapes read h w c (image), u v k (activation: height, width, channels), g (groups), n (batch).
 Images are as the model expects them, normalised; a saliency lies in [0, 1] unless its method says otherwise.
@@ -35,7 +35,7 @@ Aux_co = TypeVar("Aux_co", covariant=True)
 class Model(Protocol):
     """An image classifier: Flax Linen's `module.apply` or any function of this form, bare, jitted or rematted."""
 
-    # Whatever array types a framework annotates its own functions with, they are models.
+    # `Any`, because frameworks annotate their functions with their own array types.
     def __call__(self, params: Any, images: Any, /) -> Any:
         """Maps the weights and images `[n, h, w, c]` to logits `[n, classes]`."""
         ...
@@ -47,13 +47,13 @@ class Explainer(Protocol[HasAux_co, Aux_co]):
 
     `label=None` explains the predicted class. `key` feeds the stochastic methods; the others ignore it. The saliency is
     `[h, w]`, float32, and all NaN for an image that is not finite or a traced label out of range. With `has_aux=True`
-    in the builder the result is `(saliency, aux)`, as of `jax.grad`; what aux holds besides the label and the logits
-    is NaN where the saliency is.
+    in the builder the result is `(saliency, aux)`, as in `jax.grad`; if the saliency is NaN, so is aux, except
+    for the label and the logits.
 
     Raises:
-      ValueError: not one floating image `[h, w, c]`; a label that is known and no class; no such layer in the model, or
-        one that is not spatial; a model that returns no logits `[n, classes]`.
-      TypeError: the key is needed and missing, or is no key.
+      ValueError: not one floating image `[h, w, c]`; a concrete label that is not a class; no such layer in the model,
+        or one that is not spatial; a model that does not return logits `[n, classes]`.
+      TypeError: the key is needed but missing, or is not a key.
     """
 
     @overload
@@ -84,7 +84,7 @@ class Classifier(NamedTuple):
       params: the weights.
       preprocess: uint8 `[h, w, 3]` in RGB to the floating image that `apply` expects.
       class_names: a name for each class.
-      layer: where methods cut it unless they are told otherwise: a name, an index, a `Layer` or None.
+      layer: where methods cut it by default: a name, an index, a `Layer` or None.
       image_size: height and width of the images, in pixels.
     """
 

@@ -5,7 +5,7 @@
     saliency   relu(sum of w_k A_k), enlarged, rescaled to [0, 1]
 
 WACV 2020, doi:10.1109/WACV45572.2020.9093360; Grad-CAM (arXiv:1610.02391) without gradients. The paper divides the
-weights by y, which leaves the rescaled map as it is where y > 0 and would turn it over where y < 0: we do not divide.
+weights by y. We do not: this changes nothing in the rescaled map where y > 0, and would invert it where y < 0.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from groupcam_jax.types import Explainer, HasAux, Label, Logits, Model, Params
 
 
 class AblationCamAux(NamedTuple):
-    """What `has_aux=True` returns besides the saliency: what the score loses without each channel."""
+    """What `has_aux=True` returns besides the saliency: the drop in score without each channel."""
 
     label: Label
     logits: Logits
@@ -49,14 +49,14 @@ def ablation_cam(
       model_apply: the classifier, see `Model`.
       params: its weights, any pytree; may be traced.
       layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
-      score: the score whose loss is measured, a function of the logits and the label.
+      score: the score whose drop is measured, a function of the logits and the label.
       channel_batch: channels ablated at once; None takes all, fewer need less memory.
-      progress: called on the host after every batch, with the number of channels just ablated and of all to ablate.
+      progress: called on the host after every batch, with the number of channels just ablated and the total.
       has_aux: whether the explainer returns `(saliency, AblationCamAux)`.
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      All 0 where no channel's loss is one to the class.
+      All 0 if no channel speaks for the class.
 
     Raises:
       ValueError: channel_batch below 1.

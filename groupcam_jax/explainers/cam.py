@@ -3,8 +3,8 @@
     A          activation of the layer, whose mean over space feeds one linear layer: y = sum of w_k mean(A_k) + b
     saliency   sum of w_k A_k, enlarged, rescaled to [0, 1]
 
-It is exact or it is refused: the model above the layer is read, equation by equation. As in the authors' code nothing
-is rectified: 0 is what speaks most against the class. Grad-CAM is the same map, cut off below at nothing.
+CAM is exact or refused: every equation of the model above the layer is checked. As in the authors' code there is no
+ReLU: 0 is where the map speaks most against the class. Grad-CAM is the same map with negative values set to 0.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def cam(
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      All 0 where the map is flat.
+      All 0 if the map is flat.
 
     Raises:
       ValueError: in the explainer: what follows the layer is not a mean over space and a linear layer.
@@ -44,7 +44,7 @@ def cam(
         cut = cut_at(model_apply, params, image, layer)
         check_pooled_linear(trace(lambda _, values: cut.head(values[0])[None], (), cut.value[None]))
         label, logits, gradient = cut.gradient(logit, label)
-        # The gradient is the same everywhere, w_k / (u v): any place of it gives the weights, up to scale.
+        # The gradient is w_k / (u v) everywhere: any one place gives the weights, up to scale.
         heat = (gradient[:1, :1] * cut.activation).sum(2)
         return unit_range(upsample(heat, image.shape[:2])), Aux(label, logits)
 

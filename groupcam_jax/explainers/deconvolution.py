@@ -4,8 +4,8 @@
     attribution        the backward pass of the class score with that rule
     saliency           its largest magnitude over the channels, rescaled to [0, 1]
 
-The rule replaces that of every ReLU in the traced model; the model is not touched. Max-pooling passes back to the
-place of its maximum, as it does in the gradient.
+The rule is applied to every ReLU of the traced model; the model itself is not changed. Max-pooling passes gradients
+back to its maximum, as usual.
 """
 
 from __future__ import annotations
@@ -18,6 +18,6 @@ from groupcam_jax.program.backward import Passes, Values
 
 @backward_rule
 def deconvolution(passes: Passes, cotangent: Values) -> Values:
-    """Deconvolution: a ReLU passes back what excites, whether it is open or not."""
+    """Deconvolution: a ReLU passes back positive gradients, active or not."""
     del passes
     return jax.nn.relu(cotangent)

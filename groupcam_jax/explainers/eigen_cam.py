@@ -4,9 +4,9 @@
     v          the first right singular vector of A
     saliency   relu(A v), enlarged, rescaled to [0, 1]
 
-The class plays no part. The paper does not center the channels; pytorch-grad-cam, which we follow, does: uncentered,
-the first vector is close to the mean map. A singular vector has no sign: ours agrees with the sum of the channels,
-where published code takes what the solver happens to return.
+The class plays no part. The paper does not center the channels. We do, as in pytorch-grad-cam: without centering, the
+first vector is close to the mean map. The sign of a singular vector is arbitrary. We take the one that agrees with the
+sum of the channels; published code takes whichever the solver returns.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def eigen_cam(
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      All 0 where the activation is flat.
+      All 0 if the activation is flat.
 
     Raises:
       ValueError, TypeError: in the explainer, see `Explainer`.
@@ -53,13 +53,13 @@ def principal_map(maps: Activation) -> Heat:
     """Projects each place on the direction in which the channels vary most over space.
 
     It is an eigenvector of the inner products of the places [u v, u v] or of the channels [k, k], whichever are fewer.
-    Of its two signs the one is taken that agrees with the sum of the channels. Maps that do not vary give 0.
+    Its sign is the one that agrees with the sum of the channels. Maps that do not vary give 0.
     """
     height, width, channels = maps.shape
     places = maps.reshape(height * width, channels)
     places = places - places.mean(0, keepdims=True)
     scale = jnp.abs(places).max()
-    places = places / jnp.where(scale == 0, 1, scale)  # products of small numbers would vanish
+    places = places / jnp.where(scale == 0, 1, scale)  # else products of small numbers underflow
     if channels < height * width:
         _, directions = jnp.linalg.eigh(jnp.matmul(places.T, places, precision="highest"))
         projection = jnp.matmul(places, directions[:, -1], precision="highest")

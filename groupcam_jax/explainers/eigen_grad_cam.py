@@ -5,7 +5,7 @@
     v          the first right singular vector of B
     saliency   relu(B v), enlarged, rescaled to [0, 1]
 
-EigenCAM (arXiv:2008.00299) of the gradient times the activation; see there for the sign.
+EigenCAM (arXiv:2008.00299) of the gradient times the activation, with its choice of sign.
 """
 
 from __future__ import annotations

@@ -5,14 +5,14 @@
     contrastive   relu(P(A) - the same walk from a dual unit of the class, whose weights change their signs)
     saliency      the sum of P(A_k) over the channels of the layer, enlarged, rescaled to [0, 1]
 
-The contrastive form (c-MWP) tells classes apart, the plain one hardly. Biases take no part. The constant factors after
-a convolution, such as the scale of a batch norm, belong to its weights: it does not matter whether they are folded.
-Negative values of the layer itself count as 0: choose one after a ReLU. The paper looks at middle layers; the default
-is the last, coarser.
+The contrastive form (c-MWP) distinguishes classes; the plain form hardly does. Biases are ignored. Constant factors
+after a convolution, such as the scale of a batch norm, count as part of its weights, folded or not. Negative values of
+the layer itself count as 0, so choose a layer after a ReLU. The paper uses middle layers; the default is the last,
+which is coarser.
 
-Below a residual sum we differ from TorchRay. The paper has neurons alone: of relu(sum of w_j a_j + x) the a_j and x are
-the inputs, with the weights w_j and 1, and so we take it. TorchRay takes the sum for a layer of its own, of the two
-branches' positive parts, and the weights that made them for another.
+Below a residual sum we differ from TorchRay. We follow the paper's definition of a neuron: relu(sum of w_j a_j + x) has
+the inputs a_j and x, with the weights w_j and 1. TorchRay treats the sum as a layer of its own, over the positive parts
+of the two branches, and the weights of the branches as another layer.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def excitation_backprop(
       model_apply: the classifier, see `Model`.
       params: its weights, any pytree; may be traced.
       layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
-      contrastive: whether what excites the opposite of the class is taken away (c-MWP).
+      contrastive: whether to subtract what excites the opposite of the class (c-MWP).
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      All 0 where nothing excites the class.
+      All 0 if nothing excites the class.
 
     Raises:
       ValueError: in the explainer: an operation above the layer that has no rule, such as gelu or silu.
@@ -65,7 +65,7 @@ def excitation_backprop(
         activation = jax.nn.relu(cut.value[None])
 
         def winning(*, negate_last):
-            """The probability of the walk through each place."""
+            """The probability that the walk passes through each place."""
             votes, pull_back = jax.vjp(
                 lambda excitation: excite(above, params, activation, excitation, negate_last=negate_last)[0], activation
             )

@@ -16,5 +16,5 @@ from groupcam_jax.types import Activation, Heat
 
 @class_activation_map
 def grad_cam(activation: Activation, gradient: Activation) -> Heat:
-    """Grad-CAM: the gradient's mean over space weighs each channel."""
+    """Grad-CAM: each channel is weighted by its mean gradient over space."""
     return (channel_mean(gradient)[None, None] * activation).sum(2)

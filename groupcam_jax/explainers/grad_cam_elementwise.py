@@ -3,8 +3,8 @@
     A, dy/dA   activation of the layer and the gradient of the class score in it (as in arXiv:1610.02391)
     saliency   sum over k of relu(dy/dA_k A_k), enlarged, rescaled to [0, 1]
 
-HiResCAM in which channels that speak against the class are silent rather than subtracted; LayerCAM where the activation
-is nowhere negative.
+Unlike in HiResCAM, products that speak against the class are set to 0, not subtracted. It equals LayerCAM where the
+activation is nowhere negative.
 """
 
 from __future__ import annotations
@@ -17,5 +17,5 @@ from groupcam_jax.types import Activation, Heat
 
 @class_activation_map
 def grad_cam_elementwise(activation: Activation, gradient: Activation) -> Heat:
-    """Element-wise Grad-CAM: only those products of gradient and activation count that speak for the class."""
+    """Element-wise Grad-CAM: the sum of the positive products of gradient and activation."""
     return jax.nn.relu(gradient * activation).sum(2)

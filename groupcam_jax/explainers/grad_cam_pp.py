@@ -5,14 +5,14 @@
     w_k        sum over space of a_k relu(dY/dA_k), dY/dA = exp(S) g                         (equation 7)
     saliency   relu(sum of w_k A_k), enlarged, rescaled to [0, 1]
 
-exp(S) is a factor of every weight, so it leaves no trace in the rescaled map, and is not computed: it overflows where
-S > 88. What does tell the two published weightings apart is the sum in a_k and what guards it:
+exp(S) is a factor of every weight, so it cancels in the rescaled map. We do not compute it: it overflows where S > 88.
+The two published weightings differ in the sum in a_k and in the epsilon of its denominator:
 
 - `joint` (the default; the code of Group-CAM's authors, with exp(S)): the sum of the products A_k g_k^3;
 - `separate` (pytorch-grad-cam, without exp(S), and equation 19 itself): (sum of A_k) g_k^3.
 
-They are one where the gradient is constant in space. The codes add 1e-7 to the denominator or 1e-6, which matters where
-gradients are small; so do ours, each its own.
+The sums agree where the gradient is constant in space. `joint` adds 1e-7 to the denominator and `separate` 1e-6, as in
+the published codes, which matters where gradients are small.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def separate(activation: Activation, gradient: Activation) -> Activation:
 
 
 def ratio(gradient: Activation, cubic: Float[Array, "#u #v k"], epsilon: float) -> Activation:
-    """Equation 19, 0 where the gradient or the denominator is."""
+    """Equation 19; 0 where the gradient is 0; a denominator of 0 counts as 1."""
     denominator = 2 * gradient**2 + cubic
     guarded = jnp.where(denominator == 0, 1, denominator) + epsilon
     return jnp.where(gradient == 0, 0, gradient**2 / guarded)
@@ -65,12 +65,12 @@ def grad_cam_pp(
       params: its weights, any pytree; may be traced.
       layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
       target: the score that is differentiated, a function of the logits and the label.
-      coefficients: how the places of a channel are weighed, `joint` or `separate`.
+      coefficients: how the places of a channel are weighted, `joint` or `separate`.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      All 0 where nothing speaks for the class.
+      All 0 if nothing speaks for the class.
 
     Raises:
       ValueError, TypeError: in the explainer, see `Explainer`.

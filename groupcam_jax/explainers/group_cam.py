@@ -8,11 +8,11 @@
     a_g        p_c(x_g) - p_c(blur(x))                                    stages.score
     saliency   relu(sum of a_g N_g), rescaled to [0, 1]                   stages.merge
 
-This is Algorithm 1 and the authors' code at their commit 0b61fdd; `released_group_cam` is what they released since.
-Where both codes return NaN or nothing (a dead group, a flat map) ours returns zeros.
+This is Algorithm 1 and the authors' code at commit 0b61fdd; `released_group_cam` is their later code. Where both of
+their codes return NaN or nothing (a dead group, a flat map), ours returns zeros.
 
-For training (section 5 of the paper) there is a form without gradients and percentile, M_g = relu(sum of A_k):
-`group_cam(..., channel_weights=None, percentile=None, groups=16)`. With a list of layers the groups of all vote.
+For training (section 5 of the paper) there is a form without gradients or percentile, M_g = relu(sum of A_k):
+`group_cam(..., channel_weights=None, percentile=None, groups=16)`. With a list of layers, the groups of all vote.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from groupcam_jax.types import Explainer, HasAux, Label, Logits, Masks, Model, P
 class GroupCamAux(NamedTuple):
     """What `has_aux=True` returns besides the saliency: each group's gain in confidence and mask `[g, u, v]`.
 
-    Of several layers the groups follow each other in `gain`, and `masks` is a list with an array for each layer.
+    With several layers, `gain` holds the groups of each in turn, and `masks` is a list of one array per layer.
     """
 
     label: Label
@@ -67,29 +67,28 @@ def group_cam(
     progress: Progress = None,
     has_aux: HasAux = False,
 ) -> Explainer[HasAux, GroupCamAux]:
-    """Builds the Group-CAM explainer of a classifier: a forward pass for each group, two more, one backward above the
-    layer.
+    """Builds the Group-CAM explainer of a classifier: `groups` + 2 forward passes, one backward above the layer.
 
     Args:
       model_apply: the classifier, see `Model`.
       params: its weights, any pytree; may be traced.
       layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
-        A list of layers lets the groups of all of them vote.
-      groups: masks an image and layer.
+        With a list, the groups of all its layers vote.
+      groups: masks per image and layer.
       grouping: which channels share a mask: `contiguous`, `kmeans()` or `ward()`.
-      channel_weights: how the gradient `[u, v, k]` weighs the channels `[k]`; None takes no gradient and no weights.
+      channel_weights: maps the gradient `[u, v, k]` to weights `[k]`; None uses neither gradient nor weights.
       percentile: in each mask, values up to this percentile become 0; None keeps all.
       baseline: the image without its evidence, `(image, key) -> image`, in the units of the normalised image.
       target: the score that is differentiated, a function of the logits and the label.
       score: the score of each image shown to the model, a function of the logits and the label.
-      merging: how the masks become a saliency, each with the confidence that it restores; see `stages.merge`.
+      merging: how the masks, and the confidence that each restores, become a saliency; see `stages.merge`.
       mask_batch: images scored at once; None scores all, fewer need less memory.
-      progress: called on the host after every batch with the number of images just scored, and of all.
+      progress: called on the host after every batch, with the number of images just scored and the total.
       has_aux: whether the explainer returns `(saliency, GroupCamAux)`.
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      All 0 where no group restores any confidence. The key feeds a `grouping` or a `baseline` that draws.
+      All 0 if no group restores any confidence. Only a random `grouping` or `baseline` uses the key.
 
     Raises:
       ValueError: groups or mask_batch below 1, percentile outside [0, 100]; in the explainer: more groups than

@@ -4,8 +4,8 @@
     attribution        the backward pass of the class score with that rule
     saliency           its largest magnitude over the channels, rescaled to [0, 1]
 
-The rule replaces that of every ReLU in the traced model; the model is not touched. It fails the sanity check of
-Adebayo et al. (arXiv:1810.03292): it shows edges more than reasons.
+The rule is applied to every ReLU of the traced model; the model itself is not changed. The method fails the sanity
+check of Adebayo et al. (arXiv:1810.03292): it shows edges more than reasons.
 """
 
 from __future__ import annotations
@@ -19,5 +19,5 @@ from groupcam_jax.program.backward import Passes, Values
 
 @backward_rule
 def guided_backprop(passes: Passes, cotangent: Values) -> Values:
-    """Guided backpropagation: a ReLU passes back what excites, where it is open."""
+    """Guided backpropagation: an active ReLU passes back positive gradients, others nothing."""
     return jnp.where(passes, jax.nn.relu(cotangent), 0)

@@ -3,7 +3,7 @@
     attribution   guided backpropagation times relu(sum of w_k A_k) of Grad-CAM, enlarged
     saliency      its largest magnitude over the channels, rescaled to [0, 1]
 
-The paper enlarges the Grad-CAM map bilinearly, as we do; captum takes the nearest cell unless told otherwise.
+The paper enlarges the Grad-CAM map bilinearly, as we do; captum uses the nearest cell by default.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def guided_grad_cam(
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      All 0 where no channel speaks for the class.
+      All 0 if no channel speaks for the class.
 
     Raises:
       ValueError: in the explainer: the model has a smooth activation such as gelu or silu, a ReLU inside a loop or
-        branch, or none.
+        branch, or no ReLU.
       ValueError, TypeError: in the explainer, see `Explainer`.
     """
 

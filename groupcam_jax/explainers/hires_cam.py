@@ -3,7 +3,7 @@
     A, dy/dA   activation of the layer and the gradient of the class score in it
     saliency   relu(sum over k of dy/dA_k A_k), enlarged, rescaled to [0, 1]
 
-No mean is taken: where the head is linear in A, the map before the relu sums to the score (up to its bias).
+No mean is taken. If the head is linear in A, the map before the relu sums to the score (up to the bias).
 """
 
 from __future__ import annotations
@@ -14,5 +14,5 @@ from groupcam_jax.types import Activation, Heat
 
 @class_activation_map
 def hires_cam(activation: Activation, gradient: Activation) -> Heat:
-    """HiResCAM: every place weighs its channels by its own gradient."""
+    """HiResCAM: each place weighs its channels by its own gradient."""
     return (gradient * activation).sum(2)

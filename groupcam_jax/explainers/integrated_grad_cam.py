@@ -4,9 +4,9 @@
     M_t        relu(sum of w_k(t) A_k(t)): the Grad-CAM map of x_t before it is enlarged
     saliency   the integral of M_t, enlarged, rescaled to [0, 1]
 
-As in the authors' code; the paper's equation has A_k(t) less the activation of the baseline in the place of A_k(t). The
-code's points are the left ends of the steps (so that one step explains the baseline); ours are the right ends, the last
-of them the image: one step is Grad-CAM. `rule` offers the others.
+As in the authors' code; the paper's equation has A_k(t) minus the activation of the baseline in place of A_k(t). Their
+code samples the left end of each step, so that one step explains the baseline. We sample the right end: the last point
+is the image, and one step is Grad-CAM. `rule` selects other points.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ def integrated_grad_cam(
     step_batch: int | None = None,
     has_aux: HasAux = False,
 ) -> Explainer[HasAux, Aux]:
-    """Builds the Integrated Grad-CAM explainer of a classifier: `steps` forward passes, and backward above the layer,
-    plus one forward.
+    """Builds the Integrated Grad-CAM explainer: `steps` + 1 forward passes, `steps` backward above the layer.
 
     Args:
       model_apply: the classifier, see `Model`.
@@ -58,7 +57,7 @@ def integrated_grad_cam(
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      All 0 where no channel speaks for the class. The key feeds a baseline that draws.
+      All 0 if no channel speaks for the class. Only a random baseline uses the key.
 
     Raises:
       ValueError: steps or step_batch below 1.

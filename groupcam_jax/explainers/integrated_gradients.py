@@ -3,8 +3,8 @@
     attribution   (x - x') times the integral over t in [0, 1] of dy/dx at x' + t (x - x')
     saliency      the sum of its magnitudes over the channels, rescaled to [0, 1]
 
-The attribution sums to y(x) - y(x') but for the error of the quadrature, which `has_aux=True` reports: take more steps,
-or `gauss_legendre`, where it is large.
+The attribution sums to y(x) - y(x') up to the quadrature error, which `has_aux=True` reports. If it is large, take more
+steps or use `gauss_legendre`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from groupcam_jax.types import Attribution, Explainer, HasAux, Label, Logits, Mo
 
 
 class IntegratedGradientsAux(NamedTuple):
-    """What `has_aux=True` returns besides the saliency; the first four as in `AttributionAux`.
+    """What `has_aux=True` returns besides the saliency; the first four are as in `AttributionAux`.
 
-    `completeness_error` is the sum of the attribution less y(x) - y(x'): 0 for an exact integral.
+    `completeness_error` is the sum of the attribution minus (y(x) - y(x')): 0 for an exact integral.
     """
 
     label: Label
@@ -65,7 +65,7 @@ def integrated_gradients(
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      The key feeds a baseline that draws.
+      Only a random baseline uses the key.
 
     Raises:
       ValueError: steps or step_batch below 1.

@@ -4,7 +4,7 @@
     d_i        p_c(x) - p_c(x_i)
     saliency   relu(mean of d_i over the windows that cover a pixel), rescaled to [0, 1]
 
-The windows step over the image and end at its border, so that every pixel is covered.
+The last windows end at the image's border, so that every pixel is covered.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def occlusion(
     progress: Progress = None,
     has_aux: HasAux = False,
 ) -> Explainer[HasAux, Aux]:
-    """Builds the occlusion explainer of a classifier: a forward pass for each window (169 of 224 x 224), plus one.
+    """Builds the occlusion explainer of a classifier: a forward pass for each window (169 for 224 x 224), plus one.
 
     Args:
       model_apply: the classifier, see `Model`.
@@ -45,16 +45,16 @@ def occlusion(
       baseline: what the window shows, `(image, key) -> image`.
       score: the score of each image shown to the model, a function of the logits and the label.
       mask_batch: images scored at once; None scores all, fewer need less memory.
-      progress: called on the host after every batch with the number of images just scored, and of all.
+      progress: called on the host after every batch, with the number of images just scored and the total.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      All 0 where hiding nothing lowers the score. The key feeds a baseline that draws.
+      All 0 if no window lowers the score. Only a random baseline uses the key.
 
     Raises:
-      ValueError: window, stride or mask_batch below 1, a stride that skips pixels; in the explainer: an image no
-        larger than the window.
+      ValueError: window, stride or mask_batch below 1, a stride that skips pixels; in the explainer: a window
+        that hides a whole side of the image.
       ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_count("window", window)

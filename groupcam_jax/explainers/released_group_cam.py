@@ -6,8 +6,8 @@ The authors' newest code:
     a_g        relu(p_c(x_g) - p_c(blur(x))), x_g as in `group_cam` with M_g rescaled to [0, 1]
     saliency   sum of a_g M_g, rescaled to [0, 1]
 
-Otherwise than in the paper no percentile is taken, no group votes against the class, and the masks are merged as the
-network made them. Where their code divides by 0 (a group without any say) ours is finite.
+Unlike in the paper, no percentile is taken, no group votes against the class, and the merged masks are not rescaled.
+Where their code divides by 0 (a group that contributes nothing), ours is finite.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ def released_group_cam(
     progress: Progress = None,
     has_aux: HasAux = False,
 ) -> Explainer[HasAux, GroupCamAux]:
-    """Builds the explainer of Group-CAM as released: the passes of `group_cam`.
+    """Builds the explainer of Group-CAM as released, with the passes of `group_cam`.
 
     Args:
       model_apply: the classifier, see `Model`.
       params: its weights, any pytree; may be traced.
       layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
-        A list of layers lets the groups of all of them vote.
-      groups: masks an image and layer.
+        With a list, the groups of all its layers vote.
+      groups: masks per image and layer.
       grouping: which channels share a mask: `contiguous`, `kmeans()` or `ward()`.
       baseline: the image without its evidence, `(image, key) -> image`, in the units of the normalised image.
       target: the score that is differentiated, a function of the logits and the label.
       score: the score of each image shown to the model, a function of the logits and the label.
       mask_batch: images scored at once; None scores all, fewer need less memory.
-      progress: called on the host after every batch with the number of images just scored, and of all.
+      progress: called on the host after every batch, with the number of images just scored and the total.
       has_aux: whether the explainer returns `(saliency, GroupCamAux)`.
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      All 0 where no group restores any confidence. The key feeds a `grouping` or a `baseline` that draws.
+      All 0 if no group restores any confidence. Only a random `grouping` or `baseline` uses the key.
 
     Raises:
       ValueError: groups or mask_batch below 1; in the explainer: more groups than channels.

@@ -2,12 +2,13 @@
 
     m_i        a grid of cells, each 1 with probability p, enlarged bilinearly and shifted at random
     s_i        p_c(m_i x)
-    saliency   sum of s_i m_i, rescaled to [0, 1], where the 1 / (n p) of the paper is lost
+    saliency   sum of s_i m_i, rescaled to [0, 1], which cancels the 1 / (n p) of the paper
 
-As in the authors' code a grid of s x s cells covers (s + 1) x (s + 1) cells of the image's size / s, from which a
-window of the image's size is cut. Scores are probabilities, as in the paper; Group-CAM's authors take logits.
+As in the authors' code, the grid of s x s cells is stretched over (s + 1) x (s + 1) cells of size 1 / s of the image,
+and a window of the image's size is cut from it. Scores are probabilities, as in the paper; Group-CAM's authors use
+logits.
 
-The masks are drawn, scored and merged `mask_batch` at a time, and never held all at once.
+Masks are drawn, scored and merged in batches of `mask_batch`, never all held at once.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
 from groupcam_jax.targets import Target, probability, resolve_label
 from groupcam_jax.types import Explainer, HasAux, Image, Mask, Model, Params, PRNGKey, Saliency, Scalar
 
-Seed = TypeVar("Seed")  # a key, or what else a mask is made of
+Seed = TypeVar("Seed")  # what a mask is made from, such as a key
 
 
 def rise(
@@ -48,18 +49,18 @@ def rise(
     Args:
       model_apply: the classifier, see `Model`.
       params: its weights, any pytree; may be traced.
-      masks: random masks.
+      masks: number of random masks.
       cells: cells of the grid along each side.
       keep: the probability with which a cell is shown.
       baseline: the image without its evidence, `(image, key) -> image`, in the units of the normalised image.
       score: the score of each image shown to the model, a function of the logits and the label.
       mask_batch: images scored at once; None scores all, fewer need less memory.
-      progress: called on the host after every batch with the number of images just scored, and of all.
+      progress: called on the host after every batch, with the number of images just scored and the total.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      The key draws the masks, and feeds a baseline that draws.
+      The key draws the masks; a random baseline uses it too.
 
     Raises:
       ValueError: masks, cells or mask_batch below 1, keep outside (0, 1).

@@ -5,12 +5,12 @@
     s_k        p_c(H_k x): the confidence in the image behind the mask
     saliency   relu(sum of s_k A_k enlarged), rescaled to [0, 1]
 
-As in the authors' code, and that of Group-CAM's authors. The paper subtracts the score of the baseline, which published
-code does not, and its algorithm takes the softmax of the scores over the channels (and so does pytorch-grad-cam, of
-logits): `weigh=jax.nn.softmax, score=logit`. A flat channel shows nothing and weighs nothing. `channels` makes the fast
-form, which scores those that vary most over space.
+As in the authors' code, and that of Group-CAM's authors. The paper subtracts the score of the baseline; published code
+does not. Its algorithm takes the softmax of the scores over the channels, as does pytorch-grad-cam (of logits):
+`weigh=jax.nn.softmax, score=logit`. A flat channel shows nothing and has weight 0. `channels` selects the fast form,
+which scores only the channels that vary most over space.
 
-The masks are made and scored `mask_batch` at a time and never held all at once; what is merged are the small maps.
+Masks are made and scored in batches of `mask_batch`, never all held at once; only the small maps are merged.
 """
 
 from __future__ import annotations
@@ -62,17 +62,17 @@ def score_cam(
       model_apply: the classifier, see `Model`.
       params: its weights, any pytree; may be traced.
       layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
-      channels: only so many channels, those of the largest variance over space; None takes all.
+      channels: how many to score, those of the largest variance over space; None takes all.
       baseline: the image without its evidence, `(image, key) -> image`, in the units of the normalised image.
       score: the score of each image shown to the model, a function of the logits and the label.
       weigh: maps the scores of the channels to their weights.
       mask_batch: images scored at once; None scores all, fewer need less memory.
-      progress: called on the host after every batch with the number of images just scored, and of all.
+      progress: called on the host after every batch, with the number of images just scored and the total.
       has_aux: whether the explainer returns `(saliency, ScoreCamAux)`.
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      All 0 where no channel shows anything. The key feeds a baseline that draws.
+      All 0 if no channel shows anything. Only a random baseline uses the key.
 
     Raises:
       ValueError: channels or mask_batch below 1; in the explainer: more channels than the layer has.

@@ -3,10 +3,9 @@
     x_i        x + Gaussian noise, of standard deviation `noise` (max x - min x)
     saliency   the mean of the maps of x_1 ... x_n, for the class of x
 
-Where the method inside reduces an attribution (gradient, integrated gradients, ...), that is averaged, with its signs,
-and then reduced as the method does, as in the paper; the mean of its magnitudes would hide what the noise cancels. Of
-other methods the maps are averaged. The code of Group-CAM's authors divides the noise by the range of x instead of
-multiplying.
+If the inner method reduces an attribution (gradient, integrated gradients, ...), the signed attributions are averaged
+and then reduced, as in the paper: in a mean of magnitudes the noise would not cancel. For other methods the maps are
+averaged. The code of Group-CAM's authors divides the noise by the range of x instead of multiplying.
 """
 
 from __future__ import annotations
@@ -36,25 +35,25 @@ def smooth_grad(
     sample_batch: int | None = None,
     has_aux: HasAux = False,
 ) -> Explainer[HasAux, Aux]:
-    """Builds the SmoothGrad explainer of a classifier: `samples` times the method inside, plus a forward pass.
+    """Builds the SmoothGrad explainer of a classifier: `samples` times the inner method, plus a forward pass.
 
     Args:
       model_apply: the classifier, see `Model`.
       params: its weights, any pytree; may be traced.
-      method: the builder of the method inside, called as `method(model_apply, params, has_aux=True)`;
-        `functools.partial(gradient, reduce=signed)` gives it options. Of a method whose aux has an `attribution` and
-        how to `reduce` it (see `AttributionAux`) the attribution is averaged, of others the saliency.
-      samples: noisy copies.
+      method: the builder of the inner method, called as `method(model_apply, params, has_aux=True)`;
+        `functools.partial(gradient, reduce=signed)` gives it options. If its aux has `attribution` and `reduce` (see
+        `AttributionAux`), the attribution is averaged, otherwise the saliency.
+      samples: number of noisy copies.
       noise: standard deviation of the noise as a share of the image's range of values.
       sample_batch: copies explained at once; None takes all, fewer need less memory.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
-      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      It has the range of the method inside. The key draws the noise, and feeds that method.
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]`, float32.
+      It has the range of the inner method. The key draws the noise and is passed to that method.
 
     Raises:
-      ValueError: samples or sample_batch below 1, noise negative; in the explainer: as the method inside.
+      ValueError: samples or sample_batch below 1, noise negative; in the explainer: as in the inner method.
       ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_count("samples", samples)
@@ -70,7 +69,7 @@ def smooth_grad(
         def one(key):
             noise_key, method_key = jax.random.split(key)
             saliency, aux = inside(add_noise(image, noise, noise_key), label, key=method_key)
-            # Their sum, and what is made of it: a `Partial` holds no arrays, so that it is its own sum.
+            # The sum leaves `reduce` as it is: a `Partial` holds no arrays.
             return (aux.attribution, aux.reduce) if hasattr(aux, "reduce") else (saliency, as_it_is)
 
         total, reduce = sum_batched(one, jax.random.split(key, samples), sample_batch)

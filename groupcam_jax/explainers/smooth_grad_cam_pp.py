@@ -5,9 +5,9 @@
     w_k          sum over space of a_k relu(D1_k)
     saliency     relu(sum of w_k A_k), A of the image itself, enlarged, rescaled to [0, 1]
 
-The noise is that of SmoothGrad: a share of the image's range of values. The code of Group-CAM's authors divides by the
+The noise is as in SmoothGrad: a share of the image's range of values. The code of Group-CAM's authors divides by the
 range instead, and averages Grad-CAM maps of squared gradients. With one copy and no noise it is Grad-CAM++ with
-`separate` coefficients, but for what guards its denominator.
+`separate` coefficients, up to the epsilon in its denominator.
 """
 
 from __future__ import annotations
@@ -37,22 +37,21 @@ def smooth_grad_cam_pp(
     sample_batch: int | None = None,
     has_aux: HasAux = False,
 ) -> Explainer[HasAux, Aux]:
-    """Builds the Smooth Grad-CAM++ explainer of a classifier: `samples` forward passes, and backward above the layer,
-    plus one forward.
+    """Builds the Smooth Grad-CAM++ explainer: `samples` + 1 forward passes, `samples` backward above the layer.
 
     Args:
       model_apply: the classifier, see `Model`.
       params: its weights, any pytree; may be traced.
       layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
       target: the score that is differentiated, a function of the logits and the label.
-      samples: noisy copies.
+      samples: number of noisy copies.
       noise: standard deviation of the noise as a share of the image's range of values.
       sample_batch: copies differentiated at once; None takes all, fewer need less memory.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      All 0 where no channel speaks for the class. The key draws the noise.
+      All 0 if no channel speaks for the class. The key draws the noise.
 
     Raises:
       ValueError: samples or sample_batch below 1, noise negative.

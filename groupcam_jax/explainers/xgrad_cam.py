@@ -4,7 +4,7 @@
     w_k        sum of dy/dA_k A_k over space / sum of A_k over space
     saliency   relu(sum of w_k A_k), enlarged, rescaled to [0, 1]
 
-Grad-CAM with a mean that the activation weighs. A channel that sums to 0 has weight 0; published code adds 1e-7 to the
+Grad-CAM with a mean weighted by the activation. A channel that sums to 0 has weight 0; published code adds 1e-7 to the
 sum instead.
 """
 
@@ -18,7 +18,7 @@ from groupcam_jax.types import Activation, Heat
 
 @class_activation_map
 def xgrad_cam(activation: Activation, gradient: Activation) -> Heat:
-    """XGrad-CAM: the gradient's mean, weighted by the activation, weighs each channel."""
+    """XGrad-CAM: the channel weights are gradient means, weighted by the activation."""
     total = activation.sum((0, 1))
     weights = (gradient * activation).sum((0, 1)) / jnp.where(total == 0, 1, total)
     return (jnp.where(total == 0, 0, weights)[None, None] * activation).sum(2)

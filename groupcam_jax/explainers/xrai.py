@@ -5,10 +5,10 @@
     saliency      segments join the region one by one, always the one whose new pixels hold most attribution on average;
                   they get that average; rescaled to [0, 1]
 
-As in the authors' code (PAIR saliency, "full"): of the attribution's channels the largest counts, and a segment that
-would add fewer than 50 pixels is dropped; what no segment covers gets its own average. Their map and ours correlate
-above 0.9999 and are not equal: the integrated gradients below them differ by rounding. The regions are grown
-on the host, by NumPy and scikit-image, through `jax.pure_callback`: the explainer jits and vmaps, but has no gradient.
+As in the authors' code (PAIR saliency, "full"), the largest channel of the attribution counts, and a segment that would
+add fewer than 50 pixels is dropped. Pixels that no segment covers get their own average. Our map and theirs correlate
+above 0.9999 but are not equal: the integrated gradients differ by rounding. The regions are grown on the host, by NumPy
+and scikit-image, through `jax.pure_callback`: the explainer works under jit and vmap, but has no gradient.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def xrai(
       model_apply: the classifier, see `Model`.
       params: its weights, any pytree; may be traced.
       baselines: where the paths of integrated gradients start.
-      segments: masks of the regions, which may overlap or be empty, maybe traced; None finds them in the image (needs
+      segments: masks of the segments, which may overlap, be empty or be traced; None finds them in the image (needs
         scikit-image).
-      rule: the quadrature of integrated gradients, see there.
+      rule: the quadrature, see `integrated_gradients`.
       steps: points on each path.
       target: the score that is differentiated, a function of the logits and the label.
       step_batch: points differentiated at once; None takes all, fewer need less memory.
@@ -69,12 +69,12 @@ def xrai(
 
     Returns:
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      The key feeds baselines that draw.
+      Only random baselines use the key.
 
     Raises:
       ModuleNotFoundError: no segments are given and scikit-image is missing.
-      ValueError: no baselines, steps or step_batch below 1; in the explainer: segments of another size than the image,
-        or not masks.
+      ValueError: no baselines, steps or step_batch below 1; in the explainer: segments that are not masks of the
+        image's size.
       ValueError, TypeError: in the explainer, see `Explainer`.
     """
     if not baselines:
@@ -106,7 +106,7 @@ def xrai(
 
 
 def host_regions(image: ArrayLike, density: ArrayLike, segments: ArrayLike | None = None) -> np.ndarray:
-    """Segments an image, unless its segments are given, and grows the regions; on the host."""
+    """Segments an image, unless its segments are given, and grows the regions, on the host."""
     image, density = np.asarray(image), np.asarray(density)
     if not (np.isfinite(image).all() and np.isfinite(density).all()):
         return np.full(density.shape, np.nan, np.float32)
@@ -115,7 +115,7 @@ def host_regions(image: ArrayLike, density: ArrayLike, segments: ArrayLike | Non
 
 
 def check_segments(segments: ArrayLike, shape: tuple[int, int]) -> None:
-    """Raises ValueError unless segments are masks of this shape: of a label map they were no regions."""
+    """Raises ValueError unless segments are masks of this shape, not a label map."""
     if jnp.shape(segments)[1:] != shape or 0 in jnp.shape(segments) or jnp.result_type(segments) != jnp.bool_:
         raise ValueError(
             f"segments must be masks, bool [s, {shape[0]}, {shape[1]}], got {jnp.result_type(segments)} "

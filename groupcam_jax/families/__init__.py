@@ -1,1 +1,1 @@
-"""What the methods of one family share: a method itself is its mathematics, in `explainers`."""
+"""What the methods of one family share; the mathematics of each is in `explainers`."""

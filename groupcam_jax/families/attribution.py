@@ -1,6 +1,6 @@
-"""Methods of attribution: a share of the score for every pixel and channel, then reduced to a saliency.
+"""Attribution methods: a share of the score for every pixel and channel, then reduced to a saliency.
 
-The gradient in the image is that of the model, or one with another backward rule for its ReLUs.
+The gradient is that of the model itself, or one with another backward rule for its ReLUs.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ A = TypeVar("A", bound=Any)
 
 
 class AttributionAux(NamedTuple):
-    """What methods that attribute the score to every input return besides the saliency with `has_aux=True`.
+    """What attribution methods return besides the saliency with `has_aux=True`.
 
     Attributes:
       label: the class that is explained.
       logits: of all classes.
       attribution: the signed share of each pixel and channel, `[h, w, c]`.
-      reduce: what makes the saliency of it. SmoothGrad averages attributions before it reduces them.
+      reduce: turns it into the saliency. SmoothGrad averages attributions before it reduces them.
     """
 
     label: Label
@@ -43,7 +43,7 @@ class AttributionAux(NamedTuple):
 
 @runtime_checkable
 class AttributionMethod(Protocol):
-    """The builder of a method of attribution."""
+    """The builder of an attribution method."""
 
     def __call__(
         self,
@@ -69,27 +69,27 @@ class AttributionMethod(Protocol):
 
         Raises:
           ValueError: in the explainer of a method with a backward rule of its own: the model has a smooth activation
-            such as gelu or silu, a ReLU inside a loop or branch, or none.
+            such as gelu or silu, a ReLU inside a loop or branch, or no ReLU.
           ValueError, TypeError: in the explainer, see `Explainer`.
         """
         ...
 
 
 def attribution_method(reduce: Reduction) -> Callable[[Share], AttributionMethod]:
-    """Makes a method of attribution of its mathematics, `share(image, gradient) -> attribution`.
+    """Turns a function `share(image, gradient) -> attribution` into an attribution method.
 
-    All three are `[h, w, c]`, float32. `reduce` is how the attribution becomes a saliency unless the user says
-    otherwise. The function itself remains at hand as `inspect.unwrap(builder)`.
+    All three are `[h, w, c]`, float32. `reduce` is how the attribution becomes a saliency by default.
+    `inspect.unwrap(builder)` returns the function itself.
     """
     return lambda share: build_attribution(share, lambda program: program, share, reduce)
 
 
 def backward_rule(rule: BackwardRule) -> AttributionMethod:
-    """Makes a method of attribution of another backward rule for the model's ReLUs; the model is not touched.
+    """Turns a backward rule for the model's ReLUs into an attribution method; the model is not changed.
 
     Args:
-      rule: `rule(passes, cotangent) -> cotangent`: of whether the ReLU passes gradients, and the cotangent of its
-        output, it makes that of its input. It remains at hand as `inspect.unwrap(builder)`.
+      rule: `rule(passes, cotangent) -> cotangent`: maps where the ReLU passes gradients, and the cotangent of its
+        output, to that of its input. `inspect.unwrap(builder)` returns it.
     """
     name = getattr(rule, "__name__", "this method")
     replace = functools.partial(replace_relu_rule, rule=rule, method=name)
@@ -116,7 +116,7 @@ def build_attribution(
 def attributing_explainer(
     attribute: Callable[[Image, int | Label | None, PRNGKey | None], A], *, has_aux: HasAux
 ) -> Explainer[HasAux, A]:
-    """Makes a method `(image, label, key) -> aux`, with `attribution` and `reduce` in its aux, an `Explainer`."""
+    """Turns a method `(image, label, key) -> aux` into an `Explainer`; aux has `attribution` and `reduce`."""
 
     def method(image, label, key):
         aux = attribute(image, label, key)

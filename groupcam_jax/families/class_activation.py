@@ -1,4 +1,4 @@
-"""Methods of class activation: a heat map made of a layer's activation and the gradient of a class score in it."""
+"""Class activation methods: a heat map from a layer's activation and the gradient of a class score in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from groupcam_jax.types import Activation, Explainer, HasAux, Heat, Image, Model
 
 @runtime_checkable
 class ClassActivationMap(Protocol):
-    """The builder of a method of class activation; what the method is, is a function of activation and gradient."""
+    """The builder of a class activation method, defined by a function of activation and gradient."""
 
     def __call__(
         self,
@@ -39,7 +39,7 @@ class ClassActivationMap(Protocol):
           has_aux: whether the explainer returns `(saliency, aux)`, aux being the label and the logits.
 
         Returns:
-          `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32, all 0 where
+          `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32, all 0 if
           nothing speaks for the class.
 
         Raises:
@@ -49,10 +49,10 @@ class ClassActivationMap(Protocol):
 
 
 def class_activation_map(heat: Callable[[Activation, Activation], Heat]) -> ClassActivationMap:
-    """Makes a method of class activation of its mathematics.
+    """Turns a function of activation and gradient into a method.
 
-    What is below 0 in the heat speaks against the class and is cut off; the rest is enlarged bilinearly to the image
-    and rescaled to [0, 1]. The function itself remains at hand as `inspect.unwrap(builder)`.
+    Negative heat speaks against the class and is set to 0; the rest is enlarged bilinearly to the image and rescaled to
+    [0, 1]. `inspect.unwrap(builder)` returns the function itself.
 
     Args:
       heat: `heat(activation, gradient) -> [u, v]`: the layer's activation `[u, v, k]` and the gradient of the class
@@ -72,5 +72,5 @@ def class_activation_map(heat: Callable[[Activation, Activation], Heat]) -> Clas
 
 
 def show_heat(heat: Heat, image: Image) -> Saliency:
-    """Enlarges what speaks for the class to the size of the image, in [0, 1]."""
+    """Enlarges the positive heat to the size of the image, in [0, 1]."""
     return unit_range(upsample(jax.nn.relu(heat), image.shape[:2]))

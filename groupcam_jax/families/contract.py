@@ -1,4 +1,4 @@
-"""A builder made of a method's mathematics looks like a function that somebody wrote: name, signature, text, source."""
+"""Makes a generated builder look like a function that somebody wrote: name, signature, docstring, source."""
 
 import functools
 import inspect
@@ -14,8 +14,8 @@ def described(build: Function, method: Callable[..., Any], family: type, **defau
     Args:
       build: the builder.
       method: its mathematics, whose docstring begins the builder's.
-      family: the protocol of all builders of this kind; the docstring of its `__call__` goes on.
-      defaults: of the parameters for which the protocol leaves them open.
+      family: the protocol of all builders of this kind; the docstring of its `__call__` follows.
+      defaults: of the parameters that the protocol leaves open.
     """
     functools.update_wrapper(build, method)
     call = family.__call__

@@ -1,4 +1,4 @@
-"""The one signature of all methods: what a builder wraps its method in before it returns it."""
+"""The one signature of all methods: every builder wraps its method in it."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar, cast
@@ -17,21 +17,21 @@ class Aux(NamedTuple):
     logits: Logits
 
 
-A = TypeVar("A", bound=Any)  # a NamedTuple that begins as `Aux` does
+A = TypeVar("A", bound=Any)  # a NamedTuple that begins like `Aux`
 Method = Callable[[Image, int | Label | None, PRNGKey | None], tuple[Saliency, A]]
 
 
 def make_explainer(method: Method[A], *, has_aux: HasAux) -> Explainer[HasAux, A]:
-    """Makes a method `(image, label, key) -> (saliency, aux)` an `Explainer`.
+    """Turns a method `(image, label, key) -> (saliency, aux)` into an `Explainer`.
 
-    The saliency is float32 whatever the model computes in. It is all NaN for an image that holds NaN or infinity: a
-    network may swallow either (a ReLU written as `where(x > 0, x, 0)` does), and would then show a plausible map of a
-    broken image. So it is for a traced label that is out of range, which no error can tell of. What aux holds besides
-    the label and the logits is NaN with it.
+    The saliency is float32 whatever the model's dtype. It is all NaN for an image with NaN or infinity: a network may
+    swallow either (a ReLU written as `where(x > 0, x, 0)` does), and would give a plausible map of a broken image. It
+    is also all NaN for a traced label out of range, for which no error can be raised. Then aux is NaN too, except for
+    the label and the logits.
 
     Raises (in the explainer):
       ValueError: the image is not one floating image `[h, w, c]`.
-      TypeError: the key is none of `jax.random.key`.
+      TypeError: the key is not one JAX random key.
     """
 
     def explain(image, label=None, *, key=None):

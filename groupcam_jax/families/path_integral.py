@@ -21,7 +21,7 @@ T = TypeVar("T", bound=PyTree)
 
 
 def riemann_left(steps: int) -> tuple[Points, Points]:
-    """The left end of each of equally long steps; exact for constants."""
+    """The left end of each of the equal steps; exact for constants."""
     return np.arange(steps) / steps, np.full(steps, 1 / steps)
 
 
@@ -68,6 +68,6 @@ def integrate(
 
 
 def check_steps(rule: Quadrature, steps: int) -> None:
-    """Raises ValueError for fewer steps than a rule takes."""
+    """Raises ValueError for fewer steps than a rule needs."""
     check_count("steps", steps)
     rule(steps)

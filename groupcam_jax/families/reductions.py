@@ -1,4 +1,4 @@
-"""An attribution `[h, w, c]`, a share of the score for every pixel and channel, made a saliency `[h, w]`."""
+"""Reduces an attribution `[h, w, c]`, a share of the score per pixel and channel, to a saliency `[h, w]`."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -22,7 +22,7 @@ def total_magnitude(attribution: Attribution) -> Saliency:
 
 
 def signed(attribution: Attribution) -> Saliency:
-    """The sum of a pixel's channels over the largest such magnitude: in [-1, 1], positive where it speaks for."""
+    """The sum of a pixel's channels divided by the largest such magnitude: in [-1, 1], positive for the class."""
     total = attribution.sum(2)
     largest = jnp.abs(total).max()
     return jnp.where(largest == 0, 0, total / jnp.where(largest == 0, 1, largest))

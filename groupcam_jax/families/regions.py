@@ -1,6 +1,6 @@
 """Regions of an image, on the host: its segments at several scales, and their order by attribution (arXiv:1906.02825).
 
-Constants are those of the authors' code, which segments every image at one size and range so that they fit.
+The constants are those of the authors' code. They fit because images are segmented at one size and range.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ FEWEST_NEW_PIXELS = 50
 
 
 def require_scikit_image() -> None:
-    """Raises ModuleNotFoundError, with what to install, where scikit-image is missing."""
+    """Raises ModuleNotFoundError, with what to install, if scikit-image is missing."""
     try:
         import skimage  # noqa: F401
     except ModuleNotFoundError:
@@ -62,7 +62,7 @@ def grow_regions(density: np.ndarray, masks: np.ndarray) -> np.ndarray:
     masks = masks.reshape(len(masks), -1)
     counts, sums = masks.sum(1), masks @ values  # of what each mask would add
     free, result = np.ones(values.size, bool), np.zeros(values.size)
-    # A small picture has small segments: then every one may join.
+    # A small picture has small segments: the largest may join.
     fewest = min(FEWEST_NEW_PIXELS, counts.max())
     while (usable := counts >= max(fewest, 1)).any():
         means = np.where(usable, sums / np.maximum(counts, 1), -np.inf)

@@ -1,1 +1,1 @@
-"""A model as a flat program of equations: how a layer is found, and the model cut there, without touching the model."""
+"""A model as a flat program of equations, in which a layer is found and cut; the model itself is not changed."""

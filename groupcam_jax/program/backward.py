@@ -1,9 +1,9 @@
-"""Other backward rules for a model's ReLUs, put into its flat program: the model itself is not touched.
+"""Replaces the backward rule of a model's ReLUs, in its flat program; the model itself is not changed.
 
-A ReLU is `jax.nn.relu`, `jax.nn.relu6` or `max(x, 0)`, unless all that is made of it is a square root: so does a
-normalisation guard its variance. Smooth activations have no rule that any paper gives, and are refused; so are ReLUs
-inside loops, branches and functions with a derivative of their own, where they cannot be reached: with a plain
-derivative among changed ones the map would look right and mean nothing. Gates, sigmoid or tanh, keep their derivative.
+A ReLU is `jax.nn.relu`, `jax.nn.relu6` or `max(x, 0)`. One that is only used to take a square root is left alone: it
+guards the variance of a normalisation. Smooth activations are refused: no paper gives a rule for them. ReLUs inside
+loops, branches and functions with a custom derivative cannot be reached and are refused too: a map that mixes old and
+new rules would look right and mean nothing. Gates (sigmoid, tanh) keep their derivative.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -32,13 +32,13 @@ def replace_relu_rule(program: Program, rule: BackwardRule, method: str) -> Prog
     Args:
       program: the model.
       rule: `(whether the gradient passes here, cotangent of the output) -> cotangent of the input`.
-      method: who asks, for the message.
+      method: name of the method, for the message.
 
     Returns:
       The same function with other derivatives.
 
     Raises:
-      ValueError: the model has a smooth activation, such as gelu or silu, a ReLU out of reach, or none at all.
+      ValueError: the model has a smooth activation, such as gelu or silu, a ReLU out of reach, or no ReLU.
     """
     zeros = zero_variables(equation.eqn for equation in program.equations)
     constants, equations, replaced = dict(program.constants), [], 0
@@ -79,7 +79,7 @@ def holds_relu(jaxpr: Jaxpr) -> bool:
 
 
 def only_rooted(program: Program, position: int) -> bool:
-    """Whether all that reads the output of an equation, views and sums apart, takes a square root of it."""
+    """Whether the output of an equation is only used, apart from views and sums, to take its square root."""
     awaited, rooted = set(program.equations[position].eqn.outvars), False
     for _, eqn, _ in program.equations[position + 1 :]:
         if awaited.isdisjoint(variables(eqn.invars)):
@@ -94,7 +94,7 @@ def only_rooted(program: Program, position: int) -> bool:
 
 
 def clip_with_rule(rule: BackwardRule, bound: float) -> Callable[[Values], Values]:
-    """A ReLU, bounded above or not, that goes backward by a rule."""
+    """A ReLU, bounded above or not, with this backward rule."""
 
     @jax.custom_vjp
     def clip(x):
@@ -105,9 +105,9 @@ def clip_with_rule(rule: BackwardRule, bound: float) -> Callable[[Values], Value
 
 
 def smooth_activation(eqn: JaxprEqn) -> str:
-    """The name of the smooth activation that an equation is part of, '' if it is none.
+    """The name of the smooth activation that an equation is part of; '' if there is none.
 
-    Some, such as `jax.nn.gelu`, leave no name in the program: the equation's traceback tells what function wrote it.
+    Some, such as `jax.nn.gelu`, leave no name in the program: the equation's traceback names the function behind it.
     """
     traceback = eqn.source_info.traceback
     functions = {frame.function_name for frame in traceback.frames} if traceback else set()
@@ -115,7 +115,7 @@ def smooth_activation(eqn: JaxprEqn) -> str:
 
 
 def zero_variables(equations: Iterable[JaxprEqn]) -> set[Var]:
-    """The variables that hold nothing but zeros: a zero converted, or broadcast to a shape."""
+    """The variables that hold only zeros: a zero converted or broadcast to a shape."""
     zeros: set[Var] = set()
     for eqn in equations:
         if eqn.primitive.name in ("broadcast_in_dim", "convert_element_type", "pvary") and is_zero(

@@ -1,7 +1,7 @@
-"""A classifier cut at a layer for one image: one value that says all that a method asks of the model.
+"""A classifier cut at a layer for one image: all that a method needs of the model, in one value.
 
-The model is traced once. What a method needs is below, at, or above the layer: the activation, the gradient of a score
-in it, the logits of another activation in its place; and the score of other images.
+The model is traced once. A method needs the activation, the gradient of a score with respect to it, the logits for
+another activation in its place, and the scores of other images.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ class Cut(NamedTuple):
 
     @property
     def activation(self) -> Activation:
-        """The activation in float32, whatever the model computes in."""
+        """The activation in float32, whatever the model's dtype."""
         return self.value.astype(jnp.float32)
 
     @property
@@ -44,7 +44,7 @@ class Cut(NamedTuple):
         return self.head(self.value)
 
     def head(self, value: Activation) -> Logits:
-        """The logits with another activation in the place of this one."""
+        """The logits with another activation in place of this one."""
         return self.parts.head(self.params, value[None], self.skips)[0]
 
     def at(self, image: Image) -> "Cut":
@@ -52,15 +52,15 @@ class Cut(NamedTuple):
         return cut_program(self.program, self.params, image, self.parts)
 
     def gradient(self, target: Target, label: int | Label | None) -> tuple[Label, Logits, Activation]:
-        """Differentiates a score in the activation: one pass forward and one backward through the head alone.
+        """Differentiates a score with respect to the activation: one forward and one backward pass of the head.
 
         Args:
           target: the score to differentiate.
           label: class index, or None for the predicted class.
 
         Returns:
-          The label, the logits and the gradient, float32. It is all NaN where the score is: a traced label out of range
-          has a score of NaN, but its gradient alone would be zero.
+          The label, the logits and the gradient, float32. The gradient is all NaN if the score is NaN: for a traced
+          label out of range it would otherwise be zero.
 
         Raises:
           ValueError: a bad concrete label, or a target that is not scalar.
@@ -72,7 +72,7 @@ class Cut(NamedTuple):
         return label, logits, jnp.where(jnp.isnan(score), jnp.nan, gradient.astype(jnp.float32))
 
     def confidence(self, score: Target, label: Label) -> Callable[[Image], Scalar]:
-        """Makes the function from one image to its score, which is float32 whatever the model computes in."""
+        """Returns the function from one image to its score, float32 whatever the model's dtype."""
         score_of = bind(score, label)
 
         def confidence(image):
@@ -87,20 +87,20 @@ def cut_at(model_apply: Model, params: Params, image: Image, layer: LayerLike) -
 
     Raises:
       ValueError: no such layer, or the model returns no logits.
-      TypeError: what is said of the layer is none of the things that it may be.
+      TypeError: the layer is none of the forms in `LayerLike`.
     """
     (cut,) = cuts_at(model_apply, params, image, [layer])
     return cut
 
 
 def cuts_at(model_apply: Model, params: Params, image: Image, layers: Sequence[LayerLike]) -> list[Cut]:
-    """Cuts a model at each of several layers in turn; it is traced once. See `cut_at`."""
+    """Cuts a model at each of several layers, tracing it once; see `cut_at`."""
     program = trace(model_apply, params, image[None])
     return [cut_program(program, params, image, split_program(program, layer)) for layer in layers]
 
 
 def cut_at_image(model_apply: Model, params: Params, image: Image) -> Cut:
-    """Cuts a model at the image itself, which is the activation then: all of the model lies above."""
+    """Cuts a model at its input: the image is the activation, and the whole model lies above."""
     return cut_program_at_image(trace(model_apply, params, image[None]), params, image)
 
 
@@ -115,6 +115,6 @@ def cut_program_at_image(program: Program, params: Params, image: Image) -> Cut:
 
 
 def cut_program(program: Program, params: Params, image: Image, parts: Parts) -> Cut:
-    """One image in a traced model that is cut already."""
+    """One image in a traced model that is already cut."""
     activation, skips = parts.features(params, image[None])
     return Cut(program, params, parts, activation[0], skips)

@@ -1,7 +1,7 @@
-"""Some of a program's equations as a function again.
+"""Turns some of a program's equations back into a function.
 
-What stood within one `jax.checkpoint` is put back into one: where a gradient passes, its intermediate values are
-computed again, as the model asks, rather than kept.
+Equations from one `jax.checkpoint` are put back into one: the backward pass recomputes their intermediate values, as
+the model asks, instead of storing them.
 """
 
 import itertools
@@ -18,12 +18,12 @@ PART = DebugInfo("jit", "part of a model", None, None)
 def evaluator(
     equations: Sequence[Equation], inputs: Sequence[Var], outputs: Sequence[Var]
 ) -> Callable[..., list[Array]]:
-    """Makes equations, in their order, a function from the values of the inputs to those of the outputs."""
+    """Turns equations, in order, into a function from the values of the inputs to those of the outputs."""
     return jaxpr_as_fun(ClosedJaxpr(make_jaxpr(inputs, outputs, renest(equations, outputs)), ()))
 
 
 def renest(equations: Sequence[Equation], outputs: Sequence[Var]) -> list[JaxprEqn]:
-    """The equations with those of each call of `jax.checkpoint` as one such call, of what is left of it."""
+    """Puts the equations left of each call of `jax.checkpoint` back into one such call."""
     runs = [[*run] for _, run in itertools.groupby(equations, key=lambda equation: id(equation.remat))]
     wanted, nested = set(outputs), []
     for run in reversed(runs):
@@ -40,6 +40,6 @@ def renest(equations: Sequence[Equation], outputs: Sequence[Var]) -> list[JaxprE
 
 
 def make_jaxpr(inputs: Sequence[Var], outputs: Sequence[Var], eqns: Sequence[JaxprEqn]) -> Jaxpr:
-    """The expression of a function that holds these equations and nothing else."""
+    """The jaxpr of a function with these equations and no others."""
     effects = {effect for eqn in eqns for effect in eqn.effects}
     return Jaxpr((), [*inputs], [*outputs], [*eqns], effects, debug_info=PART)

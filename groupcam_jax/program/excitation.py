@@ -1,9 +1,9 @@
-"""A second value for every variable of a model: its excitation, which only positive weights and inputs make.
+"""A second value for every variable of a model: its excitation by positive weights and inputs.
 
-Between nonlinearities the excitation is what the linear layers give with their negative weights and their biases left
-out; after each nonlinearity it is the activation itself. With r the gradient of a seed in the excitation e of a
-variable, e r is the probability that a winner takes its way through it (Zhang et al., arXiv:1608.00507, equation 4):
-the gradient carries it through the linear layers by itself, and each nonlinearity hands it on to its input.
+Between nonlinearities the excitation is the output of the linear layers without their negative weights and biases.
+After each nonlinearity it is the activation itself. Let e be the excitation of a variable and r the gradient of a seed
+with respect to e. Then e r is the probability that the winner's path passes through the variable (Zhang et al.,
+arXiv:1608.00507, equation 4). Linear layers pass it down by their gradient, and nonlinearities by `hand_on`.
 """
 
 import jax
@@ -29,10 +29,10 @@ def excite(
       params: its weights.
       images: its input.
       excitation: the excitation of the input, not negative.
-      negate_last: whether the last linear layer's weights change their signs: what speaks against a class then excites.
+      negate_last: whether to negate the last linear layer's weights, so that what speaks against a class excites.
 
     Returns:
-      The excitation of the output `[n, classes]`, differentiable in that of the input.
+      The excitation of the output `[n, classes]`, differentiable with respect to the input's.
 
     Raises:
       ValueError: an operation that has no rule; the message names it.
@@ -49,7 +49,7 @@ def excite(
         if excitations.keys().isdisjoint(variables(eqn.invars)):
             continue
         if not any(jnp.issubdtype(result.dtype, jnp.floating) for result in results):
-            continue  # comparisons, by which a pooling selects, pass nothing on
+            continue  # the comparisons of a pooling pass nothing on
         arrived = [None if isinstance(atom, Literal) else excitations.get(atom) for atom in eqn.invars]
         if relu_input(eqn, zeros) is not None or is_clip(eqn, arrived):
             (came,) = [one for one in arrived if one is not None]
@@ -64,13 +64,13 @@ def excite(
 
 @jax.custom_vjp
 def hand_on(came: Values, activation: Values) -> Values:
-    """The excitation after a nonlinearity: its activation. Backward, each place takes all that its output won."""
+    """The excitation after a nonlinearity: its activation. Backward, each input takes all that its output won."""
     del came
     return activation
 
 
 def hand_back(residuals: tuple[Values, Values], gradient: Values) -> tuple[Values, Values]:
-    """Makes (activation r) / came of r, 0 where nothing came."""
+    """Turns r into (activation r) / came, 0 where nothing came."""
     came, activation = residuals
     share = gradient * activation / jnp.where(came > 0, came, 1)
     return jnp.where(came > 0, share, 0), jnp.zeros_like(activation)

@@ -1,8 +1,8 @@
-"""What linear equations make of excitations: only positive weights and inputs excite, and biases take no part.
+"""How linear equations pass on excitations: only positive weights and inputs excite, and biases are ignored.
 
 A product with weights and the constant factors around it, such as those of a batch norm that is not folded, are one
-linear layer with one sign a weight. So what the negative weights give is carried along: a negative factor makes it
-excite.
+linear layer with one sign per weight. So the output of the negative weights is kept too: a negative factor turns it
+into excitation.
 """
 
 from collections.abc import Callable
@@ -28,8 +28,8 @@ class Excitation(NamedTuple):
 
     Attributes:
       positive: the excitation.
-      negative: what it would be if all weights since the last nonlinearity changed their signs.
-      weighted: whether there was a product with weights since: a second one is a layer of its own.
+      negative: what it would be if all weights since the last nonlinearity were negated.
+      weighted: whether there was a product with weights since; a second one starts a new layer.
     """
 
     positive: Values
@@ -55,7 +55,7 @@ def unweighted(activation: Values) -> Excitation:
 
 
 def excite_linear(equation: Equation, operands: list[Any], arrived: list[Excitation | None]) -> list[Excitation]:
-    """The excitations that an equation without a nonlinearity makes of those that arrive."""
+    """Passes the excitations that arrive through an equation without a nonlinearity."""
     name = equation.eqn.primitive.name
     came = [one for one in arrived if one is not None]
 
@@ -102,13 +102,13 @@ def excite_linear(equation: Equation, operands: list[Any], arrived: list[Excitat
 
 
 def silent(operand: Any) -> Array:
-    """An operand that no image reached: it excites nothing; integers and the like (indices, predicates) stay."""
+    """Zeros for an operand that no image reaches; integers and the like (indices, predicates) stay."""
     operand = jnp.asarray(operand)
     return jnp.zeros_like(operand) if jnp.issubdtype(operand.dtype, jnp.floating) else operand
 
 
 def is_product(eqn: JaxprEqn) -> bool:
-    """Whether an equation is a product with weights, maybe within a function that has a derivative rule of its own."""
+    """Whether an equation is a product with weights, maybe inside a function with a custom derivative."""
     return contains_product(eqn) if eqn.primitive.name == "custom_jvp_call" else eqn.primitive.name in PRODUCTS
 
 

@@ -13,11 +13,11 @@ from groupcam_jax.program.scopes import join_scopes, scope_matches, scope_of
 def find_activation(
     program: Program, layer: str | int | None, tokens_to_grid: tuple[int, int] | None, data_format: str
 ) -> LayerEntry:
-    """Finds the activation that a user's `Layer` means; see there for the rule.
+    """Finds the activation that a user's `Layer` means, by the rule given there.
 
     Raises:
-      ValueError: there is none; the message lists those there are.
-      TypeError: it is no name and no index.
+      ValueError: no such activation; the message lists all.
+      TypeError: the layer is neither a name nor an index.
     """
     found = activations(program)
     if layer is not None and not isinstance(layer, str):
@@ -53,7 +53,7 @@ def find_activation(
 
 
 def listing(found: list[LayerEntry]) -> str:
-    """Names the last activation of each scope in an error message."""
+    """Names the last activation of each scope, for an error message."""
     if not found:
         return "The model has no activations [h, w, channels] outside loops"
     last = {activation.scope: activation for activation in found}

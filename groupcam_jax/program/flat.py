@@ -1,8 +1,8 @@
 """A traced model as one flat list of equations, each with the scope it was written in.
 
-`jax.make_jaxpr` turns a model into equations; calls (jit, remat, closed_call) hide further equations inside. Here they
-are inlined, so that every intermediate value of the model is a variable that the program can be cut at. Functions with
-a derivative rule of their own (`jax.nn.relu` is one) stay whole: inlined, they would lose it. So do loops and branches.
+`jax.make_jaxpr` turns a model into equations; calls (jit, remat, closed_call) hide more equations inside. Here they are
+inlined, so that the program can be cut at every intermediate value of the model. Functions with a custom derivative
+(such as `jax.nn.relu`) stay whole: inlining would lose it. So do loops and branches.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ class Program(NamedTuple):
     def function(
         self, equations: Sequence[Equation], inputs: Sequence[Var], outputs: Sequence[Var]
     ) -> Callable[..., list[Array]]:
-        """Makes equations of the program, in their order, a function `(params, *inputs) -> list of outputs`."""
+        """Turns equations of the program, in order, into a function `(params, *inputs) -> list of outputs`."""
         run = evaluator(equations, [*self.constants, *self.params, *inputs], outputs)
         return lambda params, *values: run(*self.constants.values(), *partition(params)[0], *values)
 
@@ -45,7 +45,7 @@ def trace(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStr
 
     Args:
       model_apply: `logits = model_apply(params, images)`, bare, jitted or rematted.
-      params: any pytree of arrays, which may be traced; leaves that are none (functions in Equinox modules) are kept.
+      params: any pytree of arrays, maybe traced; other leaves (functions in Equinox modules) are kept.
       images: `[n, h, w, c]`, an array or `jax.ShapeDtypeStruct`: only its type is used.
 
     Returns:
@@ -55,9 +55,9 @@ def trace(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStr
       ValueError: the model does not return logits `[n, classes]`.
     """
     arrays, rebuild = partition(params)
-    # The type of an array says more than its shape: how it is laid out, and over which axes of a mesh it varies.
+    # The type of an array says more than its shape: its sharding, and the mesh axes over which it varies.
     abstract: Any = images if isinstance(images, jax.ShapeDtypeStruct) else jax.typeof(images)
-    with jax.disable_jit(False):  # whatever the user debugs: without it, functions lose their names
+    with jax.disable_jit(False):  # even while the user debugs: else functions lose their names
         closed, output = jax.make_jaxpr(lambda arrays, images: model_apply(rebuild(arrays), images), return_shape=True)(
             arrays, abstract
         )

@@ -1,4 +1,4 @@
-"""Calls inlined: one list of equations, each with its scope and with the `jax.checkpoint` that it stands in."""
+"""Inlines calls into one list of equations, each with its scope and the `jax.checkpoint` around it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class Equation(NamedTuple):
     Attributes:
       scope: the `jax.named_scope` path it was written in, such as 'ResNet/layer4_2/conv3'.
       eqn: the operation.
-      remat: the call of the outermost `jax.checkpoint` around it, None outside of any.
+      remat: the call of the outermost `jax.checkpoint` around it, or None.
     """
 
     scope: str
@@ -34,16 +34,16 @@ def inline(
     constants: dict[Var, Array],
     remat: JaxprEqn | None = None,
 ) -> tuple[list[Equation], list[Atom]]:
-    """Lists the equations of a function applied to variables, and its results; each call gets variables of its own.
+    """Lists the equations of a function applied to variables, and its results; each call gets new variables.
 
-    Each equation takes the scope of the call with it: it is not lost when the program is traced again.
+    Each equation keeps the scope of its call, so that tracing the program again does not lose it.
 
     Args:
       called: the function.
       arguments: what it is applied to.
       caller: the equation that calls it.
-      constants: takes up the arrays that the function closes over.
-      remat: the call of `jax.checkpoint` that all of it stands in.
+      constants: receives the arrays that the function closes over.
+      remat: the call of `jax.checkpoint` around all of it.
     """
     jaxpr, values = (called.jaxpr, called.consts) if isinstance(called, ClosedJaxpr) else (called, [])
     fresh = [Var(var.aval) for var in jaxpr.constvars]
@@ -72,5 +72,5 @@ def inline(
 
 
 def variables(atoms: Sequence[Atom]) -> list[Var]:
-    """The variables among atoms, literals left out."""
+    """The variables among atoms, without the literals."""
     return [atom for atom in atoms if not isinstance(atom, Literal)]

@@ -1,8 +1,8 @@
-"""The layers of a traced model: its activations, and which of them everything flows through.
+"""The layers of a traced model: its activations, and which of them nothing bypasses.
 
-An activation is a floating value `[n, ., ., .]` or `[n, tokens, channels]` that depends on the images and that a user
-would name: not a mere view of another one (reshape, pad, ...), and not a partial result that only the next sum or
-product of its own module reads (a convolution before its bias).
+An activation is a floating value `[n, ., ., .]` or `[n, tokens, channels]` that depends on the images. It is not a
+mere view of another (reshape, pad, ...), nor a partial result that only the next sum or product of its own module reads
+(a convolution before its bias).
 """
 
 import dataclasses
@@ -28,8 +28,8 @@ ARITHMETIC = {"add", "add_any", "div", "mul", "sub"}
 class LayerEntry:
     """One line of `list_layers`.
 
-    `operation` is what computes it, at `position` in the program; `shape` is without the batch; at a cut nothing
-    bypasses the activation.
+    `operation` computes it, at `position` in the program. `shape` leaves out the batch. If `is_cut`, nothing bypasses
+    the activation.
     """
 
     index: int
@@ -53,7 +53,7 @@ def list_layers(model_apply: Model, params: Params, image_shape: tuple[int, int,
       image_shape: `(h, w, c)` of one image.
 
     Returns:
-      One `LayerEntry` a layer: index, scope, operation, shape without the batch, whether it is a cut.
+      One `LayerEntry` per layer: index, scope, operation, shape without the batch, whether it is a cut.
     """
     return activations(trace(model_apply, params, jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)))
 
@@ -91,7 +91,7 @@ def activations(program: Program) -> list[LayerEntry]:
 
 
 def operation(eqn: JaxprEqn) -> str:
-    """The name of an equation's primitive, or of the function with a derivative rule of its own that it calls."""
+    """The name of an equation's primitive, or of the function with a custom derivative that it calls."""
     inner = eqn.params["call_jaxpr"].eqns if eqn.primitive.name == "custom_jvp_call" else []
     return inner[0].params.get("name", eqn.primitive.name) if inner else eqn.primitive.name
 
@@ -113,7 +113,7 @@ def last_uses(program: Program) -> dict[Var, int]:
 
 
 def is_partial(program: Program, position: int, var: Var, readers: Counter[int]) -> bool:
-    """Whether the only reader of a value, views apart, is a sum or product in the same scope."""
+    """Whether the only reader of a value, apart from views, is a sum or product in the same scope."""
     scope = program.equations[position].scope
     for reader_scope, eqn, _ in program.equations[position + 1 :]:
         if var in variables(eqn.invars):

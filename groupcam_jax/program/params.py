@@ -1,4 +1,4 @@
-"""The arrays of a tree of parameters, and what else it holds."""
+"""Separates the arrays of a parameter tree from its other leaves."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -7,13 +7,13 @@ import jax
 
 from groupcam_jax.types import Params
 
-Leaf: TypeAlias = Any  # an array, or what stands for one, such as `jax.ShapeDtypeStruct`
+Leaf: TypeAlias = Any  # an array or a stand-in for one, such as `jax.ShapeDtypeStruct`
 
 
 def partition(params: Params) -> tuple[list[Leaf], Callable[[Sequence[Leaf]], Params]]:
-    """Takes the arrays out of a tree; the function returned puts others in their place.
+    """Returns the arrays of a tree, and a function that puts others in their place.
 
-    What is left behind are leaves that JAX cannot trace, such as the activation functions in Equinox modules.
+    Leaves that JAX cannot trace stay in the tree, such as the activation functions in Equinox modules.
     """
     leaves, treedef = jax.tree.flatten(params)
     traced = [hasattr(leaf, "dtype") or isinstance(leaf, bool | int | float | complex) for leaf in leaves]

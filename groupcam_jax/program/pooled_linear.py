@@ -1,4 +1,4 @@
-"""Whether a head is a mean over space followed by linear layers: what CAM is exact for."""
+"""Whether a head is a mean over space followed by linear layers, as CAM needs."""
 
 import numpy as np
 from jax.extend.core import JaxprEqn, Literal, Var
@@ -18,11 +18,11 @@ def check_pooled_linear(head: Program) -> None:
       head: a traced function of activations `[n, u, v, k]` to logits.
 
     Raises:
-      ValueError: it is something else; the message names the first equation that does not fit.
+      ValueError: it is not; the message names the first equation that does not fit.
     """
     _, height, width, channels = shape_of(head.images)
     dependent, pooled = {head.images}, height * width == 1
-    # Which channel each entry of the activation is of, as the views before the pooling move them.
+    # The channel of each entry of the activation, moved along by the views before the pooling.
     channel = np.broadcast_to(np.arange(channels), (1, height, width, channels))
     for scope, eqn, _ in head.equations:
         if dependent.isdisjoint(variables(eqn.invars)):
@@ -44,7 +44,7 @@ def check_pooled_linear(head: Program) -> None:
 
 
 def moved(eqn: JaxprEqn, channel: np.ndarray) -> np.ndarray:
-    """Where a view that keeps all entries takes them."""
+    """The channels after a view that keeps all entries."""
     if eqn.primitive.name == "transpose":
         return channel.transpose(eqn.params["permutation"])
     if eqn.primitive.name == "rev":
@@ -53,7 +53,7 @@ def moved(eqn: JaxprEqn, channel: np.ndarray) -> np.ndarray:
 
 
 def pools(eqn: JaxprEqn, channel: np.ndarray, places: int) -> bool:
-    """Whether an equation sums over all of space: all entries of one channel, and no others, in each of its results."""
+    """Whether an equation sums over all of space: each result sums all entries of one channel and no others."""
     if eqn.primitive.name == "reduce_sum":
         axes = eqn.params["axes"]
     elif eqn.primitive.name == "reduce_window_sum":

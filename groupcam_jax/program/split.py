@@ -1,6 +1,6 @@
-"""Cutting a model at a layer: `features` computes the activation, `head` goes on from it to the logits.
+"""Cuts a model at a layer: `features` computes the activation, `head` the logits from it.
 
-The gradient of a score in the activation is then that of `head` alone: nothing below the layer is differentiated.
+The gradient with respect to the activation is that of `head` alone: nothing below the layer is differentiated.
 """
 
 import dataclasses
@@ -26,11 +26,11 @@ Head = Callable[[Params, Activations, Skips], Float[Array, "n classes"]]
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """Where to cut a model, where a name or an index does not say all.
+    """Where to cut a model, if a name or an index is not enough.
 
     Attributes:
       at: a scope name (the last activation within that scope), an index of `list_layers`, None for the last spatial
-        activation that everything flows through, or a pair of functions `(features, head)`, see `split`.
+        activation that nothing bypasses, or a pair of functions `(features, head)`, see `split`.
       tokens_to_grid: for activations `[n, tokens, channels]`: height and width of the grid that the last tokens form;
         those before them (a class token) bypass the layer.
       data_format: how the model lays out its activations: "NHWC", or "NCHW" for channel-first ones.
@@ -48,7 +48,7 @@ class Layer:
 
 
 class Parts(NamedTuple):
-    """A model in two parts, and what the layer between them is called."""
+    """A model in two parts, and the name of the layer between them."""
 
     features: Features
     head: Head
@@ -61,7 +61,7 @@ LayerLike: TypeAlias = Layer | str | int | tuple[Features, Head] | None
 def split(
     model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStruct, layer: LayerLike = None
 ) -> tuple[Features, Head]:
-    """Cuts a model in two at a layer, without touching it.
+    """Cuts a model in two at a layer, without changing it.
 
     Args:
       model_apply: `logits = model_apply(params, images)`.
@@ -119,7 +119,7 @@ def equations_for(equations: Sequence[Equation], outputs: Sequence[Var]) -> list
 def equations_above(program: Program, activation: LayerEntry) -> tuple[list[Equation], list[Var]]:
     """The equations from the activation to the logits, and the values from below that they need besides it.
 
-    What depends on the weights alone is computed again above: it is no skip.
+    Values that depend on the weights alone are computed again above: they are no skips.
     """
     dependent = {program.images}
     for _, eqn, _ in program.equations[: activation.position + 1]:
@@ -134,7 +134,7 @@ def equations_above(program: Program, activation: LayerEntry) -> tuple[list[Equa
 def grid_layout(
     activation: LayerEntry, tokens_to_grid: tuple[int, int] | None, data_format: str
 ) -> tuple[Callable[[Array], tuple[Activations, Any]], Callable[[Activations, Any], Array]]:
-    """Maps between the model's own layout and `[n, u, v, k]` with what does not belong to the grid, and back."""
+    """Maps from the model's own layout to `[n, u, v, k]` plus what lies outside the grid, and back."""
     if tokens_to_grid is not None:
         height, width = tokens_to_grid
         if len(activation.shape) != 2 or activation.shape[0] < height * width:

@@ -1,1 +1,1 @@
-"""The stages of Group-CAM, one a file, each for one image or one mask: a batch is `jax.vmap`."""
+"""The stages of Group-CAM, one per file, each for one image or one mask; batch with `jax.vmap`."""

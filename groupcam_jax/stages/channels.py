@@ -1,4 +1,4 @@
-"""Which channels speak for the class: the gradient of its score in the activation (Group-CAM, equation 1)."""
+"""Weighs channels by the gradient of the class score in the activation (Group-CAM, equation 1)."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -23,8 +23,8 @@ def weigh_channels(
     """Weighs the channels of each layer by the gradient of the score in it.
 
     Args:
-      cuts: of one image, at one layer or several.
-      weigh: maps a gradient `[u, v, k]` to weights `[k]`; None takes no gradient and no weights.
+      cuts: one image, cut at one or more layers.
+      weigh: maps a gradient `[u, v, k]` to weights `[k]`; None uses neither gradient nor weights.
       target: the score to differentiate.
       label: class index, or None for the predicted class.
 

@@ -1,7 +1,7 @@
-"""Channels pooled into groups, and each group's first mask (Group-CAM, equation 2).
+"""Pools channels into groups and makes each group's first mask (Group-CAM, equation 2).
 
 A grouping maps the weighted activation `[u, v, k]`, a number of groups and a key to a membership matrix `[k, g]`. It
-may make fewer groups than asked for; one that draws nothing ignores the key.
+may return fewer groups than asked for; if it is not random, it ignores the key.
 """
 
 import functools
@@ -21,7 +21,7 @@ Grouping: TypeAlias = Callable[[Activation, int, PRNGKey | None], Membership]
 
 
 def contiguous(maps: Activation, groups: int, key: PRNGKey | None) -> Membership:
-    """Adjacent groups of ceil(k / groups) channels; the last one may be shorter, as in `torch.chunk`."""
+    """Groups of ceil(k / groups) adjacent channels; the last one may be smaller, as in `torch.chunk`."""
     del key  # deterministic
     channels = maps.shape[-1]
     size = -(-channels // groups)
@@ -46,17 +46,17 @@ def kmeans(iterations: int = 10) -> Grouping:
 
 
 def ward() -> Grouping:
-    """Groups channels whose maps are close: agglomerative clustering that merges the pair of least added variance.
+    """Groups channels whose maps are close: agglomerative clustering that merges the pair adding least variance.
 
-    As the authors' released code does with scikit-learn (Ward, 1963); ours is SciPy's, which comes with JAX, on the
-    host, through `jax.pure_callback`. Nothing is drawn.
+    Ward's method (1963), as in the authors' released code, which uses scikit-learn. We use SciPy, which comes with
+    JAX, on the host, through `jax.pure_callback`. It is deterministic.
     """
 
     def group(maps: Activation, groups: int, key: PRNGKey | None) -> Membership:
         del key  # deterministic
         points = jax.lax.stop_gradient(maps.reshape(-1, maps.shape[-1]).T)
-        finite = jnp.where(jnp.isfinite(points), points, 0)  # the explainer tells of a broken image by itself
-        labels = points[:, 0].astype(jnp.int32)  # of their type; also within a `shard_map`
+        finite = jnp.where(jnp.isfinite(points), points, 0)  # for a broken image the explainer returns NaN
+        labels = points[:, 0].astype(jnp.int32)  # of their type, also inside a `shard_map`
         members = jax.pure_callback(cluster, labels, finite, np.int32(groups), vmap_method="sequential")
         return jax.nn.one_hot(members, groups, dtype=maps.dtype)
 
@@ -64,15 +64,15 @@ def ward() -> Grouping:
 
 
 def cluster(points: Array | np.ndarray, groups: Array | np.ndarray) -> np.ndarray:
-    """Labels points `[k, d]` from 0 on by Ward's method; on the host."""
-    from scipy.cluster.hierarchy import fcluster, linkage  # half a second, which only Ward should cost
+    """Labels points `[k, d]` from 0 on by Ward's method, on the host."""
+    from scipy.cluster.hierarchy import fcluster, linkage  # half a second, which only Ward should pay
 
     if len(points) == 1:  # nothing to link
         return np.zeros(1, np.int32)
     return fcluster(linkage(np.asarray(points, np.float64), "ward"), int(groups), "maxclust").astype(np.int32) - 1
 
 
-@functools.partial(jax.jit, static_argnames=("groups", "iterations"))  # or its loops were compiled at every eager call
+@functools.partial(jax.jit, static_argnames=("groups", "iterations"))  # else every eager call compiles its loops
 def find_centers(points: Float[Array, "k d"], groups: int, iterations: int, key: PRNGKey) -> Float[Array, "g d"]:
     """The centers of Lloyd's algorithm."""
     centers = draw_centers(points, groups, key)
@@ -80,7 +80,7 @@ def find_centers(points: Float[Array, "k d"], groups: int, iterations: int, key:
 
 
 def draw_centers(points: Float[Array, "k d"], groups: int, key: PRNGKey) -> Float[Array, "g d"]:
-    """Draws centers from points of unit length, each with its squared distance to those drawn before as its odds."""
+    """Draws centers from points of unit length, with odds equal to the squared distance to those drawn before."""
 
     def draw(distance, key):
         odds = jnp.where(distance.sum() == 0, 1, distance)
@@ -105,7 +105,7 @@ def nearest(points: Float[Array, "k d"], centers: Float[Array, "g d"]) -> Member
 
 
 def group_masks(maps: Activation, members: Membership) -> Masks:
-    """Sums the maps of each group and keeps what speaks for the class."""
+    """Sums the maps of each group and keeps the positive part."""
     total = jnp.einsum("uvk,kg->guv", maps, members, precision=jax.lax.Precision.HIGHEST)
     return jax.nn.relu(total)
 

@@ -1,4 +1,4 @@
-"""One group's mask made ready to hide an image behind: de-noised, enlarged, rescaled (Group-CAM, equations 3 and 4).
+"""Makes one group's mask ready for use: denoised, enlarged, rescaled (Group-CAM, equations 3 and 4).
 
 The paper rescales before it enlarges; its code, which we follow, rescales the enlarged mask.
 """
@@ -13,10 +13,10 @@ from groupcam_jax.types import Mask
 
 
 def denoise(mask: Mask, percentile: float | None) -> Mask:
-    """Zeroes the values up to a percentile of the mask's own (interpolated linearly); None keeps all.
+    """Sets the values up to a percentile of the mask (linearly interpolated) to 0; None keeps all.
 
-    The percentile's place among the values is computed in double precision, as NumPy does: `jnp.percentile` is off by a
-    rounding error where it falls on a value, and would keep that value.
+    The percentile's rank is computed in double precision, as in NumPy: if it falls on a value, `jnp.percentile` is off
+    by a rounding error and would keep that value.
     """
     if percentile is None:
         return mask
@@ -33,12 +33,12 @@ def check_percentile(percentile: float | None) -> None:
 
 
 def upsample(mask: Float[Array, "u v"], shape: tuple[int, ...]) -> Mask:
-    """Enlarges a mask to `shape`, bilinear between the centers of pixels."""
+    """Enlarges a mask to `shape`, bilinearly between pixel centers."""
     return jax.image.resize(mask, shape, "bilinear", antialias=False)
 
 
 def unit_range(mask: Mask) -> Mask:
-    """Rescales to [0, 1] by minimum and maximum; a flat mask is all 0, one with a NaN in it all NaN."""
+    """Rescales to [0, 1] by minimum and maximum; a flat mask becomes all 0, one with a NaN all NaN."""
     lowest, highest = mask.min(), mask.max()
     span = highest - lowest
     return jnp.where(span == 0, 0, (mask - lowest) / jnp.where(span == 0, 1, span))

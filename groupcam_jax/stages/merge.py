@@ -1,4 +1,4 @@
-"""The masks merged into one saliency, each with the confidence it restores (Group-CAM, equation 7)."""
+"""Merges the masks into one saliency, each weighted by the confidence it restores (Group-CAM, equation 7)."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -21,16 +21,16 @@ def merge(gain: Gain, masks: Masks) -> Saliency:
 def merge_shown(gain: Gain, shown: Masks, enlarged: Masks) -> Saliency:
     """Merges the masks as the model saw them, in [0, 1]; a group that lowers the score votes against its mask.
 
-    Algorithm 1 of the paper.
+    As in Algorithm 1 of the paper.
     """
     del enlarged
     return merge(gain, shown)
 
 
 def merge_enlarged(gain: Gain, shown: Masks, enlarged: Masks) -> Saliency:
-    """Merges the masks as they came from the network, enlarged alone; a group that lowers the score has no vote.
+    """Merges the masks enlarged but not rescaled; a group that lowers the score has no vote.
 
-    The code that the paper's authors released since.
+    As in the authors' later code.
     """
     del shown
     return merge(jax.nn.relu(gain), enlarged)

@@ -1,6 +1,6 @@
-"""Images without their evidence, and masks that let part of it back in (Group-CAM, equation 5).
+"""Hides the evidence in images, and reveals part of it through masks (Group-CAM, equation 5).
 
-A baseline maps an image `[h, w, c]` and a key to an image of that shape; one that draws nothing ignores the key.
+A baseline maps an image `[h, w, c]` and a key to an image of that shape; if it is not random, it ignores the key.
 """
 
 import inspect
@@ -67,8 +67,8 @@ def hide(baseline: Baseline, image: Image, key: PRNGKey | None) -> Image:
     """The image without its evidence.
 
     Raises:
-      TypeError: the baseline is no function of an image and a key.
-      ValueError: what it returns is no image of the same shape.
+      TypeError: the baseline is not a function of an image and a key.
+      ValueError: it does not return an image of the same shape.
     """
     try:
         inspect.signature(baseline).bind(image, key)
@@ -98,5 +98,5 @@ def add_noise(image: Image, scale: float, key: PRNGKey) -> Image:
 
 
 def draw_normal(key: PRNGKey, image: Image) -> Image:
-    """Gaussian noise in the shape and dtype of an image; drawn in float32, whatever dtype JAX has for its default."""
+    """Gaussian noise in the shape and dtype of an image; drawn in float32, whatever JAX's default dtype."""
     return jax.random.normal(key, image.shape, jnp.float32).astype(image.dtype)

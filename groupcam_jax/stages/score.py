@@ -18,7 +18,7 @@ def confidence_gain(
     mask_batch: int | None,
     progress: Progress = None,
 ) -> Float[Array, " g"]:
-    """The confidence that each mask brings back to the hidden image: one batch of g + 1 forward passes.
+    """The confidence that each mask restores to the hidden image, from g + 1 forward passes.
 
     Args:
       confidence: image to score, see `Cut.confidence`.
@@ -28,6 +28,6 @@ def confidence_gain(
       mask_batch: perturbed images scored at once; None scores all, fewer need less memory.
       progress: see `batches`.
     """
-    masks = jnp.pad(masks, ((1, 0), (0, 0), (0, 0)))  # first a mask that reveals nothing
+    masks = jnp.pad(masks, ((1, 0), (0, 0), (0, 0)))  # the first mask reveals nothing
     scores = map_batched(lambda mask: confidence(reveal(image, hidden, mask)), masks, mask_batch, progress)
     return scores[1:] - scores[0]
