@@ -186,11 +186,14 @@ def test_several_methods_stand_side_by_side(folder, groupcam):
 
 
 def test_a_method_draws_the_same_map_alone_and_among_others(folder, groupcam):
-    groupcam("explain", "../noise.png", *NET[:2], *several("gradient", "grad-cam"), "--raw")
-    (path,) = pathlib.Path().glob("noise-grad-cam-*.npy")  # of the class that the gradient's program predicts
+    into = ("--raw", "--output", "maps/of today")  # folders that are not there yet
+    groupcam("explain", "../noise.png", *NET[:2], *several("gradient", "grad-cam"), *into)
+    (path,) = pathlib.Path("maps/of today").glob(
+        "noise-grad-cam-*.npy"
+    )  # of the class that the gradient's program predicts
     among_others = np.load(path)
     path.unlink()
-    groupcam("explain", "../noise.png", *NET[:2], *several("grad-cam"), "--raw")
+    groupcam("explain", "../noise.png", *NET[:2], *several("grad-cam"), *into)
     np.testing.assert_allclose(np.load(path), among_others, atol=1e-5)
 
 

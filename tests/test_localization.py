@@ -85,6 +85,8 @@ def test_overlap_of_boxes():
     assert best_overlap(jnp.zeros(4), boxes) == 0
     for none in (boxes[2:], jnp.zeros((0, 4))):
         assert jnp.isnan(best_overlap(jnp.array([0.0, 0.0, 4.0, 4.0]), none)), "there is no object"
+    for empty in ([5.0, 0.0, 5.0, 4.0], [0.0, 4.0, 5.0, 4.0]):
+        assert jnp.isnan(best_overlap(jnp.array([0.0, 0.0, 9.0, 9.0]), jnp.array([empty]))), "it has no area"
     assert best_overlap(salient_box(1 - OBJECT, 0.2), BOX[None]) == pytest.approx(24 / 144)
     # A test of MaxBoxAcc's authors, whose boxes hold their last pixels: from edge to edge they are one longer.
     assert best_overlap(jnp.array([1.0, 2.0, 6.0, 7.0]), jnp.array([[3.0, 1.0, 5.0, 6.0]])) == pytest.approx(8 / 27)
@@ -120,6 +122,8 @@ def test_the_best_threshold_is_that_of_the_whole_data_set():
     accuracy, place = max_box_accuracy(jnp.array([[0.6, 0.4], [0.2, 0.5], [0.1, 0.7]]))
     assert accuracy == pytest.approx(2 / 3)
     assert place == 1
+    accuracy, _ = max_box_accuracy(jnp.array([[0.6, 0.4], [0.2, 0.5], [0.1, 0.7]]), weights=jnp.array([0.0, 1.0, 2.0]))
+    assert accuracy == 1, "the first image counts for nothing"
     assert jnp.isnan(max_box_accuracy(jnp.array([[0.6, jnp.nan]]))[0])
 
 
