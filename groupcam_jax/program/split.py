@@ -5,10 +5,9 @@ The gradient with respect to the activation is that of `head` alone: nothing bel
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import jax
-import jax.numpy as jnp
 from jax.extend.core import Var
 from jaxtyping import Array, Float, PyTree
 
@@ -16,9 +15,9 @@ from groupcam_jax.program.find import find_activation
 from groupcam_jax.program.flat import Program, trace
 from groupcam_jax.program.inline import Equation, variables
 from groupcam_jax.program.layers import LayerEntry
-from groupcam_jax.types import Images, Model, Params
+from groupcam_jax.program.layout import grid_layout
+from groupcam_jax.types import Activations, Images, Model, Params
 
-Activations = Float[Array, "n u v k"]
 Skips: TypeAlias = PyTree
 Features = Callable[[Params, Images], tuple[Activations, Skips]]
 Head = Callable[[Params, Activations, Skips], Float[Array, "n classes"]]
@@ -129,33 +128,3 @@ def equations_above(program: Program, activation: LayerEntry) -> tuple[list[Equa
     kept = equations_for([*weights_only, *program.equations[activation.position + 1 :]], [program.logits])
     read = {var: None for equation in kept for var in variables(equation.eqn.invars)}
     return kept, [var for var in read if var in dependent and var is not activation.var]
-
-
-def grid_layout(
-    activation: LayerEntry, tokens_to_grid: tuple[int, int] | None, data_format: str
-) -> tuple[Callable[[Array], tuple[Activations, Any]], Callable[[Activations, Any], Array]]:
-    """Maps from the model's own layout to `[n, u, v, k]` plus what lies outside the grid, and back."""
-    if tokens_to_grid is not None:
-        height, width = tokens_to_grid
-        if len(activation.shape) != 2 or activation.shape[0] < height * width:
-            raise ValueError(
-                f"tokens_to_grid={tokens_to_grid} needs an activation [tokens, channels] of at least {height * width} "
-                f"tokens; layer {activation} is none"
-            )
-        extra = activation.shape[0] - height * width
-
-        def to_grid(value):
-            grid = value[:, extra:].reshape(value.shape[0], height, width, value.shape[2])
-            return grid, value[:, :extra]
-
-        def from_grid(grid, prefix):
-            return jnp.concatenate([prefix, grid.reshape(grid.shape[0], height * width, grid.shape[3])], axis=1)
-
-        return to_grid, from_grid
-    if len(activation.shape) != 3:
-        raise ValueError(
-            f"layer {activation} holds tokens: tell their grid, layer=Layer(..., tokens_to_grid=(height, width))"
-        )
-    if data_format == "NCHW":
-        return lambda value: (value.transpose(0, 2, 3, 1), None), lambda grid, _: grid.transpose(0, 3, 1, 2)
-    return lambda value: (value, None), lambda grid, _: grid
