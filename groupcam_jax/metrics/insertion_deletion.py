@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from groupcam_jax.batches import map_batched
@@ -134,5 +135,5 @@ def salient_order(saliency: Saliency) -> Int[Array, "h w"]:
 
 def curve_places(pixels: int, pixels_per_step: int) -> Curve:
     """The share of pixels changed at each point of a curve, from 0 to 1; the last step may be shorter."""
-    done = jnp.arange(-(-pixels // pixels_per_step) + 1) * pixels_per_step
-    return jnp.minimum(done, pixels).astype(jnp.float32) / pixels
+    done = np.minimum(np.arange(-(-pixels // pixels_per_step) + 1) * pixels_per_step, pixels)
+    return jnp.asarray(done / pixels, jnp.float32)  # NumPy's division: XLA's may give a little less than 1
