@@ -33,7 +33,7 @@ def sum_batched(
     function: Callable[[Inputs], Outputs], inputs: Inputs, batch: int | None, progress: Progress = None
 ) -> Outputs:
     """Sums a function's values over the first axis of its inputs; the values are never all held at once."""
-    if is_traced():
+    if is_staged():
         function = jax.jit(function)  # else it is traced three times: for its shape, whole batches, the rest
     run = reporting(function, entries(inputs), progress)
 
@@ -53,7 +53,7 @@ def scan_batches(
     if batch is None or batch >= count:
         return step(carry, inputs)
     outputs, whole = [], 0
-    if is_traced():
+    if is_staged():
         whole = count // batch * batch
         batches = jax.tree.map(lambda leaf: leaf[:whole].reshape(-1, batch, *leaf.shape[1:]), inputs)
         carry, stacked = jax.lax.scan(step, carry, batches)
@@ -64,7 +64,7 @@ def scan_batches(
     return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), *outputs)
 
 
-def is_traced() -> bool:
+def is_staged() -> bool:
     """Whether JAX is tracing now (in `jax.jit`, the body of a loop, ...)."""
     return isinstance(jnp.zeros(()), jax.core.Tracer)
 

@@ -28,12 +28,12 @@ class Explanation(NamedTuple):
         return float(self.probabilities[self.label])
 
 
-Program: TypeAlias = Callable[[Pixels, int | None], Explanation]  # of a picture and a label
+ExplainPicture: TypeAlias = Callable[[Pixels, int | None], Explanation]  # of a picture and a label
 
 
 def compile_explainer(
     builder: functools.partial[Explainer], classifier: Classifier, *, seed: int, predicted: bool
-) -> Program:
+) -> ExplainPicture:
     """Compiles one program for all pictures, with the weights as arguments.
 
     Args:

@@ -8,7 +8,7 @@ import jax
 from rich.console import Console
 from rich.progress import Progress
 
-from groupcam_jax.cli.explain import Explanation, Program, compile_explainer, timed
+from groupcam_jax.cli.explain import ExplainPicture, Explanation, compile_explainer, timed
 from groupcam_jax.cli.pictures import Picture
 from groupcam_jax.cli.progress import counted, running
 from groupcam_jax.types import Classifier, Explainer
@@ -35,7 +35,7 @@ class Request(NamedTuple):
     seed: int
 
 
-Programs: TypeAlias = Mapping[str, Program]
+Programs: TypeAlias = Mapping[str, ExplainPicture]
 
 
 def compile_methods(request: Request, bar: Progress, console: Console) -> Programs:
@@ -47,7 +47,7 @@ def compile_methods(request: Request, bar: Progress, console: Console) -> Progra
       one of REFUSALS: raised by the only method.
       ValueError: all of several methods are left out.
     """
-    programs: dict[str, Program] = {}
+    programs: dict[str, ExplainPicture] = {}
     left_out: dict[str, list[str]] = {}
     for method, builder in request.builders.items():
         predicted = not request.labels and not programs

@@ -11,12 +11,12 @@ from jaxtyping import Array
 
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.devices import spread
-from groupcam_jax.evaluation.study import BatchProgram, Explain, Item, Study, Values
+from groupcam_jax.evaluation.study import BatchProgram, Explain, Item, Measured, Study
 from groupcam_jax.metrics.pointing_game import mask_of_boxes
 from groupcam_jax.program.params import partition
 from groupcam_jax.types import Classifier, Explainer, Model, Params, PRNGKey
 
-MeasurePicture: TypeAlias = Callable[[Model, Params, Explain, Item], Values]
+MeasurePicture: TypeAlias = Callable[[Model, Params, Explain, Item], Measured]
 
 
 def measuring(study: Study, measure: MeasurePicture) -> dict[str, BatchProgram]:
@@ -30,7 +30,7 @@ def measuring(study: Study, measure: MeasurePicture) -> dict[str, BatchProgram]:
     arrays, rebuild = partition(study.classifier.params)
 
     def program(builder: functools.partial[Explainer]) -> BatchProgram:
-        def one(arrays: Sequence[Array], item: Item) -> Values:
+        def one(arrays: Sequence[Array], item: Item) -> Measured:
             params = rebuild(arrays)
             explainer, key = builder(study.classifier.apply, params), item_key(study, item)
             boxed = mask_of_boxes(item.boxes, item.image.shape[:2])

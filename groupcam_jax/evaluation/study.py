@@ -14,7 +14,7 @@ from groupcam_jax.evaluation.estimates import Estimate
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.types import Classifier, Explainer, Image, Label, ObjectMask, Saliency
 
-Values: TypeAlias = Mapping[str, Array]  # of one picture, by name
+Measured: TypeAlias = Mapping[str, Array]  # of one picture, by name
 BatchProgram: TypeAlias = Callable[[Batch], Mapping[str, np.ndarray]]
 Explain: TypeAlias = Callable[[Image, int | Label], Saliency]
 

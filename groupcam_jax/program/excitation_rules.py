@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.extend.core import JaxprEqn, Var, jaxprs_in_params
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
+from groupcam_jax.program.backward import Values
 from groupcam_jax.program.evaluate import evaluator
 from groupcam_jax.program.inline import Equation
 from groupcam_jax.program.layers import VIEWS
@@ -20,7 +21,6 @@ from groupcam_jax.program.layers import VIEWS
 PRODUCTS = {"conv_general_dilated", "dot_general"}
 SUMS = {"concatenate", "cumsum", "dynamic_slice", "gather", "reduce_sum", "reduce_window_sum", "select_n", "split"}
 MAXIMA = {"max", "reduce_max", "reduce_window_max"}
-Values = Float[Array, "..."]
 
 
 class Excitation(NamedTuple):
@@ -44,7 +44,8 @@ class Excitation(NamedTuple):
         """The excitation of the variable times -1."""
         return self._replace(positive=self.negative, negative=self.positive)
 
-    def __add__(self, other: "Excitation") -> "Excitation":  # pyright: ignore[reportIncompatibleMethodOverride]
+    def plus(self, other: "Excitation") -> "Excitation":
+        """The excitation of the sum of two variables."""
         weighted = self.weighted or other.weighted
         return Excitation(self.positive + other.positive, self.negative + other.negative, weighted)
 
@@ -63,17 +64,17 @@ def excite_linear(equation: Equation, operands: list[Any], arrived: list[Excitat
         return evaluate(equation, [replace(o, one) for o, one in zip(operands, arrived, strict=True)])
 
     if name in ("add", "add_any"):
-        return [came[0] if len(came) == 1 else came[0] + came[1]]  # biases are left out
+        return [came[0] if len(came) == 1 else came[0].plus(came[1])]  # biases are left out
     if name == "sub":
         signed = [one.negated() if side else one for side, one in enumerate(arrived) if one is not None]
-        return [signed[0] if len(signed) == 1 else signed[0] + signed[1]]
+        return [signed[0] if len(signed) == 1 else signed[0].plus(signed[1])]
     if name == "neg":
         return [came[0].negated()]
     if (name == "mul" and len(came) == 1) or (name == "div" and arrived[1] is None):
         factor = next(o for o, one in zip(operands, arrived, strict=True) if one is None)
         factor = 1 / factor if name == "div" else factor
         kept, turned = (came[0].map(lambda part, s=s: part * jax.nn.relu(s)) for s in (factor, -factor))
-        return [kept + turned.negated()]
+        return [kept.plus(turned.negated())]
     if is_product(equation.eqn) and len(came) == 1:
 
         def product(part: Values, sign: int) -> Values:

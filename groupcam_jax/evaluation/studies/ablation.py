@@ -14,14 +14,14 @@ from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.studies.insertion_deletion import AREAS, STEP_BATCH, STEPS
 from groupcam_jax.evaluation.studies.sweeps import GROUPS, PERCENTILES, draw
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Study, Values
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
 from groupcam_jax.metrics.insertion_deletion import insertion_deletion
 from groupcam_jax.program.split import split
 from groupcam_jax.targets import resolve_label
 from groupcam_jax.types import Classifier, Explainer, Model, Params
 
 
-def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Values:
+def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
     """The areas under both curves of one picture."""
     label = resolve_label(None, model_apply(params, item.image[None])[0])
     saliency = explain(item.image, label)

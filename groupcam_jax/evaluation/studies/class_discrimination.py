@@ -15,7 +15,7 @@ from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.records import Row, map_file
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Study, Values
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
 from groupcam_jax.metrics.pointing_game import energy_inside
 from groupcam_jax.metrics.similarity import spearman
 from groupcam_jax.plots import methods_figure
@@ -24,7 +24,7 @@ from groupcam_jax.types import Model, Params
 PICTURES = 6  # how many are drawn
 
 
-def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Values:
+def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
     """The maps of the picture's class and of its likeliest rival."""
     logits = model_apply(params, item.image[None])[0]
     rival = jnp.argmax(logits.at[item.label].set(-jnp.inf))

@@ -15,7 +15,7 @@ from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Study, Values
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
 from groupcam_jax.metrics.insertion_deletion import curve_places, pixel_curves
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import gaussian_blur
@@ -26,7 +26,7 @@ STEPS, STEP_BATCH = 28, 8  # 224 * 8 pixels per step at 224 x 224; other sizes h
 AREAS = {"insertion": "insertion", "deletion": "deletion", "over-all": "overall"}  # column -> value of a row
 
 
-def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Values:
+def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
     """Both curves of one picture, and the deletion to the blurred picture, in one go."""
     image = item.image
     cut = cut_at_image(model_apply, params, image)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from groupcam_jax.evaluation.estimates import Estimate, estimate, mean
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Study, Values
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
 from groupcam_jax.metrics.localization import best_overlap, is_located, mask_overlap, max_box_accuracy, salient_box
 from groupcam_jax.metrics.pointing_game import mask_of_boxes
 from groupcam_jax.types import Model, Params, Scalar
@@ -20,7 +20,7 @@ PAPERS = {15: THRESHOLDS.index(0.15), 20: THRESHOLDS.index(0.2)}  # Grad-CAM's a
 TOPS = (1, 5)
 
 
-def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Values:
+def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
     """How well the box of the true class fits, at every threshold, and whether the class also ranks high."""
     logits = model_apply(params, item.image[None])[0]
     saliency = explain(item.image, item.label)

@@ -16,14 +16,14 @@ from jaxtyping import Array, Float
 from groupcam_jax.evaluation.estimates import Estimate, Statistic, estimate
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Study, Values
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
 from groupcam_jax.metrics.pointing_game import energy_inside, hit, is_difficult, mask_of_boxes, pointing_accuracy
 from groupcam_jax.types import Model, Params, Scalar
 
 TORCHRAY = 14.99  # pixels between centres: its code counts peaks less than 15 away
 
 
-def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Values:
+def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
     """Whether the saliency of the true category peaks on the object, and the share that lies there."""
     del model_apply, params  # a category that is shown is explained, not the predicted one
     saliency = explain(item.image, item.label)

@@ -17,7 +17,7 @@ from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.programs import item_key, items
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.studies.randomisation import CASCADING, INDEPENDENT, MEASURES, draw
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Study, Values
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Study
 from groupcam_jax.metrics.sanity_check import modules, permuted
 from groupcam_jax.metrics.similarity import hog_similarity, spearman, ssim
 from groupcam_jax.program.params import partition
@@ -45,7 +45,7 @@ def randomisations(study: Study) -> dict[str, dict[str, Callable[[], Params]]]:
 
 @jax.jit
 @functools.partial(jax.vmap, in_axes=(0, 0))
-def similarities(one: Saliency, other: Saliency) -> Values:
+def similarities(one: Saliency, other: Saliency) -> Measured:
     """How similar two batches of maps are."""
     return {
         "spearman": spearman(one, other),
