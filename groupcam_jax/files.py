@@ -1,6 +1,7 @@
 """Files that appear under their names only when complete."""
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,3 +18,13 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Writes a whole file of indented JSON.
+
+    Raises:
+      TypeError: the content holds something that JSON has no form for.
+    """
+    with whole_file(path) as file:
+        file.write(f"{json.dumps(content, indent=2)}\n".encode())

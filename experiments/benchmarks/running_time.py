@@ -22,7 +22,6 @@ convolution: Winograd's algorithm can pass below it.
 """
 
 import functools
-import json
 import statistics
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,7 +38,7 @@ from experiments.benchmarks.compiled import LABEL, SIZE, Compiled, compile_expla
 from experiments.benchmarks.timing import alternate, matrix_product_rate, peak_memory_of, ratio
 from groupcam_jax import group_cam
 from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.files import whole_file
+from groupcam_jax.files import write_json
 from pretrained.catalogue import IMAGENET
 
 GROUPS = 32
@@ -146,8 +145,7 @@ def main(
     Console(width=120).print(table(results))
     report = {"networks": results, "runs": runs, "mask_batch": mask_batch, "matrix_product_rate": rate}
     if output is not None:
-        with whole_file(output) as file:
-            file.write(f"{json.dumps({**report, 'machine': machine()}, indent=2)}\n".encode())
+        write_json(output, {**report, "machine": machine()})
 
 
 if __name__ == "__main__":

@@ -34,7 +34,6 @@ The machine must be idle: PyTorch's threads wait for one another, and a process 
 import functools
 import importlib.util
 import inspect
-import json
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -51,7 +50,7 @@ from rich.table import Table
 from experiments.benchmarks.compiled import LABEL, SIZE, Compiled, compile_explanation
 from experiments.benchmarks.timing import alternate_within, peak_memory_of, ratio
 from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.files import whole_file
+from groupcam_jax.files import write_json
 from groupcam_jax.methods import METHODS
 from pretrained.catalogue import IMAGENET
 from pretrained.networks.imagenet import normalize
@@ -154,6 +153,5 @@ def main(
         results[name] = measure(network, name, runs, budget)
         report = {"network": network, "methods": results, "runs": runs, "budget": budget, "machine": machine()}
         if output is not None:
-            with whole_file(output) as file:
-                file.write(f"{json.dumps(report, indent=2)}\n".encode())
+            write_json(output, report)
     Console(width=140).print(table(network, results))

@@ -21,7 +21,6 @@ Insertion and deletion take 1.01 times the bare forward passes; the bound is 1.2
 """
 
 import functools
-import json
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +41,7 @@ from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.machine import machine
 from groupcam_jax.evaluation.studies.insertion_deletion import STEP_BATCH, STEPS
 from groupcam_jax.evaluation.studies.localization import THRESHOLDS
-from groupcam_jax.files import whole_file
+from groupcam_jax.files import write_json
 
 PASSES, CURVES = "forward passes", "insertion and deletion"
 METHODS = ("grad-cam", "group-cam")
@@ -124,5 +123,4 @@ def main(
             "all_seconds": seconds,
             "machine": machine(),
         }
-        with whole_file(output) as file:
-            file.write(f"{json.dumps(report, indent=2)}\n".encode())
+        write_json(output, report)

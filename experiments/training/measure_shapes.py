@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 
 from groupcam_jax import grad_cam, group_cam
 from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.files import whole_file
+from groupcam_jax.files import write_json
 from groupcam_jax.metrics import hit
 from pretrained.networks.shapes import LAYER, WEIGHTS, ShapesNet, load, normalize
 from pretrained.scenes.draw import SIZE, scene
@@ -69,10 +69,8 @@ def proportion(count: int, n: int) -> dict[str, Any]:
 
 def write_report(path: Path, **figures: Any) -> None:
     """Writes the figures with the machine, and prints them."""
-    report = json.dumps({**figures, "machine": machine()}, indent=2)
-    with whole_file(path) as file:
-        file.write(f"{report}\n".encode())
-    print(report)
+    write_json(path, {**figures, "machine": machine()})
+    print(path.read_text())
 
 
 if __name__ == "__main__":

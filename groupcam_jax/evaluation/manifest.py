@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from groupcam_jax.files import whole_file
+from groupcam_jax.files import write_json
 from groupcam_jax.types import Params
 
 DIGITS = 16
@@ -45,5 +45,4 @@ def claim(folder: Path, manifest: Mapping[str, object]) -> None:
             listed = "; ".join(f"{name} is {found.get(name)!r}, not {manifest[name]!r}" for name in differing)
             raise ValueError(f"{folder} holds another run ({listed}); choose another --output, or remove that folder")
         return
-    with whole_file(file) as written:
-        written.write(f"{json.dumps(manifest, indent=2)}\n".encode())
+    write_json(file, manifest)
