@@ -250,3 +250,15 @@ def test_boxes_stand_for_outlines_that_are_unknown_or_left_no_pixel():
     values = measuring(Study(classifier, {"centre": centre}, 3, 0), measure)["centre"](batch)
     assert values["pixels"].tolist() == [4, 9, 9]
     assert values["outlined"].tolist() == [True, False, False]
+
+
+def test_the_record_of_what_is_done_looks_numbers_up():
+    """It did build the union of all numbers for each of them: 3 seconds for 8,000 pictures and 7 methods."""
+
+    class Lookup(set):
+        def __or__(self, other):
+            pytest.fail("numbers are copied")
+
+    ledger = Ledger([row(0, "a", "m"), row(1, "b", "m"), row(2, "c", BROKEN)], ["m", "n"], 5, 2)
+    ledger.done.update({method: Lookup(numbers) for method, numbers in ledger.done.items()})
+    assert ledger.left() == {0: 2, 1: 4, 2: 2}
