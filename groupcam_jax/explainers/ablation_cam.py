@@ -21,7 +21,7 @@ from groupcam_jax.families.class_activation import show_heat
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.split import LayerLike
-from groupcam_jax.targets import Target, bind, logit, resolve_label
+from groupcam_jax.targets import Target, bind, logit
 from groupcam_jax.types import Explainer, HasAux, Label, Logits, Model, Params
 
 
@@ -67,8 +67,7 @@ def ablation_cam(
     def explain(image, label, key):
         del key  # deterministic
         cut = cut_at(model_apply, params, image, layer)
-        logits = cut.logits
-        label = resolve_label(label, logits)
+        label, logits = cut.classify(label)
         score_of = bind(score, label)
         channels = jnp.arange(cut.value.shape[-1])
 

@@ -17,7 +17,6 @@ from groupcam_jax.families.class_activation import show_heat
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.split import LayerLike
-from groupcam_jax.targets import resolve_label
 from groupcam_jax.types import Activation, Explainer, HasAux, Heat, Model, Params
 
 
@@ -43,8 +42,7 @@ def eigen_cam(
     def explain(image, label, key):
         del key  # deterministic
         cut = cut_at(model_apply, params, image, layer)
-        logits = cut.logits
-        return show_heat(principal_map(cut.activation), image), Aux(resolve_label(label, logits), logits)
+        return show_heat(principal_map(cut.activation), image), Aux(*cut.classify(label))
 
     return make_explainer(explain, has_aux=has_aux)
 

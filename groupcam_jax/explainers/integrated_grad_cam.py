@@ -24,7 +24,7 @@ from groupcam_jax.families.path_integral import Quadrature, check_steps, integra
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.split import LayerLike
 from groupcam_jax.stages.perturb import Baseline, constant, hide
-from groupcam_jax.targets import Target, logit, resolve_label
+from groupcam_jax.targets import Target, logit
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 grad_cam_heat = inspect.unwrap(grad_cam)
@@ -68,8 +68,7 @@ def integrated_grad_cam(
 
     def explain(image, label, key):
         cut = cut_at(model_apply, params, image, layer)
-        logits = cut.logits
-        label = resolve_label(label, logits)
+        label, logits = cut.classify(label)
 
         def heat_at(point):
             here = cut.at(point.astype(image.dtype))

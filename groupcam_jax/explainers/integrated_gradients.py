@@ -21,7 +21,7 @@ from groupcam_jax.families.path_integral import Quadrature, check_steps, integra
 from groupcam_jax.families.reductions import Reduction, total_magnitude
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import Baseline, constant, hide
-from groupcam_jax.targets import Target, logit, resolve_label
+from groupcam_jax.targets import Target, logit
 from groupcam_jax.types import Attribution, Explainer, HasAux, Label, Logits, Model, Params, Scalar
 
 
@@ -76,8 +76,7 @@ def integrated_gradients(
 
     def attribute(image, label, key):
         cut = cut_at_image(model_apply, params, image)
-        logits = cut.logits
-        label = resolve_label(label, logits)
+        label, logits = cut.classify(label)
         image = image.astype(jnp.float32)
         hidden, score = hide(baseline, image, key), cut.confidence(target, label)
         mean_gradient = integrate(jax.grad(score), hidden, image, rule, steps, step_batch)

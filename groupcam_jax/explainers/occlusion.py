@@ -19,7 +19,7 @@ from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
-from groupcam_jax.targets import Target, probability, resolve_label
+from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
@@ -70,8 +70,7 @@ def occlusion(
                 f"window={window} hides a whole side of the image, {height} x {width}; choose about a quarter of it"
             )
         cut = cut_at_image(model_apply, params, image)
-        logits = cut.logits
-        label = resolve_label(label, logits)
+        label, logits = cut.classify(label)
         image = image.astype(jnp.float32)
         hidden, confidence = hide(baseline, image, key), cut.confidence(score, label)
         whole = confidence(image)

@@ -25,7 +25,7 @@ from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range, upsample
 from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
-from groupcam_jax.targets import Target, probability, resolve_label
+from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Explainer, HasAux, Image, Mask, Model, Params, PRNGKey, Saliency, Scalar
 
 Seed = TypeVar("Seed")  # what a mask is made from, such as a key
@@ -75,8 +75,7 @@ def rise(
     def explain(image, label, key):
         mask_key, baseline_key = jax.random.split(require_key(key, "rise"))
         cut = cut_at_image(model_apply, params, image)
-        logits = cut.logits
-        label = resolve_label(label, logits)
+        label, logits = cut.classify(label)
         image = image.astype(jnp.float32)
         hidden, confidence = hide(baseline, image, baseline_key), cut.confidence(score, label)
 

@@ -29,7 +29,7 @@ from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.split import LayerLike
 from groupcam_jax.stages.masks import unit_range, upsample
 from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
-from groupcam_jax.targets import Target, probability, resolve_label
+from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Explainer, HasAux, Label, Logits, Model, Params
 
 Scores = Float[Array, " k"]
@@ -84,8 +84,7 @@ def score_cam(
 
     def explain(image, label, key):
         cut = cut_at(model_apply, params, image, layer)
-        logits = cut.logits
-        label = resolve_label(label, logits)
+        label, logits = cut.classify(label)
         maps = cut.activation.transpose(2, 0, 1)
         if channels is not None:
             if channels > (most := len(maps)):

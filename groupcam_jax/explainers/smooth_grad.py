@@ -21,7 +21,6 @@ from groupcam_jax.explainers.gradient import gradient
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import add_noise
-from groupcam_jax.targets import resolve_label
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
@@ -63,8 +62,7 @@ def smooth_grad(
 
     def explain(image, label, key):
         key = require_key(key, "smooth_grad")
-        logits = cut_at_image(model_apply, params, image).logits
-        label = resolve_label(label, logits)
+        label, logits = cut_at_image(model_apply, params, image).classify(label)
 
         def one(key):
             noise_key, method_key = jax.random.split(key)

@@ -22,7 +22,7 @@ from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.split import LayerLike
 from groupcam_jax.stages.perturb import add_noise
-from groupcam_jax.targets import Target, logit, resolve_label
+from groupcam_jax.targets import Target, logit
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
@@ -64,8 +64,7 @@ def smooth_grad_cam_pp(
     def explain(image, label, key):
         key = require_key(key, "smooth_grad_cam_pp")
         cut = cut_at(model_apply, params, image, layer)
-        logits = cut.logits
-        label = resolve_label(label, logits)
+        label, logits = cut.classify(label)
 
         def powers(key):
             _, _, gradient = cut.at(add_noise(image, noise, key)).gradient(target, label)

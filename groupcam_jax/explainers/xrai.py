@@ -29,7 +29,7 @@ from groupcam_jax.families.regions import felzenszwalb_segments, grow_regions, r
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.perturb import Baseline, brightest, darkest, hide
-from groupcam_jax.targets import Target, logit, resolve_label
+from groupcam_jax.targets import Target, logit
 from groupcam_jax.types import Attribution, Explainer, HasAux, Label, Logits, Model, Params
 
 
@@ -88,8 +88,7 @@ def xrai(
         if segments is not None:
             check_segments(segments, image.shape[:2])
         cut = cut_at_image(model_apply, params, image)
-        logits = cut.logits
-        label = resolve_label(label, logits)
+        label, logits = cut.classify(label)
         image = image.astype(jnp.float32)
         gradient = jax.grad(cut.confidence(target, label))
         attribution = jnp.zeros_like(image)

@@ -17,7 +17,7 @@ from groupcam_jax.checks import check_saliency, known_label, typed_key
 from groupcam_jax.metrics.measure import Measure
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
-from groupcam_jax.targets import Target, probability, resolve_label
+from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Model, Params, Scalar
 
 
@@ -56,7 +56,7 @@ def confidence_change(
         check_saliency(image, saliency)
         image = jnp.asarray(image)
         cut = cut_at_image(model_apply, params, image)
-        confidence = cut.confidence(score, resolve_label(known_label(label), cut.logits))
+        confidence = cut.confidence(score, cut.classify(known_label(label))[0])
         image = image.astype(jnp.float32)
         whole, veiled = confidence(image), confidence(reveal(image, hide(baseline, image, typed_key(key)), saliency))
         lost = jax.nn.relu(whole - veiled)

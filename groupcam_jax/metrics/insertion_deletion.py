@@ -25,7 +25,7 @@ from groupcam_jax.checks import check_batch, check_count, check_saliency, known_
 from groupcam_jax.metrics.measure import Measure
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import Baseline, constant, gaussian_blur, hide, reveal
-from groupcam_jax.targets import Target, probability, resolve_label
+from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Image, Model, Params, Saliency, Scalar
 
 Curve = Float[Array, " steps"]
@@ -78,7 +78,7 @@ def insertion_deletion(
         check_saliency(image, saliency)
         image = jnp.asarray(image)
         cut = cut_at_image(model_apply, params, image)
-        confidence = cut.confidence(score, resolve_label(known_label(label), cut.logits))
+        confidence = cut.confidence(score, cut.classify(known_label(label))[0])
         image = image.astype(jnp.float32)
         keys = (None, None) if key is None else jax.random.split(require_key(key, "insertion_deletion"))
         start = jnp.stack([hide(insertion_substrate, image, keys[0]), image])

@@ -25,7 +25,7 @@ from groupcam_jax.metrics.imputation import impute
 from groupcam_jax.metrics.insertion_deletion import Curve, salient_order
 from groupcam_jax.metrics.measure import Measure
 from groupcam_jax.program.cut import cut_at_image
-from groupcam_jax.targets import Target, probability, resolve_label
+from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Label, Logits, Model, Params, Scalar
 
 
@@ -79,7 +79,7 @@ def road(
             raise ValueError(f"percentages={[*percentages]} leave no pixel of the image {[*image.shape]}")
         image = jnp.asarray(image)
         cut = cut_at_image(model_apply, params, image)
-        confidence = cut.confidence(score, resolve_label(known_label(label), cut.logits))
+        confidence = cut.confidence(score, cut.classify(known_label(label))[0])
         image = image.astype(jnp.float32)
         order = salient_order(saliency)
         orders = jnp.stack([order, saliency.size - 1 - order])

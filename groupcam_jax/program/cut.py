@@ -43,6 +43,15 @@ class Cut(NamedTuple):
         """The model's logits."""
         return self.head(self.value)
 
+    def classify(self, label: int | Label | None) -> tuple[Label, Logits]:
+        """The label to explain, by default the predicted one, and the logits.
+
+        Raises:
+          ValueError: a label that is known and no class.
+        """
+        logits = self.logits
+        return resolve_label(label, logits), logits
+
     def head(self, value: Activation) -> Logits:
         """The logits with another activation in place of this one."""
         return self.parts.head(self.params, value[None], self.skips)[0]

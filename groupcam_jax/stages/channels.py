@@ -6,7 +6,7 @@ from typing import TypeAlias
 from jaxtyping import Array, Float
 
 from groupcam_jax.program.cut import Cut
-from groupcam_jax.targets import Target, resolve_label
+from groupcam_jax.targets import Target
 from groupcam_jax.types import Activation, Label, Logits
 
 ChannelWeights: TypeAlias = Callable[[Activation], Float[Array, " k"]]
@@ -32,8 +32,7 @@ def weigh_channels(
       The label, the logits, and w_k A_k of each layer, float32.
     """
     if weigh is None:
-        logits = cuts[0].logits
-        return resolve_label(label, logits), logits, [cut.activation for cut in cuts]
+        return *cuts[0].classify(label), [cut.activation for cut in cuts]
     labels, logits, gradients = zip(*(cut.gradient(target, label) for cut in cuts), strict=True)
     maps = [weigh(gradient)[None, None] * cut.activation for gradient, cut in zip(gradients, cuts, strict=True)]
     return labels[0], logits[0], maps
