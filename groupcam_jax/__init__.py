@@ -38,8 +38,8 @@ from groupcam_jax.explainers.xrai import xrai as xrai
 # isort: split
 # Layers: finding one, and cutting the model there.
 from groupcam_jax.program.layers import list_layers as list_layers
-from groupcam_jax.program.split import Layer as Layer
 from groupcam_jax.program.split import split as split
+from groupcam_jax.types import Layer as Layer
 
 # isort: split
 # Arguments: coefficients of Grad-CAM++, attributions made maps, groupings, quadratures, baselines, targets.

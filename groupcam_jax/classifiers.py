@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from groupcam_jax.bundled import bundled
-from groupcam_jax.program.split import Layer
-from groupcam_jax.types import Classifier
+from groupcam_jax.types import Classifier, Layer, LayerLike
 
 
 def load_classifier(model: str, weights: pathlib.Path | None) -> Classifier:
@@ -53,7 +52,7 @@ def load_classifier(model: str, weights: pathlib.Path | None) -> Classifier:
     return Classifier(*(getattr(classifier, name) for name in Classifier._fields))
 
 
-def chosen_layer(wanted: str, usual: object) -> Layer:
+def chosen_layer(wanted: str, usual: LayerLike) -> Layer:
     """The layer of this name or index; in the layout, or the grid of tokens, of the classifier's usual layer."""
     at = int(wanted) if wanted.lstrip("-").isdecimal() else wanted
     return dataclasses.replace(usual, at=at) if isinstance(usual, Layer) else Layer(at)

@@ -4,6 +4,7 @@ Shapes read h w c (image), u v k (activation: height, width, channels), g (group
 Images are as the model expects them, normalised; a saliency lies in [0, 1] unless its method says otherwise.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
 
@@ -47,9 +48,9 @@ class Explainer(Protocol[HasAux_co, Aux_co]):
     """What every builder returns: a pure function of ONE image, to be jitted, vmapped, differentiated or sharded.
 
     `label=None` explains the predicted class. `key` feeds the stochastic methods; the others ignore it. The saliency is
-    `[h, w]`, float32, and all NaN for an image that is not finite or a traced label out of range. With `has_aux=True`
-    in the builder the result is `(saliency, aux)`, as in `jax.grad`; if the saliency is NaN, so is aux, except
-    for the label and the logits.
+    `[h, w]`, float32. It is all NaN for an image that is not finite, a traced label out of range, or a class whose
+    logit is NaN. With `has_aux=True` in the builder the result is `(saliency, aux)`, as in `jax.grad`; if the saliency
+    is NaN, so is aux, except for the label and the logits.
 
     Raises:
       ValueError: not one floating image `[h, w, c]`; a concrete label that is not a class; no such layer in the model,
@@ -75,6 +76,51 @@ class Explainer(Protocol[HasAux_co, Aux_co]):
     ) -> tuple[Saliency, Aux_co]: ...
 
 
+Skips: TypeAlias = PyTree
+Features = Callable[[Params, Images], tuple[Activations, Skips]]
+Head = Callable[[Params, Activations, Skips], Float[Array, "n classes"]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """Where to cut a model, if a name or an index is not enough.
+
+    Attributes:
+      at: a scope name (the last activation within that scope), an index of `list_layers`, None for the last spatial
+        activation that nothing bypasses, or a pair of functions `(features, head)`, see `split`.
+      tokens_to_grid: for activations `[n, tokens, channels]`: height and width of the grid that the last tokens form;
+        those before them (a class token) bypass the layer.
+      data_format: how the model lays out its activations: "NHWC", or "NCHW" for channel-first ones.
+    """
+
+    at: str | int | tuple[Features, Head] | None = None
+    tokens_to_grid: tuple[int, int] | None = None
+    data_format: str = "NHWC"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.at, tuple):
+            if len(self.at) != 2 or not all(map(callable, self.at)):
+                raise TypeError(f"layer={self.at!r:.80}: of a pair, expected the functions (features, head)")
+            if (self.tokens_to_grid, self.data_format) != (None, "NHWC"):
+                raise ValueError(
+                    "layer=Layer((features, head), ...): the functions themselves say how activations are laid out; "
+                    "leave tokens_to_grid and data_format out"
+                )
+        if self.tokens_to_grid is not None:
+            sides = self.tokens_to_grid
+            if (
+                not isinstance(sides, tuple | list)
+                or len(sides) != 2
+                or not all(isinstance(n, int) and n > 0 for n in sides)
+            ):
+                raise ValueError(f"tokens_to_grid={sides!r}: expected (height, width) of the grid, or None")
+        if self.data_format not in ("NHWC", "NCHW"):
+            raise ValueError(f"data_format={self.data_format!r}: expected 'NHWC' or 'NCHW'")
+
+
+LayerLike: TypeAlias = Layer | str | int | tuple[Features, Head] | None
+
+
 class Classifier(NamedTuple):
     """A classifier with all that a caller needs to use it on pictures: what `pretrained.load` returns.
 
@@ -93,5 +139,5 @@ class Classifier(NamedTuple):
     params: Params
     preprocess: Callable[[Pixels], Image]
     class_names: Sequence[str]
-    layer: object
+    layer: LayerLike
     image_size: int

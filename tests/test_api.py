@@ -5,6 +5,7 @@ import inspect
 import pathlib
 import subprocess
 import sys
+import typing
 
 import groupcam_jax
 from groupcam_jax.methods import METHODS
@@ -24,6 +25,7 @@ def test_builders_are_called_alike():
         assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters[2:])
         assert parameters[-1].name == "has_aux"
         assert not [p.name for p in parameters if isinstance(p.default, str)]
+        assert typing.get_type_hints(builder)["model_apply"] is groupcam_jax.Model
 
 
 def test_everything_public_says_all_there_is_to_say():
@@ -57,6 +59,7 @@ def test_core_is_written_with_jax_numpy_jaxtyping_and_dm_pix():
 def test_core_runs_where_nothing_else_is_installed():
     code = """
 import sys
+import typing
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):

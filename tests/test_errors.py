@@ -101,10 +101,13 @@ for case in (
     lambda: g.grad_cam(model, 1.0, layer=1.5)(image),
     lambda: g.grad_cam(model, 1.0, layer=["block"])(image),
     lambda: g.grad_cam(model, 1.0, layer=("block", "fc"))(image),
+    lambda: g.Layer(0, tokens_to_grid=14),
+    lambda: g.Layer(0, tokens_to_grid=(3.5, 4)),
+    lambda: g.Layer(0, tokens_to_grid=(0, 4)),
 ):
     try:
         case()
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         print(error)
 print(g.grad_cam(model, 1.0, layer=np.int64(0))(image).shape)
 print(salient_order(jnp.array([[0, 1, 255]], jnp.uint8)).tolist())
@@ -121,6 +124,9 @@ def test_wrong_types_say_what_to_do():
         "layer=1.5: expected a scope name, an index, (features, head), Layer(...) or None. The model's",
         "layer=['block']: expected a scope name",
         "layer=('block', 'fc'): of a pair, expected the functions (features, head)",
+        "tokens_to_grid=14: expected (height, width) of the grid, or None",
+        "tokens_to_grid=(3.5, 4): expected (height, width)",
+        "tokens_to_grid=(0, 4): expected (height, width)",
         "(8, 8)",
         "[[2, 1, 0]]",  # a saliency of bytes has no negative
     ]

@@ -65,6 +65,10 @@ def test_signature_help_and_source_are_those_of_a_function(build):
     assert inspect.signature(g.input_x_gradient).parameters["reduce"].default is g.total_magnitude
 
 
+def test_a_cam_without_a_docstring_has_that_of_its_family():
+    assert g.class_activation_map(lambda activation, gradient: gradient.sum(2)).__doc__.startswith("Builds the")
+
+
 def test_smooth_grad_of_a_wrapped_method_is_that_of_the_method():
     def wrapped(*model, **options):
         explain = g.gradient(*model, **options)

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
-from table import IMAGES, PARAMS, PLAIN, every_method, saliency
+from table import IMAGES, KEYS, LABEL, METHODS, PARAMS, PLAIN, every_method, saliency
 
 import groupcam_jax as g
 
@@ -28,3 +28,10 @@ def test_what_aux_holds_is_nan_with_the_map(build):
     assert jnp.isnan(aux.attribution).all()
     assert jnp.isfinite(aux.logits).all()
     assert jnp.isfinite(explain(IMAGES[0], jnp.int32(3))[1].attribution).all()
+
+
+@every_method
+def test_a_class_without_a_number_gives_no_map(name):
+    params = {**PARAMS, "fc": {**PARAMS["fc"], "bias": PARAMS["fc"]["bias"].at[LABEL].set(jnp.nan)}}
+    explain = jax.jit(METHODS[name].build(PLAIN, params))
+    assert jnp.isnan(explain(IMAGES[0], LABEL, key=KEYS[0])).all()

@@ -69,3 +69,14 @@ def test_default_layer_of_tokens_is_the_last_cut():
 def test_errors(layer, message):
     with pytest.raises(ValueError, match=message):
         split(MODEL.apply, PARAMS, IMAGE[None], layer)
+
+
+@pytest.mark.parametrize("options", [{"tokens_to_grid": (3, 4)}, {"data_format": "NCHW"}])
+def test_a_pair_of_functions_says_its_layout_itself(options):
+    with pytest.raises(ValueError, match="leave tokens_to_grid and data_format out"):
+        Layer((print, print), **options)
+
+
+def test_there_are_two_layouts():
+    with pytest.raises(ValueError, match="data_format='CHWN': expected 'NHWC' or 'NCHW'"):
+        Layer(data_format="CHWN")

@@ -8,6 +8,7 @@ from typing import assert_type
 import jax
 
 import groupcam_jax as g
+import pretrained
 from groupcam_jax.explainers.group_cam import GroupCamAux
 from groupcam_jax.families.explainer import Aux
 from groupcam_jax.metrics import InsertionDeletion, insertion_deletion
@@ -20,6 +21,8 @@ def use(apply: g.Model, params: object, image: jax.Array, key: jax.Array) -> Non
     assert_type(g.group_cam(apply, params, has_aux=True)(image), tuple[jax.Array, GroupCamAux])
     assert_type(g.rise(apply, params, masks=100)(image, key=key), jax.Array)
     assert_type(g.gradient(apply, params, reduce=g.signed, has_aux=True)(image)[1].attribution, jax.Array)
+    model = pretrained.load("resnet50")
+    assert_type(g.grad_cam(model.apply, model.params, layer=model.layer)(image), jax.Array)
     assert_type(insertion_deletion(apply, params)(image, g.grad_cam(apply, params)(image)), InsertionDeletion)
 
     g.layer_cam(apply, params, layr="block")  # pyright: ignore[reportCallIssue]

@@ -20,9 +20,8 @@ from groupcam_jax.checks import check_batch
 from groupcam_jax.families.class_activation import show_heat
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.program.cut import cut_at
-from groupcam_jax.program.split import LayerLike
 from groupcam_jax.targets import Target, bind, logit
-from groupcam_jax.types import Explainer, HasAux, Label, Logits, Model, Params
+from groupcam_jax.types import Explainer, HasAux, Label, LayerLike, Logits, Model, Params
 
 
 class AblationCamAux(NamedTuple):

@@ -13,10 +13,9 @@ from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.pooled_linear import check_pooled_linear
-from groupcam_jax.program.split import LayerLike
 from groupcam_jax.stages.masks import unit_range, upsample
 from groupcam_jax.targets import logit
-from groupcam_jax.types import Explainer, HasAux, Model, Params
+from groupcam_jax.types import Explainer, HasAux, LayerLike, Model, Params
 
 
 def cam(

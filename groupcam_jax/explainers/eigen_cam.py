@@ -16,8 +16,7 @@ import jax.numpy as jnp
 from groupcam_jax.families.class_activation import show_heat
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
-from groupcam_jax.program.split import LayerLike
-from groupcam_jax.types import Activation, Explainer, HasAux, Heat, Model, Params
+from groupcam_jax.types import Activation, Explainer, HasAux, Heat, LayerLike, Model, Params
 
 
 def eigen_cam(

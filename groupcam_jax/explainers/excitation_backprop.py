@@ -25,9 +25,8 @@ from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.excitation import excite
 from groupcam_jax.program.flat import trace
-from groupcam_jax.program.split import LayerLike
 from groupcam_jax.targets import resolve_label
-from groupcam_jax.types import Explainer, HasAux, Model, Params
+from groupcam_jax.types import Explainer, HasAux, LayerLike, Model, Params
 
 
 def excitation_backprop(

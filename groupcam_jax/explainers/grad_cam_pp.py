@@ -25,9 +25,8 @@ from jaxtyping import Array, Float
 
 from groupcam_jax.families.class_activation import class_activation_map
 from groupcam_jax.families.explainer import Aux
-from groupcam_jax.program.split import LayerLike
 from groupcam_jax.targets import Target, logit
-from groupcam_jax.types import Activation, Explainer, HasAux, Heat, Model, Params
+from groupcam_jax.types import Activation, Explainer, HasAux, Heat, LayerLike, Model, Params
 
 Coefficients = Callable[[Activation, Activation], Activation]
 

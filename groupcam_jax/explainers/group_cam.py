@@ -27,7 +27,6 @@ from groupcam_jax.batches import Progress
 from groupcam_jax.checks import check_batch, check_count
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.program.cut import cuts_at
-from groupcam_jax.program.split import LayerLike
 from groupcam_jax.stages.channels import ChannelWeights, channel_mean, weigh_channels
 from groupcam_jax.stages.groups import Grouping, check_groups, contiguous, group_masks
 from groupcam_jax.stages.masks import check_percentile, denoise, unit_range, upsample
@@ -35,7 +34,7 @@ from groupcam_jax.stages.merge import Merging, merge_shown
 from groupcam_jax.stages.perturb import Baseline, gaussian_blur, hide
 from groupcam_jax.stages.score import confidence_gain
 from groupcam_jax.targets import Target, logit, probability
-from groupcam_jax.types import Explainer, HasAux, Label, Logits, Masks, Model, Params
+from groupcam_jax.types import Explainer, HasAux, Label, LayerLike, Logits, Masks, Model, Params
 
 
 class GroupCamAux(NamedTuple):

@@ -19,10 +19,9 @@ from groupcam_jax.families.attribution import AttributionAux, attributing_explai
 from groupcam_jax.families.reductions import Reduction, largest_magnitude
 from groupcam_jax.program.backward import replace_relu_rule
 from groupcam_jax.program.cut import cut_at, cut_program_at_image
-from groupcam_jax.program.split import LayerLike
 from groupcam_jax.stages.masks import upsample
 from groupcam_jax.targets import Target, logit
-from groupcam_jax.types import Explainer, HasAux, Model, Params
+from groupcam_jax.types import Explainer, HasAux, LayerLike, Model, Params
 
 grad_cam_heat, guided_rule = inspect.unwrap(grad_cam), inspect.unwrap(guided_backprop)
 

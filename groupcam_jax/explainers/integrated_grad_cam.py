@@ -22,10 +22,9 @@ from groupcam_jax.families.class_activation import show_heat
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.families.path_integral import Quadrature, check_steps, integrate, riemann_right
 from groupcam_jax.program.cut import cut_at
-from groupcam_jax.program.split import LayerLike
 from groupcam_jax.stages.perturb import Baseline, constant, hide
 from groupcam_jax.targets import Target, logit
-from groupcam_jax.types import Explainer, HasAux, Model, Params
+from groupcam_jax.types import Explainer, HasAux, LayerLike, Model, Params
 
 grad_cam_heat = inspect.unwrap(grad_cam)
 

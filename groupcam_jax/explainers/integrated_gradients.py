@@ -11,17 +11,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from groupcam_jax.checks import check_batch
 from groupcam_jax.families.attribution import attributing_explainer
-from groupcam_jax.families.path_integral import Quadrature, check_steps, integrate, riemann_middle
+from groupcam_jax.families.path_integral import Quadrature, check_steps, integrated_gradient, riemann_middle
 from groupcam_jax.families.reductions import Reduction, total_magnitude
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import Baseline, constant, hide
-from groupcam_jax.targets import Target, logit
+from groupcam_jax.targets import Target, bind, logit
 from groupcam_jax.types import Attribution, Explainer, HasAux, Label, Logits, Model, Params, Scalar
 
 
@@ -78,10 +77,10 @@ def integrated_gradients(
         cut = cut_at_image(model_apply, params, image)
         label, logits = cut.classify(label)
         image = image.astype(jnp.float32)
-        hidden, score = hide(baseline, image, key), cut.confidence(target, label)
-        mean_gradient = integrate(jax.grad(score), hidden, image, rule, steps, step_batch)
-        attribution = (image - hidden) * mean_gradient
-        error = attribution.sum() - (score(image) - score(hidden))
+        hidden = hide(baseline, image, key)
+        attribution = integrated_gradient(cut, target, label, hidden, image, rule, steps, step_batch)
+        whole, start = bind(target, label)(logits.astype(jnp.float32)), cut.confidence(target, label)(hidden)
+        error = attribution.sum() - (whole - start)
         return IntegratedGradientsAux(label, logits, attribution, Partial(reduce), error)
 
     return attributing_explainer(attribute, has_aux=has_aux)

@@ -19,7 +19,7 @@ from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
-from groupcam_jax.targets import Target, probability
+from groupcam_jax.targets import Target, bind, probability
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
@@ -73,7 +73,7 @@ def occlusion(
         label, logits = cut.classify(label)
         image = image.astype(jnp.float32)
         hidden, confidence = hide(baseline, image, key), cut.confidence(score, label)
-        whole = confidence(image)
+        whole = bind(score, label)(logits.astype(jnp.float32))
 
         def drop(corner):
             rows = covered(corner[0], window, height)

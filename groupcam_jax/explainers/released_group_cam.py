@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from groupcam_jax.batches import Progress
 from groupcam_jax.explainers.group_cam import GroupCamAux, group_cam
-from groupcam_jax.program.split import LayerLike
 from groupcam_jax.stages.groups import Grouping, contiguous
 from groupcam_jax.stages.merge import merge_enlarged
 from groupcam_jax.stages.perturb import Baseline, gaussian_blur
 from groupcam_jax.targets import Target, logit, probability
-from groupcam_jax.types import Explainer, HasAux, Model, Params
+from groupcam_jax.types import Explainer, HasAux, LayerLike, Model, Params
 
 
 def released_group_cam(

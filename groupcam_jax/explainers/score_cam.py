@@ -26,11 +26,10 @@ from groupcam_jax.batches import Progress, map_batched
 from groupcam_jax.checks import check_batch, check_count
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.program.cut import cut_at
-from groupcam_jax.program.split import LayerLike
 from groupcam_jax.stages.masks import unit_range, upsample
 from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
 from groupcam_jax.targets import Target, probability
-from groupcam_jax.types import Explainer, HasAux, Label, Logits, Model, Params
+from groupcam_jax.types import Explainer, HasAux, Label, LayerLike, Logits, Model, Params
 
 Scores = Float[Array, " k"]
 

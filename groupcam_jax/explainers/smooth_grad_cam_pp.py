@@ -20,10 +20,9 @@ from groupcam_jax.checks import check_batch, check_count, check_noise, require_k
 from groupcam_jax.families.class_activation import show_heat
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
-from groupcam_jax.program.split import LayerLike
 from groupcam_jax.stages.perturb import add_noise
 from groupcam_jax.targets import Target, logit
-from groupcam_jax.types import Explainer, HasAux, Model, Params
+from groupcam_jax.types import Explainer, HasAux, LayerLike, Model, Params
 
 
 def smooth_grad_cam_pp(

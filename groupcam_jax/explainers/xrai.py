@@ -24,7 +24,7 @@ from jaxtyping import Bool
 
 from groupcam_jax.checks import check_batch
 from groupcam_jax.families.explainer import make_explainer
-from groupcam_jax.families.path_integral import Quadrature, check_steps, integrate, riemann_middle
+from groupcam_jax.families.path_integral import Quadrature, check_steps, integrated_gradient, riemann_middle
 from groupcam_jax.families.regions import felzenszwalb_segments, grow_regions, require_scikit_image
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range
@@ -90,11 +90,10 @@ def xrai(
         cut = cut_at_image(model_apply, params, image)
         label, logits = cut.classify(label)
         image = image.astype(jnp.float32)
-        gradient = jax.grad(cut.confidence(target, label))
         attribution = jnp.zeros_like(image)
         for number, baseline in enumerate(baselines):
             hidden = hide(baseline, image, None if key is None else jax.random.fold_in(key, number))
-            attribution += (image - hidden) * integrate(gradient, hidden, image, rule, steps, step_batch)
+            attribution += integrated_gradient(cut, target, label, hidden, image, rule, steps, step_batch)
         attribution /= len(baselines)
         density = attribution.max(2)
         given = () if segments is None else (segments,)

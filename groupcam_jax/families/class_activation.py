@@ -10,10 +10,9 @@ import jax
 from groupcam_jax.families.contract import described
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
-from groupcam_jax.program.split import LayerLike
 from groupcam_jax.stages.masks import unit_range, upsample
 from groupcam_jax.targets import Target, logit
-from groupcam_jax.types import Activation, Explainer, HasAux, Heat, Image, Model, Params, Saliency
+from groupcam_jax.types import Activation, Explainer, HasAux, Heat, Image, LayerLike, Model, Params, Saliency
 
 
 @runtime_checkable

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -22,6 +23,6 @@ def described(build: Function, method: Callable[..., Any], family: type, **defau
     _, *parameters = inspect.signature(call).parameters.values()
     parameters = [one.replace(default=defaults.get(one.name, one.default)) for one in parameters]
     build.__signature__ = inspect.signature(call).replace(parameters=parameters)
-    build.__annotations__ = call.__annotations__
-    build.__doc__ = f"{inspect.getdoc(method)}\n\n{inspect.getdoc(call)}"
+    build.__annotations__ = typing.get_type_hints(call)  # their names mean nothing in the method's own module
+    build.__doc__ = "\n\n".join(filter(None, map(inspect.getdoc, (method, call))))
     return build

@@ -13,7 +13,9 @@ from jaxtyping import Float, PyTree
 
 from groupcam_jax.batches import sum_batched
 from groupcam_jax.checks import check_count
-from groupcam_jax.types import Image
+from groupcam_jax.program.cut import Cut
+from groupcam_jax.targets import Target
+from groupcam_jax.types import Attribution, Image, Label
 
 Points = Float[np.ndarray, " steps"]
 Quadrature: TypeAlias = Callable[[int], tuple[Points, Points]]
@@ -65,6 +67,36 @@ def integrate(
         return jax.tree.map(lambda value: weight * value, function(start + point * (end - start)))
 
     return sum_batched(weighted, (points, weights), step_batch)
+
+
+def integrated_gradient(
+    cut: Cut,
+    target: Target,
+    label: Label,
+    start: Image,
+    end: Image,
+    rule: Quadrature,
+    steps: int,
+    step_batch: int | None,
+) -> Attribution:
+    """The share of each value of the image in the score: its change on the path times the mean gradient there.
+
+    Args:
+      cut: the classifier, cut at the image.
+      target: the score.
+      label: the class.
+      start: the baseline `[h, w, c]`.
+      end: the image.
+      rule: the quadrature.
+      steps: points on the path.
+      step_batch: points differentiated at once.
+    """
+
+    def gradient_at(point):
+        _, _, gradient = cut.at(point.astype(cut.value.dtype)).gradient(target, label)
+        return gradient
+
+    return (end - start) * integrate(gradient_at, start, end, rule, steps, step_batch)
 
 
 def check_steps(rule: Quadrature, steps: int) -> None:

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from groupcam_jax.program.flat import Program, trace
-from groupcam_jax.program.split import LayerLike, Parts, Skips, split_program
+from groupcam_jax.program.split import Parts, split_program
 from groupcam_jax.targets import Target, bind, resolve_label
-from groupcam_jax.types import Activation, Image, Label, Logits, Model, Params, Scalar
+from groupcam_jax.types import Activation, Image, Label, LayerLike, Logits, Model, Params, Scalar, Skips
 
 
 class Cut(NamedTuple):

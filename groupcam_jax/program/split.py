@@ -3,47 +3,18 @@
 The gradient with respect to the activation is that of `head` alone: nothing below the layer is differentiated.
 """
 
-import dataclasses
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 from jax.extend.core import Var
-from jaxtyping import Array, Float, PyTree
 
 from groupcam_jax.program.find import find_activation
 from groupcam_jax.program.flat import Program, trace
 from groupcam_jax.program.inline import Equation, variables
 from groupcam_jax.program.layers import LayerEntry
 from groupcam_jax.program.layout import grid_layout
-from groupcam_jax.types import Activations, Images, Model, Params
-
-Skips: TypeAlias = PyTree
-Features = Callable[[Params, Images], tuple[Activations, Skips]]
-Head = Callable[[Params, Activations, Skips], Float[Array, "n classes"]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Layer:
-    """Where to cut a model, if a name or an index is not enough.
-
-    Attributes:
-      at: a scope name (the last activation within that scope), an index of `list_layers`, None for the last spatial
-        activation that nothing bypasses, or a pair of functions `(features, head)`, see `split`.
-      tokens_to_grid: for activations `[n, tokens, channels]`: height and width of the grid that the last tokens form;
-        those before them (a class token) bypass the layer.
-      data_format: how the model lays out its activations: "NHWC", or "NCHW" for channel-first ones.
-    """
-
-    at: str | int | tuple[Features, Head] | None = None
-    tokens_to_grid: tuple[int, int] | None = None
-    data_format: str = "NHWC"
-
-    def __post_init__(self) -> None:
-        if isinstance(self.at, tuple) and (len(self.at) != 2 or not all(map(callable, self.at))):
-            raise TypeError(f"layer={self.at!r:.80}: of a pair, expected the functions (features, head)")
-        if self.data_format not in ("NHWC", "NCHW"):
-            raise ValueError(f"data_format={self.data_format!r}: expected 'NHWC' or 'NCHW'")
+from groupcam_jax.types import Features, Head, Images, Layer, LayerLike, Model, Params
 
 
 class Parts(NamedTuple):
@@ -52,9 +23,6 @@ class Parts(NamedTuple):
     features: Features
     head: Head
     name: str
-
-
-LayerLike: TypeAlias = Layer | str | int | tuple[Features, Head] | None
 
 
 def split(
