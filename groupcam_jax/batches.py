@@ -25,7 +25,7 @@ def map_batched(
     function: Callable[[Inputs], Outputs], inputs: Inputs, batch: int | None, progress: Progress = None
 ) -> Outputs:
     """Maps a function over the first axis, `batch` entries at once, fewer in the last batch; None takes all."""
-    run = reporting(function, entries(inputs), progress)
+    run = reporting(traced_once(function), entries(inputs), progress)
     return scan_batches(lambda _, part: (None, run(part)), None, inputs, batch)[1]
 
 
@@ -33,8 +33,7 @@ def sum_batched(
     function: Callable[[Inputs], Outputs], inputs: Inputs, batch: int | None, progress: Progress = None
 ) -> Outputs:
     """Sums a function's values over the first axis of its inputs; the values are never all held at once."""
-    if is_staged():
-        function = jax.jit(function)  # else it is traced three times: for its shape, whole batches, the rest
+    function = traced_once(function)
     run = reporting(function, entries(inputs), progress)
 
     def add(totals, part):
@@ -67,6 +66,11 @@ def scan_batches(
 def is_staged() -> bool:
     """Whether JAX is tracing now (in `jax.jit`, the body of a loop, ...)."""
     return isinstance(jnp.zeros(()), jax.core.Tracer)
+
+
+def traced_once(function: Callable[[Inputs], Outputs]) -> Callable[[Inputs], Outputs]:
+    """In a program, a function that is traced at its first call alone: for its shape, a batch or the last one."""
+    return jax.jit(function) if is_staged() else function
 
 
 def reporting(function: Callable[[Inputs], Outputs], total: int, progress: Progress) -> Callable[[Inputs], Outputs]:

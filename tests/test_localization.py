@@ -1,12 +1,21 @@
 """Localization on cases worked out by hand, and components against scikit-image."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from seen_object import MASK, OBJECT
 
-from groupcam_jax.metrics import best_overlap, localization_error, mask_overlap, max_box_accuracy, salient_box
+from groupcam_jax.metrics import (
+    best_overlap,
+    is_located,
+    localization_error,
+    mask_overlap,
+    max_box_accuracy,
+    salient_box,
+)
 from groupcam_jax.metrics.component import largest_component
 
 BOX = jnp.array([3.0, 2.0, 9.0, 6.0])  # around the object
@@ -106,16 +115,23 @@ def test_localization_error_counts_class_and_box():
     logits = jnp.array([[9.0, 5, 4, 3, 2, 1, 0], [5, 9, 4, 3, 2, 1, 0], [9, 5, 4, 3, 2, 1, 0], [9, 5, 4, 3, 2, 1, 0]])
     labels = jnp.array([0, 0, 6, 0])  # first, second, seventh, first
     overlaps = jnp.array([0.5, 0.9, 0.9, 0.49])
-    assert localization_error(logits, labels, overlaps, top=1) == pytest.approx(3 / 4)
-    assert localization_error(logits, labels, overlaps, top=5) == pytest.approx(2 / 4)
-    assert localization_error(logits, labels, overlaps, top=1000) == pytest.approx(1 / 4)
-    assert localization_error(logits, labels, overlaps, top=5, least=0.4) == pytest.approx(1 / 4)
-    assert jnp.isnan(localization_error(logits, labels, overlaps.at[2].set(jnp.nan), top=5))
-    assert jnp.isnan(localization_error(logits.at[0, 0].set(jnp.nan), labels, overlaps, top=1))
+
+    def error(logits=logits, labels=labels, overlaps=overlaps, weights=None, **options):
+        located = jax.vmap(functools.partial(is_located, **options))(logits, labels, overlaps)
+        return localization_error(located, weights)
+
+    assert error(top=1) == pytest.approx(3 / 4)
+    assert error(top=5) == pytest.approx(2 / 4)
+    assert error(top=1000) == pytest.approx(1 / 4)
+    assert error(top=5, least=0.4) == pytest.approx(1 / 4)
+    assert error(top=1, weights=jnp.array([3.0, 1.0, 0.0, 0.0])) == pytest.approx(1 / 4)
+    assert jnp.isnan(error(overlaps=overlaps.at[2].set(jnp.nan), top=5))
+    assert error(overlaps=overlaps.at[2].set(jnp.nan), top=1, weights=jnp.array([1.0, 1, 0, 0])) == pytest.approx(1 / 2)
+    assert jnp.isnan(error(logits=logits.at[0, 0].set(jnp.nan), top=1))
     for label in (-1, logits.shape[1]):
-        assert jnp.isnan(localization_error(logits, labels.at[0].set(label), overlaps, top=5))
+        assert jnp.isnan(error(labels=labels.at[0].set(label), top=5))
     with pytest.raises(ValueError, match="top=0"):
-        localization_error(logits, labels, overlaps, top=0)
+        error(top=0)
 
 
 def test_the_best_threshold_is_that_of_the_whole_data_set():
@@ -124,6 +140,8 @@ def test_the_best_threshold_is_that_of_the_whole_data_set():
     assert place == 1
     accuracy, _ = max_box_accuracy(jnp.array([[0.6, 0.4], [0.2, 0.5], [0.1, 0.7]]), weights=jnp.array([0.0, 1.0, 2.0]))
     assert accuracy == 1, "the first image counts for nothing"
+    unknown = jnp.array([[0.6, 0.2], [jnp.nan, jnp.nan], [0.7, 0.8]])
+    assert max_box_accuracy(unknown, weights=jnp.array([1.0, 0.0, 1.0]))[0] == 1
     assert jnp.isnan(max_box_accuracy(jnp.array([[0.6, jnp.nan]]))[0])
 
 

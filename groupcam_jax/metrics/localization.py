@@ -92,33 +92,33 @@ def is_located(logits: Logits, label: int | Label, overlap: float | Scalar, *, t
     return jnp.where(known, right.astype(jnp.float32), jnp.nan)
 
 
-def localization_error(
-    logits: Float[Array, "n classes"],
-    labels: Int[Array, " n"],
-    overlaps: Float[Array, " n"],
-    *,
-    top: int,
-    least: float = 0.5,
-) -> Scalar:
-    """The share of images whose class is not among the `top` highest logits, or whose object is not located.
+def localization_error(located: Float[Array, " n"], weights: Float[Array, " n"] | None = None) -> Scalar:
+    """The share of images whose class is not among the highest logits, or whose object is not located.
 
-    The arguments are those of `is_located` for all images. NaN if it is NaN for any image.
+    Args:
+      located: `is_located` of every image.
+      weights: how often each image counts; None counts each once.
+
+    Returns:
+      In [0, 1]; NaN if an image that counts has NaN.
     """
-    located = jax.vmap(lambda *image: is_located(*image, top=top, least=least))
-    return 1 - located(logits, labels, overlaps).mean()
+    weights = jnp.ones_like(located) if weights is None else weights
+    return 1 - jnp.where(weights == 0, 0, located * weights).sum() / weights.sum()
 
 
 def max_box_accuracy(
-    overlaps: Float[Array, "n thresholds"], least: float = 0.5, weights: Float[Array, " n"] | None = None
+    overlaps: Float[Array, "n thresholds"], *, least: float = 0.5, weights: Float[Array, " n"] | None = None
 ) -> tuple[Scalar, Int[Array, ""]]:
-    """MaxBoxAcc and the index of its threshold.
+    """MaxBoxAcc (Choe et al., arXiv:2001.07437): the share of images located at the best threshold, and its index.
 
     Args:
       overlaps: the best overlap of every image at every threshold.
       least: the smallest overlap that counts as located.
       weights: how often each image counts; None counts each once.
+
+    Returns:
+      The share in [0, 1], NaN if an image that counts has NaN at some threshold; and the index of the threshold.
     """
     located = jnp.where(jnp.isnan(overlaps), jnp.nan, (overlaps >= least).astype(jnp.float32))
-    weights = jnp.ones_like(located[:, 0]) if weights is None else weights
-    accuracy = (located * weights[:, None]).sum(0) / weights.sum()
+    accuracy = 1 - jax.vmap(localization_error, (1, None))(located, weights)
     return accuracy.max(), accuracy.argmax()

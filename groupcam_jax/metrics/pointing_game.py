@@ -79,7 +79,7 @@ def is_difficult(mask: ObjectMask, others_present: Bool[Array, ""]) -> Bool[Arra
 
 
 def pointing_accuracy(
-    hits: Float[Array, " n"], categories: Int[Array, " n"], count: int, counted: Shaped[Array, " n"] | None = None
+    hits: Float[Array, " n"], categories: Int[Array, " n"], count: int, weights: Shaped[Array, " n"] | None = None
 ) -> PointingAccuracy:
     """The accuracy over a data set.
 
@@ -87,12 +87,12 @@ def pointing_accuracy(
       hits: `hit` of every pair of image and category; or its energy, averaged the same way.
       categories: in [0, count).
       count: number of categories.
-      counted: which pairs to count, such as the difficult ones, or how often each; None counts each once.
+      weights: which pairs to count, such as the difficult ones, or how often each; None counts each once.
 
     Returns:
       The accuracies; all are NaN if any category is out of range.
     """
-    weights = jnp.ones_like(hits) if counted is None else counted.astype(hits.dtype)
+    weights = jnp.ones_like(hits) if weights is None else weights.astype(hits.dtype)
     weights = jnp.where(((categories >= 0) & (categories < count)).all(), weights, jnp.nan)
     totals = jnp.zeros(count).at[categories].add(jnp.where(weights == 0, 0, hits * weights))
     objects = jnp.zeros(count).at[categories].add(weights)

@@ -25,9 +25,9 @@ class Similarity(NamedTuple):
     hog: Float[Array, "*pairs"]
 
 
-def similarity(one: Saliency, other: Saliency) -> Similarity:
-    """Compares two maps in [0, 1] of at least 16 x 16 pixels."""
-    return Similarity(spearman(one, other), ssim(one, other), hog_similarity(one, other))
+def similarity(one: Saliency, other: Saliency, cell: int = 16) -> Similarity:
+    """Compares two maps in [0, 1] of at least 11 x 11 pixels, by HOG in cells of `cell` x `cell`."""
+    return Similarity(spearman(one, other), ssim(one, other), hog_similarity(one, other, cell))
 
 
 def spearman(one: Saliency, other: Saliency) -> Scalar:

@@ -12,7 +12,14 @@ from jax.extend.core import JaxprEqn, Literal, Var
 from jaxtyping import Array, Float
 
 from groupcam_jax.program.backward import relu_input, zero_variables
-from groupcam_jax.program.excitation_rules import Excitation, Values, evaluate, excite_linear, is_product, unweighted
+from groupcam_jax.program.excitation_rules import (
+    Excitation,
+    Values,
+    excite_linear,
+    is_product,
+    run_equation,
+    unweighted,
+)
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import variables
 from groupcam_jax.program.params import partition
@@ -44,7 +51,7 @@ def excite(
     for position, equation in enumerate(program.equations):
         eqn = equation.eqn
         operands = [atom.val if isinstance(atom, Literal) else values[atom] for atom in eqn.invars]
-        results = evaluate(equation, operands)
+        results = run_equation(equation, operands)
         values.update(zip(eqn.outvars, results, strict=True))
         if excitations.keys().isdisjoint(variables(eqn.invars)):
             continue

@@ -16,9 +16,8 @@ from jaxtyping import Array
 from groupcam_jax.program.backward import Values
 from groupcam_jax.program.evaluate import evaluator
 from groupcam_jax.program.inline import Equation
-from groupcam_jax.program.layers import VIEWS
+from groupcam_jax.program.layers import PRODUCTS, VIEWS
 
-PRODUCTS = {"conv_general_dilated", "dot_general"}
 SUMS = {"concatenate", "cumsum", "dynamic_slice", "gather", "reduce_sum", "reduce_window_sum", "select_n", "split"}
 MAXIMA = {"max", "reduce_max", "reduce_window_max"}
 
@@ -61,7 +60,7 @@ def excite_linear(equation: Equation, operands: list[Any], arrived: list[Excitat
     came = [one for one in arrived if one is not None]
 
     def with_operands(replace: Callable[[Any, Excitation | None], Any]) -> list[Values]:
-        return evaluate(equation, [replace(o, one) for o, one in zip(operands, arrived, strict=True)])
+        return run_equation(equation, [replace(o, one) for o, one in zip(operands, arrived, strict=True)])
 
     if name in ("add", "add_any"):
         return [came[0] if len(came) == 1 else came[0].plus(came[1])]  # biases are left out
@@ -91,9 +90,9 @@ def excite_linear(equation: Equation, operands: list[Any], arrived: list[Excitat
         for part in ("positive", "negative"):
             moved = [getattr(one, part) if one else silent(o) for o, one in zip(operands, arrived, strict=True)]
             if name in MAXIMA:
-                parts.append(jax.jvp(lambda *operands: evaluate(equation, operands), operands, moved)[1])
+                parts.append(jax.jvp(lambda *operands: run_equation(equation, operands), operands, moved)[1])
             else:
-                parts.append(evaluate(equation, moved))
+                parts.append(run_equation(equation, moved))
         return [Excitation(positive, negative, weighted) for positive, negative in zip(*parts, strict=True)]
     raise ValueError(
         f"excitation_backprop has no rule for {name}{' of two activations' if len(came) > 1 else ''} at "
@@ -119,7 +118,7 @@ def contains_product(eqn: JaxprEqn) -> bool:
     return any(one.primitive.name in PRODUCTS or contains_product(one) for one in inner)
 
 
-def evaluate(equation: Equation, operands: Any) -> list[Array]:
+def run_equation(equation: Equation, operands: Any) -> list[Array]:
     """Computes one equation."""
     arguments = [Var(atom.aval) for atom in equation.eqn.invars]
     eqn = equation.eqn.replace(invars=[*arguments])

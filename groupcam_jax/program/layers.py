@@ -21,6 +21,7 @@ VIEWS = {
     *("pvary", "reduce_precision", "reshape", "rev", "sharding_constraint", "slice", "squeeze", "stop_gradient"),
     "transpose",
 }
+PRODUCTS = {"conv_general_dilated", "dot_general"}
 ARITHMETIC = {"add", "add_any", "div", "mul", "sub"}
 
 

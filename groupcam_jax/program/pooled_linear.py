@@ -5,10 +5,7 @@ from jax.extend.core import JaxprEqn, Literal, Var
 
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import variables
-from groupcam_jax.program.layers import VIEWS, operation, shape_of
-
-SCALINGS = {"add", "div", "mul", "sub"}
-PRODUCTS = {"dot_general", "conv_general_dilated"}
+from groupcam_jax.program.layers import ARITHMETIC, PRODUCTS, VIEWS, operation, shape_of
 
 
 def check_pooled_linear(head: Program) -> None:
@@ -75,4 +72,4 @@ def is_affine(eqn: JaxprEqn, dependent: set[Var], pooled: bool) -> bool:
         return False
     if not pooled:
         return name in ("div", "mul") and getattr(others[0].aval, "shape", None) == ()
-    return name in SCALINGS or name in PRODUCTS
+    return name in ARITHMETIC or name in PRODUCTS

@@ -7,11 +7,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from groupcam_jax.evaluation.estimates import Estimate, estimate, mean
+from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
-from groupcam_jax.metrics.localization import best_overlap, is_located, mask_overlap, max_box_accuracy, salient_box
+from groupcam_jax.metrics.localization import (
+    best_overlap,
+    is_located,
+    localization_error,
+    mask_overlap,
+    max_box_accuracy,
+    salient_box,
+)
 from groupcam_jax.metrics.pointing_game import mask_of_boxes
 from groupcam_jax.types import Model, Params, Scalar
 
@@ -48,7 +55,7 @@ def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     """Errors and accuracies in per cent."""
     small = [row for row in rows if row["cover"] <= 0.5]
     errors = {
-        f"top-{top} error at {name} %": estimate(rows, f"located_top{top}_at_{name}", error)
+        f"top-{top} error at {name} %": estimate(rows, f"located_top{top}_at_{name}", localization_error)
         for name, top in itertools.product(PAPERS, TOPS)
     }
     return {
@@ -59,11 +66,6 @@ def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
         "box at 15 %, share of the picture": estimate(rows, "box_area"),
         "objects' boxes, share of the picture": estimate(rows, "cover"),
     }
-
-
-def error(located: Float[Array, " n"], weights: Float[Array, " n"]) -> Scalar:
-    """The share of pictures that are not located."""
-    return 1 - mean(located, weights)
 
 
 def best_accuracy(overlaps: Float[Array, "n thresholds"], weights: Float[Array, " n"]) -> Scalar:

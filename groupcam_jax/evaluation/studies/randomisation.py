@@ -39,7 +39,7 @@ def similarity_curves(by_method: Mapping[str, Sequence[Row]], axis: str) -> Figu
 
     def panel(name: str) -> Panel:
         curves = {method: np.array([row[name] for row in rows], float) for method, rows in by_method.items()}
-        return Panel(stages(by_method), axis, "similarity", curves)
+        return Panel(module_names(by_method), axis, "similarity", curves)
 
     return curves_figure({title: panel(name) for name, title in MEASURES.items()})
 
@@ -55,11 +55,13 @@ def strips(folder: Path, by_method: Mapping[str, Sequence[Row]]) -> Figure:
                 maps.append(kept["maps"].astype(np.float32))
                 pictures.append(kept["picture"].astype(np.uint8))
             names.append(method)
-    columns = {stage: [strip[place] for strip in maps] for place, stage in enumerate(["trained", *stages(by_method)])}
+    columns = {
+        stage: [strip[place] for strip in maps] for place, stage in enumerate(["trained", *module_names(by_method)])
+    }
     return methods_figure(pictures[0], columns, names)
 
 
-def stages(by_method: Mapping[str, Sequence[Row]]) -> list[str]:
+def module_names(by_method: Mapping[str, Sequence[Row]]) -> list[str]:
     """The modules that are randomised, by name, in order."""
     first = next(iter(by_method.values()))[0]
     return ["/".join(re.findall(r"\w+", path)) for path in first["modules"]]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.devices import spread
@@ -19,11 +19,11 @@ from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.studies.randomisation import CASCADING, INDEPENDENT, MEASURES, draw
 from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Study
 from groupcam_jax.metrics.sanity_check import modules, permuted
-from groupcam_jax.metrics.similarity import hog_similarity, spearman, ssim
+from groupcam_jax.metrics.similarity import similarity
 from groupcam_jax.program.params import partition
 from groupcam_jax.types import Explainer, Params, Saliency
 
-STAGES = 8
+MODULES = 8
 
 
 def randomisations(study: Study) -> dict[str, dict[str, Callable[[], Params]]]:
@@ -31,7 +31,7 @@ def randomisations(study: Study) -> dict[str, dict[str, Callable[[], Params]]]:
     classifier = study.classifier
     size = classifier.image_size
     order = modules(classifier.apply, classifier.params, jax.ShapeDtypeStruct((1, size, size, 3), np.float32))
-    places = np.unique(np.linspace(len(order) - 1, 0, STAGES).round().astype(int))[::-1]
+    places = np.unique(np.linspace(len(order) - 1, 0, MODULES).round().astype(int))[::-1]
     key = jax.random.key(study.seed)
 
     def tree(chosen: list[str]) -> Callable[[], Params]:
@@ -44,14 +44,9 @@ def randomisations(study: Study) -> dict[str, dict[str, Callable[[], Params]]]:
 
 
 @jax.jit
-@functools.partial(jax.vmap, in_axes=(0, 0))
-def similarities(one: Saliency, other: Saliency) -> Measured:
-    """How similar two batches of maps are."""
-    return {
-        "spearman": spearman(one, other),
-        "ssim": ssim(one, other),
-        "hog": hog_similarity(one, other, cell=one.shape[0] // 14),
-    }
+def similarities(ones: Float[Array, "n h w"], others: Float[Array, "n h w"]) -> Measured:
+    """How similar two batches of maps are; as many cells of HOG as 16 pixels give at 224 x 224."""
+    return jax.vmap(functools.partial(similarity, cell=ones.shape[1] // 14))(ones, others)._asdict()
 
 
 def programs(study: Study) -> dict[str, BatchProgram]:

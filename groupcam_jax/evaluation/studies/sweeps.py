@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.records import Row
+from groupcam_jax.evaluation.studies.insertion_deletion import AREAS
 
 GROUPS = (1, 4, 8, 16, 32, 64, 128)
 PERCENTILES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90)
-AREAS = ("insertion", "deletion", "overall")
 
 
 def draw(folder: Path | None, rows: Sequence[Row]) -> Mapping[str, Figure]:
@@ -39,7 +39,7 @@ def draw(folder: Path | None, rows: Sequence[Row]) -> Mapping[str, Figure]:
         return Panel([f"{place:g}" for place in places], axis, "area", curves)
 
     return {
-        axis: curves_figure({f"{value} by {axis}": panel(value, axis) for value in AREAS})
+        axis: curves_figure({f"{value} by {axis}": panel(value, axis) for value in AREAS.values()})
         for axis, by_place in sweeps.items()
         if all(by_place.values())
     }
