@@ -27,6 +27,7 @@ from groupcam_jax.explainers.rise import merge_scored
 from groupcam_jax.families.regions import felzenszwalb_segments
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import upsample
+from groupcam_jax.stages.score import masked_confidence
 
 CAMS = {
     "grad_cam_pp": g.grad_cam_pp,
@@ -149,8 +150,9 @@ def test_rise_on_stored_grids(network):
 
     @jax.jit
     def explain(params, image, label, grids):
-        confidence = cut_at_image(apply, params, image).confidence(g.probability, label)
-        total = merge_scored(confidence, image, jnp.zeros_like(image), grow, grids, 8, None)
+        cut = cut_at_image(apply, params, image)
+        confidence = masked_confidence(cut, image, g.constant(0.0), None, g.probability, label)
+        total = merge_scored(confidence, grow, grids, 8, None)
         return total / (0.5 * len(grids))
 
     def grow(grid):

@@ -31,8 +31,8 @@ from groupcam_jax.stages.channels import ChannelWeights, channel_mean, weigh_cha
 from groupcam_jax.stages.groups import Grouping, check_groups, contiguous, group_masks
 from groupcam_jax.stages.masks import check_percentile, denoise, unit_range, upsample
 from groupcam_jax.stages.merge import Merging, merge_shown
-from groupcam_jax.stages.perturb import Baseline, gaussian_blur, hide
-from groupcam_jax.stages.score import confidence_gain
+from groupcam_jax.stages.perturb import Baseline, gaussian_blur
+from groupcam_jax.stages.score import confidence_gain, masked_confidence
 from groupcam_jax.targets import Target, logit, probability
 from groupcam_jax.types import Explainer, HasAux, Label, LayerLike, Logits, Masks, Model, Params
 
@@ -112,9 +112,8 @@ def group_cam(
         enlarged = jnp.concatenate([enlarge(of_layer) for of_layer in masks])
         shown = jax.vmap(unit_range)(enlarged)
 
-        image = image.astype(jnp.float32)
-        hidden = hide(baseline, image, baseline_key)
-        gain = confidence_gain(cuts[0].confidence(score, label), image, hidden, shown, mask_batch, progress)
+        confidence = masked_confidence(cuts[0], image, baseline, baseline_key, score, label)
+        gain = confidence_gain(confidence, shown, mask_batch, progress)
         saliency = unit_range(merging(gain, shown, enlarged))
         return saliency, GroupCamAux(label, logits, gain, masks if isinstance(layer, list) else masks[0])
 

@@ -18,7 +18,8 @@ from groupcam_jax.checks import check_batch, check_count
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range
-from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
+from groupcam_jax.stages.perturb import Baseline, constant
+from groupcam_jax.stages.score import masked_confidence
 from groupcam_jax.targets import Target, bind, probability
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
@@ -71,15 +72,14 @@ def occlusion(
             )
         cut = cut_at_image(model_apply, params, image)
         label, logits = cut.classify(label)
-        image = image.astype(jnp.float32)
-        hidden, confidence = hide(baseline, image, key), cut.confidence(score, label)
+        confidence = masked_confidence(cut, image, baseline, key, score, label)
         whole = bind(score, label)(logits.astype(jnp.float32))
 
         def drop(corner):
             rows = covered(corner[0], window, height)
             columns = covered(corner[1], window, width)
             inside = (rows[:, None] & columns[None]).astype(jnp.float32)
-            return inside * (whole - confidence(reveal(image, hidden, 1 - inside))), inside
+            return inside * (whole - confidence(1 - inside)), inside
 
         tops, lefts = jnp.meshgrid(starts(height, window, stride), starts(width, window, stride), indexing="ij")
         corners = jnp.stack([tops.ravel(), lefts.ravel()], axis=1)

@@ -24,9 +24,10 @@ from groupcam_jax.checks import check_batch, check_count, require_key
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range, upsample
-from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
+from groupcam_jax.stages.perturb import Baseline, constant
+from groupcam_jax.stages.score import masked_confidence
 from groupcam_jax.targets import Target, probability
-from groupcam_jax.types import Explainer, HasAux, Image, Mask, Model, Params, PRNGKey, Saliency, Scalar
+from groupcam_jax.types import Explainer, HasAux, Mask, Model, Params, PRNGKey, Saliency, Scalar
 
 Seed = TypeVar("Seed")  # what a mask is made from, such as a key
 
@@ -76,14 +77,13 @@ def rise(
         mask_key, baseline_key = jax.random.split(require_key(key, "rise"))
         cut = cut_at_image(model_apply, params, image)
         label, logits = cut.classify(label)
-        image = image.astype(jnp.float32)
-        hidden, confidence = hide(baseline, image, baseline_key), cut.confidence(score, label)
+        confidence = masked_confidence(cut, image, baseline, baseline_key, score, label)
 
         def draw(key):
             return draw_mask(key, image.shape[:2], cells, keep)
 
         keys = jax.random.split(mask_key, masks)
-        total = merge_scored(confidence, image, hidden, draw, keys, mask_batch, progress)
+        total = merge_scored(confidence, draw, keys, mask_batch, progress)
         return unit_range(total), Aux(label, logits)
 
     return make_explainer(explain, has_aux=has_aux)
@@ -100,9 +100,7 @@ def draw_mask(key: PRNGKey, shape: tuple[int, int], cells: int, keep: float) -> 
 
 
 def merge_scored(
-    confidence: Callable[[Image], Scalar],
-    image: Image,
-    hidden: Image,
+    confidence: Callable[[Mask], Scalar],
     make_mask: Callable[[Seed], Mask],
     seeds: Seed,
     mask_batch: int | None,
@@ -112,6 +110,6 @@ def merge_scored(
 
     def scored(seed):
         mask = make_mask(seed)
-        return confidence(reveal(image, hidden, mask)) * mask
+        return confidence(mask) * mask
 
     return sum_batched(scored, seeds, mask_batch, progress)

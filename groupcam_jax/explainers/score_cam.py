@@ -27,7 +27,8 @@ from groupcam_jax.checks import check_batch, check_count
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.stages.masks import unit_range, upsample
-from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
+from groupcam_jax.stages.perturb import Baseline, constant
+from groupcam_jax.stages.score import masked_confidence
 from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Explainer, HasAux, Label, LayerLike, Logits, Model, Params
 
@@ -89,11 +90,10 @@ def score_cam(
             if channels > (most := len(maps)):
                 raise ValueError(f"channels={channels} but layer {cut.parts.name} has {most}; choose at most {most}")
             maps = maps[jax.lax.top_k(maps.var((1, 2)), channels)[1]]
-        image = image.astype(jnp.float32)
-        hidden, confidence = hide(baseline, image, key), cut.confidence(score, label)
+        confidence = masked_confidence(cut, image, baseline, key, score, label)
 
         def score_of(one):
-            return confidence(reveal(image, hidden, unit_range(upsample(one, image.shape[:2]))))
+            return confidence(unit_range(upsample(one, image.shape[:2])))
 
         scores = map_batched(score_of, maps, mask_batch, progress)
         flat = maps.max((1, 2)) == maps.min((1, 2))

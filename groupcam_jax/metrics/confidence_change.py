@@ -16,8 +16,9 @@ import jax.numpy as jnp
 from groupcam_jax.checks import check_saliency, known_label, typed_key
 from groupcam_jax.metrics.measure import Measure
 from groupcam_jax.program.cut import cut_at_image
-from groupcam_jax.stages.perturb import Baseline, constant, hide, reveal
-from groupcam_jax.targets import Target, probability
+from groupcam_jax.stages.perturb import Baseline, constant
+from groupcam_jax.stages.score import masked_confidence
+from groupcam_jax.targets import Target, bind, probability
 from groupcam_jax.types import Model, Params, Scalar
 
 
@@ -56,9 +57,9 @@ def confidence_change(
         check_saliency(image, saliency)
         image = jnp.asarray(image)
         cut = cut_at_image(model_apply, params, image)
-        confidence = cut.confidence(score, cut.classify(known_label(label))[0])
-        image = image.astype(jnp.float32)
-        whole, veiled = confidence(image), confidence(reveal(image, hide(baseline, image, typed_key(key)), saliency))
+        label, logits = cut.classify(known_label(label))
+        whole = bind(score, label)(logits.astype(jnp.float32))
+        veiled = masked_confidence(cut, image, baseline, typed_key(key), score, label)(saliency)
         lost = jax.nn.relu(whole - veiled)
         drop = jnp.where(lost == 0, 0, lost / jnp.where(lost == 0, 1, whole))
         increase = (veiled > whole).astype(jnp.float32)

@@ -1,4 +1,4 @@
-"""How much the model still sees the class behind each mask (Group-CAM, equation 6)."""
+"""How much the model still sees the class behind a mask (Group-CAM, equations 5 and 6)."""
 
 from collections.abc import Callable
 
@@ -6,28 +6,36 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groupcam_jax.batches import Progress, map_batched
-from groupcam_jax.stages.perturb import reveal
-from groupcam_jax.types import Image, Masks, Scalar
+from groupcam_jax.program.cut import Cut
+from groupcam_jax.stages.perturb import Baseline, hide, reveal
+from groupcam_jax.targets import Target
+from groupcam_jax.types import Image, Label, Mask, Masks, PRNGKey, Scalar
+
+
+def masked_confidence(
+    cut: Cut, image: Image, baseline: Baseline, key: PRNGKey | None, score: Target, label: Label
+) -> Callable[[Mask], Scalar]:
+    """Returns the function from a mask in [0, 1] to the score of what it reveals of the image.
+
+    Raises:
+      TypeError, ValueError: a baseline that does not fit, see `hide`.
+    """
+    image = image.astype(jnp.float32)
+    hidden, confidence = hide(baseline, image, key), cut.confidence(score, label)
+    return lambda mask: confidence(reveal(image, hidden, mask))
 
 
 def confidence_gain(
-    confidence: Callable[[Image], Scalar],
-    image: Image,
-    hidden: Image,
-    masks: Masks,
-    mask_batch: int | None,
-    progress: Progress = None,
+    confidence: Callable[[Mask], Scalar], masks: Masks, mask_batch: int | None, progress: Progress = None
 ) -> Float[Array, " g"]:
     """The confidence that each mask restores to the hidden image, from g + 1 forward passes.
 
     Args:
-      confidence: image to score, see `Cut.confidence`.
-      image: the image.
-      hidden: the image without its evidence.
+      confidence: see `masked_confidence`.
       masks: in [0, 1].
       mask_batch: perturbed images scored at once; None scores all, fewer need less memory.
       progress: see `batches`.
     """
     masks = jnp.pad(masks, ((1, 0), (0, 0), (0, 0)))  # the first mask reveals nothing
-    scores = map_batched(lambda mask: confidence(reveal(image, hidden, mask)), masks, mask_batch, progress)
+    scores = map_batched(confidence, masks, mask_batch, progress)
     return scores[1:] - scores[0]
