@@ -34,8 +34,8 @@ def split_ties(saliency):
     return {end // PIXELS_PER_STEP: (values == values[end]).sum() for end in ends if values[end - 1] == values[end]}
 
 
-def compare_curves(network, golden):
-    """Holds the authors' curves against ours; returns the steps that end among equals.
+def compare_curves(network, golden, pictures=None):
+    """Holds the authors' curves against ours, of all pictures or some; returns the steps that end among equals.
 
     NumPy's sort, which the authors take, leaves the order of equals to the processor it runs on. Where a step ends
     between two equal pixels there are two curves, and the authors' must be one of them.
@@ -45,7 +45,7 @@ def compare_curves(network, golden):
     found = {}
     for key in golden.files:
         picture, label, name = [*key.split("/"), "", ""][:3]
-        if name != "metric_saliency":
+        if name != "metric_saliency" or picture not in (pictures or [picture]):
             continue
         image, saliency = preprocess(golden[f"{picture}/image_u8"]), golden[key]
         found[f"{picture}/{label}"] = split_ties(saliency)
@@ -73,8 +73,8 @@ def test_curves_of_the_trained_network(assets):
 
 def test_curves_of_the_seeded_network():
     with np.load(GOLDEN / "resnet50_seeded.npz") as golden:
-        ties = compare_curves(seeded_network("resnet50"), golden)
-    assert len(ties) == 4
+        ties = compare_curves(seeded_network("resnet50"), golden, ["chelsea"])
+    assert len(ties) == 2
     assert {key: steps for key, steps in ties.items() if steps} == {"chelsea/596": {8: 2}}
 
 

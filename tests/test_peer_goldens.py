@@ -125,14 +125,15 @@ def test_attributions(network):
 def test_integrated_gradients_and_xrai(network):
     """XRAI's attribution is integrated gradients: one run for both. Its segments were found in the picture itself."""
     network, golden, step = network
+    most = 1 if step != 1 else 2  # ResNet-50 takes half a minute for one
     apply, params, _, preprocess = network
 
     @jax.jit
     def explain(params, image, label, segments):
         return g.xrai(apply, params, segments=segments, has_aux=True, **BLACK)(image, label)
 
-    pictures = labelled(golden, "pair_xrai_from_captum_ig")[:2]
-    assert len(pictures) == 2
+    pictures = labelled(golden, "pair_xrai_from_captum_ig")[:most]
+    assert len(pictures) == most
     for picture, label in pictures:
         pixels, segments = golden[f"{picture}/image_u8"], None
         if step != 1:  # the normalisation of ResNet-50 has another scale for each colour
