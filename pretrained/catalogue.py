@@ -1,29 +1,60 @@
 """Classifiers by name."""
 
 import os
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 
 from groupcam_jax.types import Classifier
 from pretrained.convert import to_flax
 from pretrained.fetching.download import download
-from pretrained.networks import resnet, shapes, vgg
-from pretrained.networks.imagenet import class_names, normalize
+from pretrained.fetching.installed import installed
+from pretrained.networks import efficientnet_lite, imagenet, resnet, shapes, vgg
 from pretrained.torch_files.state_dict import read_state_dict
 
-# Name -> module and the layer to explain: the last ReLU, which in VGG comes before the last pooling.
+
+class Network(NamedTuple):
+    """A network trained on ImageNet.
+
+    Attributes:
+      build: makes the module.
+      layer: the layer to explain: the last ReLU, which in VGG comes before the last pooling.
+      image_size: height and width of its images.
+      preprocess: uint8 `[h, w, 3]` to an image.
+      published: finds the published weights by the network's name.
+    """
+
+    build: Callable[[], nn.Module]
+    layer: str
+    image_size: int = 224
+    preprocess: Callable[[Any], Any] = imagenet.normalize
+    published: Callable[[str], Path] = download
+
+
+def lite(build: Callable[[], nn.Module], image_size: int) -> Network:
+    """An EfficientNet-Lite."""
+    return Network(build, "_swish", image_size, efficientnet_lite.normalize, installed)
+
+
 IMAGENET = {
-    "resnet18": (resnet.resnet18, "layer4_1"),
-    "resnet34": (resnet.resnet34, "layer4_2"),
-    "resnet50": (resnet.resnet50, "layer4_2"),
-    "resnet101": (resnet.resnet101, "layer4_2"),
-    "resnet152": (resnet.resnet152, "layer4_2"),
-    "vgg11": (vgg.vgg11, "features_19"),
-    "vgg13": (vgg.vgg13, "features_23"),
-    "vgg16": (vgg.vgg16, "features_29"),
-    "vgg19": (vgg.vgg19, "features_35"),
+    "efficientnet-lite0": lite(efficientnet_lite.efficientnet_lite0, 224),
+    "efficientnet-lite1": lite(efficientnet_lite.efficientnet_lite1, 240),
+    "efficientnet-lite2": lite(efficientnet_lite.efficientnet_lite2, 260),
+    "efficientnet-lite3": lite(efficientnet_lite.efficientnet_lite3, 280),
+    "efficientnet-lite4": lite(efficientnet_lite.efficientnet_lite4, 300),
+    "resnet18": Network(resnet.resnet18, "layer4_1"),
+    "resnet34": Network(resnet.resnet34, "layer4_2"),
+    "resnet50": Network(resnet.resnet50, "layer4_2"),
+    "resnet101": Network(resnet.resnet101, "layer4_2"),
+    "resnet152": Network(resnet.resnet152, "layer4_2"),
+    "vgg11": Network(vgg.vgg11, "features_19"),
+    "vgg13": Network(vgg.vgg13, "features_23"),
+    "vgg16": Network(vgg.vgg16, "features_29"),
+    "vgg19": Network(vgg.vgg19, "features_35"),
 }
 NAMES = ("shapes", *IMAGENET)
 
@@ -32,25 +63,29 @@ def load(name: str, weights: str | os.PathLike[str] | None = None) -> Classifier
     """Loads a trained classifier.
 
     Args:
-      name: one of `NAMES`: "shapes" is part of the package, the others are torchvision's, trained on ImageNet.
-      weights: a state dict of a torchvision network, `.pth` or `.safetensors`, instead of the published one, which is
-        downloaded once and checked.
+      name: one of `NAMES`. "shapes" is part of the package and names drawn shapes. The others name ImageNet's 1,000
+        classes: the weights of "efficientnet-lite0", 1 and 2 are packages of their own, torchvision's are downloaded
+        once; both are checked by their hash.
+      weights: a state dict of the network, `.pth` or `.safetensors`, instead of the published one.
 
     Returns:
       The classifier with its weights, preprocessing and class names.
 
     Raises:
-      ValueError: no such name, or a state dict of another network.
+      ValueError: no such name, a network without published weights, or a state dict of another network.
+      ImportError: the package with the weights is not installed; the message says which.
       OSError: the weights cannot be downloaded or read.
     """
     if name not in NAMES:
         raise ValueError(f"there is no network {name!r}; there are {', '.join(NAMES)}")
     if name == "shapes":
         if weights is not None:
-            raise ValueError("the network 'shapes' has its own weights; other weights go with a torchvision network")
+            raise ValueError("the network 'shapes' has its own weights; other weights go with a network of ImageNet's")
         return shapes.load()
-    builder, layer = IMAGENET[name]
-    module = builder()
+    network = IMAGENET[name]
+    module = network.build()
     template: Any = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, 224, 224, 3)))
-    params = to_flax(read_state_dict(download(name) if weights is None else weights), template)
-    return Classifier(module.apply, params, normalize, class_names(), layer, 224)
+    params = to_flax(read_state_dict(network.published(name) if weights is None else weights), template)
+    return Classifier(
+        module.apply, params, network.preprocess, imagenet.class_names(), network.layer, network.image_size
+    )

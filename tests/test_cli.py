@@ -85,11 +85,14 @@ def several(*methods):
     return [word for method in methods for word in ("--method", method)]
 
 
-def test_without_arguments_it_explains_a_scene_offline(folder, groupcam):
-    code, out, _ = groupcam("explain")
+@pytest.mark.parametrize(
+    ("options", "name", "category"), [((), "chelsea", "Egyptian_cat"), (("--model", "shapes"), "scene0", "heart")]
+)
+def test_without_pictures_it_explains_an_example_offline(folder, groupcam, options, name, category):
+    code, out, _ = groupcam("explain", *options)
     assert code == 0
-    assert "peaks at x" in out
-    assert [path.name for path in folder.joinpath("out").iterdir()] == ["scene0-group-cam.png"]
+    assert re.search(rf"{category} \(\d\d\.\d%\): peaks at x", out)
+    assert [path.name for path in folder.joinpath("out").iterdir()] == [f"{name}-group-cam.png"]
 
 
 def test_pictures_and_named_classes(folder, groupcam):

@@ -33,15 +33,25 @@ CONVOLUTIONS = [
 ]
 
 
+# The same of depthwise convolutions.
+DEPTHWISE = [
+    ((9, 8, 6, 6), 3, 1, 1),
+    ((11, 7, 5, 5), 5, 2, 2),
+    ((2, 3, 4, 4), 5, 3, 2),
+    ((4, 9, 1, 1), 3, 2, 0),
+    ((6, 6, 3, 3), 1, 2, 0),
+]
+
+
 def random(seed, shape, dtype=jnp.float32):
     return jax.random.normal(jax.random.key(seed), shape, dtype)
 
 
-def pair(shape, size, stride, border, dtype=jnp.float32):
+def pair(shape, size, stride, border, groups=1, dtype=jnp.float32):
     h, w, c, k = shape
-    options = dict(window_strides=(stride, stride), padding=[(border, border)] * 2)
+    options = dict(window_strides=(stride, stride), padding=[(border, border)] * 2, feature_group_count=groups)
     options["dimension_numbers"] = lax.ConvDimensionNumbers((0, 3, 1, 2), (3, 2, 0, 1), (0, 3, 1, 2))
-    arrays = random(0, (2, h, w, c), dtype), random(1, (size, size, c, k), dtype)
+    arrays = random(0, (2, h, w, c), dtype), random(1, (size, size, c // groups, k), dtype)
     return partial(conv_general_dilated, **options), partial(lax.conv_general_dilated, **options), arrays
 
 
@@ -52,14 +62,20 @@ def assert_close(actual, expected, tolerance=1e-5):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * np.ptp(expected) + 1e-6)
 
 
-@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+@pytest.mark.parametrize("case", [*CONVOLUTIONS, *((*case, case[0][2]) for case in DEPTHWISE)], ids=str)
 def test_convolution_agrees_with_the_library(case):
     fast, library, arrays = pair(*case)
     assert_close(*jax.jit(lambda *arrays: (fast(*arrays), library(*arrays)))(*arrays))
 
 
 @pytest.mark.parametrize(
-    "case", [CONVOLUTIONS[1], CONVOLUTIONS[4], CONVOLUTIONS[6], CONVOLUTIONS[8], *CONVOLUTIONS[-5:]], ids=str
+    "case",
+    [
+        *(CONVOLUTIONS[number] for number in (1, 4, 6, 8)),
+        *CONVOLUTIONS[-5:],
+        *((*case, case[0][2]) for case in DEPTHWISE),
+    ],
+    ids=str,
 )
 def test_convolution_gradients_agree_with_the_library(case):
     fast, library, arrays = pair(*case)
@@ -92,9 +108,10 @@ def test_other_convolutions_are_the_library_s():
     assert_close(conv_general_dilated(random(0, (2, 128, 9, 9)), random(1, (128, 128, 3, 3)), (1, 1), "SAME"), expected)
 
 
+@pytest.mark.parametrize("case", [CONVOLUTIONS[6], (*DEPTHWISE[0], 6)], ids=str)
 @pytest.mark.parametrize(("platform", "library_convolutions"), [("cpu", 0), ("cuda", 1)])
-def test_one_form_per_platform_is_compiled(platform, library_convolutions):
-    fast, _, (x, kernel) = pair(*CONVOLUTIONS[6])
+def test_one_form_per_platform_is_compiled(platform, library_convolutions, case):
+    fast, _, (x, kernel) = pair(*case)
     program = jax.jit(jax.vmap(lambda image: fast(image[None], kernel)))
     lowered = program.trace(x).lower(lowering_platforms=(platform,))
     assert lowered.as_text().count("stablehlo.convolution") == library_convolutions

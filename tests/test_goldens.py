@@ -1,6 +1,7 @@
 """The published implementations' outputs, from other people's code on the same weights: see tests/golden/README.md.
 
-Seeded networks are part of the suite; the trained one and its photographs are read from GROUPCAM_ASSETS.
+EfficientNet-Lite0, which is trained, and two seeded networks are part of the suite. MobileNetV2, which is trained too,
+and its photographs are read from GROUPCAM_ASSETS.
 """
 
 import functools
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from seeded import seeded_variables
 
+import pretrained
 from groupcam_jax import gaussian_blur, grad_cam, grad_cam_pp, group_cam, joint, released_group_cam
 from pretrained.catalogue import IMAGENET
 from pretrained.networks.imagenet import normalize
@@ -30,14 +32,22 @@ METHODS = {
 @functools.cache
 def seeded_network(name):
     """Apply, seeded weights, layer and preprocessing of a torchvision network."""
-    build, layer = IMAGENET[name]
-    module = build()
-    return jax.jit(module.apply), seeded_variables(module), layer, normalize  # jitted it is traced once for all methods
+    network = IMAGENET[name]
+    module = network.build()
+    apply = jax.jit(module.apply)  # jitted it is traced once for all methods
+    return apply, seeded_variables(module), network.layer, network.preprocess
+
+
+@functools.cache
+def lite_network():
+    """The same of EfficientNet-Lite0, which is trained."""
+    model = pretrained.load("efficientnet-lite0")
+    return jax.jit(model.apply), model.params, model.layer, model.preprocess
 
 
 @functools.cache
 def trained_network(folder):
-    """The same of the trained network."""
+    """The same of MobileNetV2, which is trained."""
     spec = importlib.util.spec_from_file_location("mobilenet_v2", folder / "models" / "mobilenet_v2.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -75,6 +85,12 @@ def compare(network, golden, method, step, most=None):
         np.testing.assert_allclose(saliency[::step, ::step], golden[key], atol=1e-4, rtol=0, err_msg=key)
         compared += 1
     return compared
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_efficientnet_lite(method):
+    with np.load(GOLDEN / "efficientnet_lite0.npz") as golden:
+        assert compare(lite_network(), golden, method, step=4) == 8
 
 
 @pytest.mark.parametrize(
@@ -118,6 +134,11 @@ def test_seeded_networks_on_photographs(assets, name, method, most):
 def test_logits_of_the_seeded_networks(name):
     with np.load(GOLDEN / f"{name}_seeded.npz") as golden:
         compare_logits(seeded_network(name), golden, 2e-5)
+
+
+def test_logits_of_efficientnet_lite():
+    with np.load(GOLDEN / "efficientnet_lite0.npz") as golden:
+        compare_logits(lite_network(), golden, 1e-5)
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50_seeded", "vgg19_seeded"])

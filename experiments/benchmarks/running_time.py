@@ -47,7 +47,7 @@ MULTIPLY_ADDS = {"resnet50": 4.09e9, "vgg19": 19.63e9}  # of one forward pass, a
 
 def ours(network: str, *, mask_batch: int | None, images: int = 1) -> Compiled:
     """Compiles our explanation of so many images."""
-    build = functools.partial(group_cam, layer=IMAGENET[network][1], groups=GROUPS, mask_batch=mask_batch)
+    build = functools.partial(group_cam, layer=IMAGENET[network].layer, groups=GROUPS, mask_batch=mask_batch)
     return compile_explanation(network, build, jax.random.normal(jax.random.key(1), (images, SIZE, SIZE, 3)))
 
 

@@ -65,7 +65,7 @@ def picture() -> jax.Array:
 
 def ours(network: str, method: str) -> Compiled:
     """Compiles our explanation, of the layer that the command line would take."""
-    build, layer = METHODS[method], IMAGENET[network][1]
+    build, layer = METHODS[method], IMAGENET[network].layer
     options = {"layer": layer} if "layer" in inspect.signature(build).parameters else {}
     return compile_explanation(network, functools.partial(build, **options), picture()[None])
 

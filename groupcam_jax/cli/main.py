@@ -11,7 +11,7 @@ from groupcam_jax.classifiers import chosen_layer, find_label, load_classifier
 from groupcam_jax.cli.catalogue import methods_table
 from groupcam_jax.cli.device import compute_on
 from groupcam_jax.cli.explain import Explanation
-from groupcam_jax.cli.pictures import draw_scene, read_picture, result_names
+from groupcam_jax.cli.pictures import example, read_picture, result_names
 from groupcam_jax.cli.progress import mask_bar
 from groupcam_jax.cli.results import classes_table, layers_table, peaks, save_figure, save_raw
 from groupcam_jax.cli.run import REFUSALS, Request, compile_methods, explain_picture
@@ -38,8 +38,10 @@ def groupcam() -> None:
 
 @app.command()
 def explain(
-    images: Annotated[list[pathlib.Path] | None, typer.Argument(help="Pictures; without any, a drawn scene.")] = None,
-    model: Annotated[str, typer.Option(help="A network's name, or FILE.py:factory for your own.")] = "shapes",
+    images: Annotated[list[pathlib.Path] | None, typer.Argument(help="Pictures; without any, an example.")] = None,
+    model: Annotated[
+        str, typer.Option(help="A network's name, or FILE.py:factory for your own.")
+    ] = "efficientnet-lite0",
     weights: Annotated[pathlib.Path | None, typer.Option(help="A state dict for the named network.")] = None,
     classes: Annotated[
         list[str] | None, typer.Option("--class", help="Class to explain: name, part of it, or index; repeatable.")
@@ -67,8 +69,8 @@ def explain(
     if show_layers:
         console.print(layers_table(classifier))
         return
-    if not images and model != "shapes":
-        raise ValueError(f"name the pictures to explain with --model {model}")
+    given = [] if images else [example(model, seed, classifier.image_size)]
+    sources = images or [pathlib.Path(picture.source) for picture in given]
     asked = find_methods(method or ["group-cam"])
     options = {
         "layer": layer and chosen_layer(layer, classifier.layer),
@@ -81,15 +83,15 @@ def explain(
     request, bar = Request(model, classifier, builders, labels, seed), mask_bar(errors)
     programs = compile_methods(request, bar, console)
 
-    sources, several = images or [None], len(asked) > 1
+    several = len(asked) > 1
     kinds = ["methods", *asked] if several else asked
-    unused = iter(result_names(images or [pathlib.Path(f"scene{seed}")], *kinds))
+    unused = iter(result_names(sources, *kinds))
     finished, broken = 0, 0
     try:
         for number, source in enumerate(sources, start=1):
             names = {kind: next(unused) for kind in kinds}
             try:
-                picture = draw_scene(seed) if source is None else read_picture(source, classifier.image_size)
+                picture = given[0] if given else read_picture(source, classifier.image_size)
             except BrokenPicture as error:
                 errors.print(f"skipped {error}", style="red", markup=False)
                 broken += 1

@@ -1,4 +1,4 @@
-"""Pictures to explain: files in any format that Pillow reads, and drawn scenes."""
+"""Pictures to explain: files in any format that Pillow reads, and an example if none is named."""
 
 import itertools
 import pathlib
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from PIL import Image
+from skimage import data
 
 from groupcam_jax.bundled import bundled
 from groupcam_jax.pictures.decode import decode
@@ -29,15 +30,27 @@ def read_picture(path: pathlib.Path, size: int) -> Picture:
     Raises:
       BrokenPicture: no such file, or no complete picture in it.
     """
-    pixels = turn_pixels(*decode(path, str(path)))
-    resized = Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
-    return Picture(str(path), pixels, np.asarray(resized))
+    return resized(str(path), turn_pixels(*decode(path, str(path))), size)
 
 
-def draw_scene(seed: int) -> Picture:
-    """Draws the scene that is explained if no picture is named."""
-    pixels = np.asarray(bundled("scenes").scene(jax.random.key(seed)).image * 255).round().astype(np.uint8)
-    return Picture(f"scene {seed}", pixels, pixels)
+def example(model: str, seed: int, size: int) -> Picture:
+    """The picture that is explained if none is named: a photograph of scikit-image's, or a scene for "shapes".
+
+    Raises:
+      ValueError: the network is the user's own, and so is what it knows.
+    """
+    if model == "shapes":
+        pixels = np.asarray(bundled("scenes").scene(jax.random.key(seed)).image * 255).round().astype(np.uint8)
+        return Picture(f"scene{seed}", pixels, pixels)
+    if ":" in model:
+        raise ValueError(f"name the pictures to explain with --model {model}")
+    return resized("chelsea", data.chelsea(), size)
+
+
+def resized(source: str, pixels: Pixels, size: int) -> Picture:
+    """A picture with the square that the model takes."""
+    square = Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
+    return Picture(source, pixels, np.asarray(square))
 
 
 def result_names(sources: list[pathlib.Path], *kinds: str) -> list[str]:

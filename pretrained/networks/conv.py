@@ -1,8 +1,9 @@
-"""`lax.conv_general_dilated` with faster forms of the two convolutions that image classifiers are made of.
+"""`lax.conv_general_dilated` with faster forms of the three convolutions that image classifiers are made of.
 
 - 1x1: a matrix product over the channels, after the stride has dropped the pixels it skips (every platform).
 - 3x3 at stride 1 in float32: Winograd's algorithm, on CPU only, where it is up to three times as fast; accelerators
   have their own. Derivatives are the library's, of the convolution itself.
+- depthwise in float32: shifted products, on CPU only.
 - anything else: the library's convolution.
 
 The derivative in the image is written so that its transpose, the backward pass, has its kernel in the plain layout. As
@@ -20,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from pretrained.networks.depthwise import shifted_products
 from pretrained.networks.subpixel import transposed_convolution
 from pretrained.networks.winograd import winograd
 
@@ -41,13 +43,22 @@ def conv_general_dilated(
     )
     numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
     dilated = any(d != 1 for d in (*(lhs_dilation or ()), *(rhs_dilation or ())))
-    grouped = options.pop("feature_group_count", 1) * options.pop("batch_group_count", 1) != 1
-    if numbers != _NHWC or dilated or grouped:
+    groups, batch_groups = options.pop("feature_group_count", 1), options.pop("batch_group_count", 1)
+    plain = all(option is None for option in options.values())  # phases and products support none, such as a precision
+    depthwise = plain and groups == lhs.shape[3] == rhs.shape[3] and lhs.dtype == rhs.dtype == jnp.float32
+    if numbers != _NHWC or dilated or batch_groups != 1 or not (groups == 1 or depthwise):
         return library(lhs, rhs)
 
     kernel_size, strides = rhs.shape[:2], tuple(window_strides)
     pads = lax.padtype_to_pads(lhs.shape[1:3], kernel_size, strides, padding) if isinstance(padding, str) else padding
     pads = [(before, after) for before, after in pads]
+    if depthwise:
+        products = partial(shifted_products, strides=strides, padding=pads)
+
+        def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
+            return jnp.asarray(lax.platform_dependent(x, kernel, cpu=products, default=library))
+
+        return _with_derivative(product, product, product, lhs, rhs)
     if kernel_size == (1, 1) and pads == [(0, 0), (0, 0)]:
         lhs = lax.slice(lhs, (0, 0, 0, 0), lhs.shape, (1, *strides, 1))
         return lax.dot_general(lhs, rhs[0, 0], (((3,), (0,)), ((), ())), **options)
@@ -66,7 +77,6 @@ def conv_general_dilated(
 
         return jax.linear_transpose(transpose, jax.eval_shape(library, dx, kernel))(dx)[0]
 
-    plain = all(option is None for option in options.values())  # phases support no options, such as a precision
     by_phases = plain and strides[0] == strides[1] > 1 and lhs.shape[3] < 8
     return _with_derivative(values, derivative_by_phases if by_phases else derivative, library, lhs, rhs)
 
@@ -82,15 +92,17 @@ def _winograd_tile(x: jax.Array, kernel: jax.Array) -> int | None:
 def _with_derivative(
     values: Callable[..., Any],
     derivative: Callable[..., jax.Array],
-    library: Callable[..., jax.Array],
+    in_kernel: Callable[..., jax.Array],
     x: jax.Array,
     kernel: jax.Array,
 ) -> jax.Array:
-    """The convolution `values`; its derivative in x is `derivative(dx, kernel)`, that in the kernel `library`'s."""
+    """The convolution `values`, with `derivative(dx, kernel)` in x and `in_kernel(x, dkernel)` in the kernel."""
 
     @jax.custom_jvp
     def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
         return values(x, kernel)
 
-    convolve.defjvps(lambda dx, _, x, kernel: derivative(dx, kernel), lambda dkernel, _, x, kernel: library(x, dkernel))
+    convolve.defjvps(
+        lambda dx, _, x, kernel: derivative(dx, kernel), lambda dkernel, _, x, kernel: in_kernel(x, dkernel)
+    )
     return convolve(x, kernel)

@@ -8,20 +8,17 @@ from groupcam_jax.evaluation.data.annotations import Annotation, annotated_datas
 from groupcam_jax.evaluation.data.examples import Dataset
 
 WORDNET_ID = re.compile(r"n\d{8}")
-CLASSES = 1000  # of ImageNet
 
 
 def open_image_folder(folder: Path) -> Dataset:
     """Opens a folder with one folder of pictures per category.
 
     A label is the position of the folder's name among all names, sorted. If all names are WordNet ids (n01440764), it
-    is the ImageNet class: with 1000 folders that is the position too; with fewer it is looked up in ImageNet's class
-    index, which is downloaded once.
+    is the ImageNet class.
 
     Raises:
       FileNotFoundError: a category without pictures, or no categories.
       ValueError: a WordNet id that is no class of ImageNet.
-      DownloadError: the class index is needed but cannot be downloaded.
     """
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not names:
@@ -33,8 +30,8 @@ def open_image_folder(folder: Path) -> Dataset:
             "put pictures there, or remove the folders"
         )
     categories = names
-    if all(map(WORDNET_ID.fullmatch, names)) and len(names) != CLASSES:
-        categories = _imagenet_classes(folder)
+    if all(map(WORDNET_ID.fullmatch, names)):
+        categories = [id for id, _ in bundled("networks.imagenet").class_index()]
     if strangers := sorted(set(names) - set(categories)):
         raise ValueError(f"{folder}: {', '.join(strangers[:5])} are WordNet ids, but no classes of ImageNet")
     labels = {name: label for label, name in enumerate(categories)}
@@ -42,12 +39,3 @@ def open_image_folder(folder: Path) -> Dataset:
         Annotation(path.relative_to(folder).as_posix(), path, labels[name]) for name in names for path in pictures[name]
     ]
     return annotated_dataset(folder, categories, annotations)
-
-
-def _imagenet_classes(folder: Path) -> list[str]:
-    try:
-        return [id for id, _ in bundled("networks.imagenet").class_index()]
-    except OSError as error:
-        raise type(error)(
-            f"{folder} holds some of ImageNet's classes; which, its class index tells. {error}"
-        ) from error
