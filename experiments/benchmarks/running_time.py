@@ -42,7 +42,8 @@ from groupcam_jax.files import write_json
 from pretrained.catalogue import IMAGENET
 
 GROUPS = 32
-MULTIPLY_ADDS = {"resnet50": 4.09e9, "vgg19": 19.63e9}  # of one forward pass, as torchvision publishes them
+# Of one forward pass, as torchvision and TensorFlow publish them.
+MULTIPLY_ADDS = {"efficientnet-lite0": 0.407e9, "resnet50": 4.09e9, "vgg19": 19.63e9}
 
 
 def ours(network: str, *, mask_batch: int | None, images: int = 1) -> Compiled:
@@ -127,7 +128,7 @@ app.command("metrics")(running_time_metrics.main)
 @app.callback(invoke_without_command=True)
 def main(
     context: typer.Context,
-    network: Annotated[list[str], typer.Option(help="Networks to measure; repeatable.")] = ["resnet50", "vgg19"],  # noqa: B006
+    network: Annotated[list[str], typer.Option(help="Networks to measure; repeatable.")] = [*MULTIPLY_ADDS],  # noqa: B006
     runs: Annotated[int, typer.Option(help="Runs of each contender, after a warm-up.")] = 7,
     mask_batch: Annotated[int, typer.Option(help="Masks that ours scores at once; 0 for all.")] = 11,
     images: Annotated[int, typer.Option(help="Images in the batch.")] = 4,

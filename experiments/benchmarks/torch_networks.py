@@ -1,9 +1,11 @@
-"""ResNet-50 and VGG19 in PyTorch with exactly torchvision's state-dict names: the networks of the speed peer.
+"""The networks of the speed peer in PyTorch.
 
-torchvision itself is not a dependency; its published weights load into these modules unchanged.
+ResNet-50 and VGG19 have exactly torchvision's state-dict names: torchvision itself is not a dependency, and its
+published weights load into these modules unchanged. EfficientNet-Lite0 is the package's own.
 """
 
 import torch
+from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 
 
@@ -77,5 +79,23 @@ class VGG19(nn.Module):
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 
+class EfficientNetLite0(nn.Module):
+    """`logits = EfficientNetLite0().eval()(images)`, images `[n, 3, 224, 224]`; `features` is the layer to explain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = EfficientNet.from_name("efficientnet-lite0")
+        self.features = nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Maps `[n, 3, h, w]` to logits `[n, 1000]`."""
+        x = self.features(self.network.extract_features(x))
+        return self.network._fc(self.network._avg_pooling(x).flatten(1))
+
+
 # Name -> module and the layer to explain, as in `pretrained.catalogue.IMAGENET`.
-NETWORKS = {"resnet50": (ResNet50, "layer4.2"), "vgg19": (VGG19, "features.35")}
+NETWORKS = {
+    "efficientnet-lite0": (EfficientNetLite0, "features"),
+    "resnet50": (ResNet50, "layer4.2"),
+    "vgg19": (VGG19, "features.35"),
+}
