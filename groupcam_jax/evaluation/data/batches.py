@@ -28,7 +28,7 @@ class Batch:
       ids: `n` names, where n is `size` minus the broken pictures, or fewer at the end of the data set.
       images: uint8 `[n, h, w, 3]`; `[0, 0, 0, 3]` where all pictures are broken.
       labels: int32 `[n]`.
-      boxes: float32 `[n, m, 4]`, padded with zeros. m is a power of two, to keep the shapes few.
+      boxes: float32 `[n, m, 4]`, padded with zeros. m is 16, or a power of two above it: each m is compiled anew.
       categories: int32 `[n, m]`, padded with -1.
       masks: bool `[n, h, w]`, where the objects of the label are; all False if not outlined.
       outlined: bool `[n]`, whether the outlines are known.
@@ -102,7 +102,7 @@ def batches(
 
 def _stack(index: int, numbers: Sequence[int], examples: Sequence[Example], broken: Sequence[Broken]) -> Batch:
     count, most = len(examples), max((len(example.boxes) for example in examples), default=0)
-    width = 1 << max(most - 1, 0).bit_length()
+    width = max(16, 1 << max(most - 1, 0).bit_length())
     boxes, categories = np.zeros((count, width, 4), np.float32), np.full((count, width), -1, np.int32)
     for row, example in enumerate(examples):
         boxes[row, : len(example.boxes)] = example.boxes
