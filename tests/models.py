@@ -90,6 +90,8 @@ class EqxNet(eqx.Module):
     conv2: eqx.nn.Conv2d
     fc: eqx.nn.Linear
     activation: Any
+    blocks: int
+    dropout: eqx.nn.Dropout
 
     def __init__(self, weights):
         def conv(w):
@@ -100,13 +102,15 @@ class EqxNet(eqx.Module):
         self.stem, self.conv1, self.conv2 = (conv(weights[name]) for name in ("stem", "conv1", "conv2"))
         fc, new = eqx.nn.Linear(8, 5, key=jax.random.key(0)), (weights["fc"]["kernel"].T, weights["fc"]["bias"])
         self.fc = eqx.tree_at(lambda layer: (layer.weight, layer.bias), fc, new)
-        self.activation = jax.nn.relu  # a leaf that is no array
+        self.activation, self.blocks = jax.nn.relu, 1  # leaves that are no arrays
+        self.dropout = eqx.nn.Dropout(inference=True)  # a flag that it branches on is a leaf too
 
     def __call__(self, x):
         x = self.activation(self.stem(x))
-        with jax.named_scope("block"):
-            x = self.activation(x + self.conv2(self.activation(self.conv1(x))))
-        return self.fc(x.mean((1, 2)))
+        for _ in range(self.blocks):
+            with jax.named_scope("block"):
+                x = self.activation(x + self.conv2(self.activation(self.conv1(x))))
+        return self.fc(self.dropout(x.mean((1, 2))))
 
 
 def equinox() -> Bundle:

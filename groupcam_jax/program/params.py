@@ -13,10 +13,11 @@ Leaf: TypeAlias = Any  # an array or a stand-in for one, such as `jax.ShapeDtype
 def partition(params: Params) -> tuple[list[Leaf], Callable[[Sequence[Leaf]], Params]]:
     """Returns the arrays of a tree, and a function that puts others in their place.
 
-    Leaves that JAX cannot trace stay in the tree, such as the activation functions in Equinox modules.
+    Other leaves stay in the tree as they are, such as the functions, flags and sizes in Equinox modules: a model may
+    branch on them, or shape its activations by them.
     """
     leaves, treedef = jax.tree.flatten(params)
-    traced = [hasattr(leaf, "dtype") or isinstance(leaf, bool | int | float | complex) for leaf in leaves]
+    traced = [hasattr(leaf, "dtype") for leaf in leaves]
 
     def rebuild(arrays: Sequence[Leaf]) -> Params:
         remaining = iter(arrays)
