@@ -28,6 +28,14 @@ def probability(logits: Logits, label: int | Label) -> Scalar:
     return pick(jax.nn.softmax(logits), label)
 
 
+def own_probability(logits: Logits, label: int | Label) -> Scalar:
+    """The sigmoid of the class's logit, in [0, 1]: of classes that do not exclude each other.
+
+    Models that end in sigmoids of several classes are scored by it where others are by `probability`.
+    """
+    return jax.nn.sigmoid(pick(logits, label))
+
+
 def log_probability(logits: Logits, label: int | Label) -> Scalar:
     """The logarithm of the softmax probability, at most 0."""
     return pick(jax.nn.log_softmax(logits), label)

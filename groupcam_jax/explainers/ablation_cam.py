@@ -20,7 +20,7 @@ from groupcam_jax.checks import check_batch
 from groupcam_jax.families.class_activation import show_heat
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.program.cut import cut_at
-from groupcam_jax.targets import Target, bind, logit
+from groupcam_jax.targets import Target, logit
 from groupcam_jax.types import Explainer, HasAux, Label, LayerLike, Logits, Model, Params
 
 
@@ -67,14 +67,14 @@ def ablation_cam(
         del key  # deterministic
         cut = cut_at(model_apply, params, image, layer)
         label, logits = cut.classify(label)
-        score_of = bind(score, label)
+        score_of = cut.bind(score, label)
         channels = jnp.arange(cut.value.shape[-1])
 
         def score_without(channel):
             kept = jnp.where(channels[None, None] == channel, 0, cut.value)
-            return score_of(cut.head(kept).astype(jnp.float32))
+            return score_of(cut.head(kept))
 
-        drop = score_of(logits.astype(jnp.float32)) - map_batched(score_without, channels, channel_batch, progress)
+        drop = score_of(logits) - map_batched(score_without, channels, channel_batch, progress)
         heat = (drop[None, None] * cut.activation).sum(2)
         return show_heat(heat, image), AblationCamAux(label, logits, drop)
 

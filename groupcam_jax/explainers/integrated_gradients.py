@@ -20,7 +20,7 @@ from groupcam_jax.families.path_integral import Quadrature, check_steps, integra
 from groupcam_jax.families.reductions import Reduction, total_magnitude
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import Baseline, constant, hide
-from groupcam_jax.targets import Target, bind, logit
+from groupcam_jax.targets import Target, logit
 from groupcam_jax.types import Attribution, Explainer, HasAux, Label, Logits, Model, Params, Scalar
 
 
@@ -79,7 +79,7 @@ def integrated_gradients(
         image = image.astype(jnp.float32)
         hidden = hide(baseline, image, key)
         attribution = integrated_gradient(cut, target, label, hidden, image, rule, steps, step_batch)
-        whole, start = bind(target, label)(logits.astype(jnp.float32)), cut.confidence(target, label)(hidden)
+        whole, start = cut.bind(target, label)(logits), cut.confidence(target, label)(hidden)
         error = attribution.sum() - (whole - start)
         return IntegratedGradientsAux(label, logits, attribution, Partial(reduce), error)
 

@@ -20,7 +20,7 @@ from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.perturb import Baseline, constant
 from groupcam_jax.stages.score import masked_confidence
-from groupcam_jax.targets import Target, bind, probability
+from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
 
@@ -73,7 +73,7 @@ def occlusion(
         cut = cut_at_image(model_apply, params, image)
         label, logits = cut.classify(label)
         confidence = masked_confidence(cut, image, baseline, key, score, label)
-        whole = bind(score, label)(logits.astype(jnp.float32))
+        whole = cut.bind(score, label)(logits)
 
         def drop(corner):
             rows = covered(corner[0], window, height)

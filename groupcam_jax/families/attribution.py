@@ -17,7 +17,8 @@ from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.families.reductions import Reduction, largest_magnitude
 from groupcam_jax.program.backward import BackwardRule, replace_relu_rule
 from groupcam_jax.program.cut import cut_program_at_image
-from groupcam_jax.program.flat import Program, trace
+from groupcam_jax.program.flat import Program
+from groupcam_jax.program.output import trace_logits
 from groupcam_jax.targets import Target, logit
 from groupcam_jax.types import Attribution, Explainer, HasAux, Image, Label, Logits, Model, Params, PRNGKey
 
@@ -104,7 +105,7 @@ def build_attribution(
     def build(model_apply, params, *, target=logit, reduce=usual, has_aux: HasAux = False):
         def attribute(image, label, key):
             del key  # deterministic
-            program = replace(trace(model_apply, params, image[None]))
+            program = replace(trace_logits(model_apply, params, image[None]))
             label, logits, gradient = cut_program_at_image(program, params, image).gradient(target, label)
             return AttributionAux(label, logits, share(image.astype(jnp.float32), gradient), Partial(reduce))
 

@@ -18,7 +18,7 @@ from groupcam_jax.metrics.measure import Measure
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import Baseline, constant
 from groupcam_jax.stages.score import masked_confidence
-from groupcam_jax.targets import Target, bind, probability
+from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Model, Params, Scalar
 
 
@@ -58,7 +58,7 @@ def confidence_change(
         image = jnp.asarray(image)
         cut = cut_at_image(model_apply, params, image)
         label, logits = cut.classify(known_label(label))
-        whole = bind(score, label)(logits.astype(jnp.float32))
+        whole = cut.bind(score, label)(logits)
         veiled = masked_confidence(cut, image, baseline, typed_key(key), score, label)(saliency)
         lost = jax.nn.relu(whole - veiled)
         drop = jnp.where(lost == 0, 0, lost / jnp.where(lost == 0, 1, whole))

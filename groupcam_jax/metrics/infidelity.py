@@ -20,7 +20,7 @@ from groupcam_jax.checks import check_batch, check_count, check_image, known_lab
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages import perturb
 from groupcam_jax.stages.perturb import Baseline, hide
-from groupcam_jax.targets import Target, bind, logit
+from groupcam_jax.targets import Target, logit
 from groupcam_jax.types import Attribution, Image, Label, Model, Params, PRNGKey, Scalar
 
 
@@ -84,7 +84,7 @@ def infidelity(
         image = jnp.asarray(image)
         cut = cut_at_image(model_apply, params, image)
         label, logits = cut.classify(known_label(label))
-        whole, value = bind(score, label)(logits.astype(jnp.float32)), cut.confidence(score, label)
+        whole, value = cut.bind(score, label)(logits), cut.confidence(score, label)
         image = image.astype(jnp.float32)
         unit = jnp.where(image == 0, 1, image) if times_input else jnp.ones_like(image)
 

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from groupcam_jax.program.flat import Program, trace
+from groupcam_jax.program.flat import Program
+from groupcam_jax.program.output import trace_logits
 from groupcam_jax.program.split import Parts, split_program
-from groupcam_jax.targets import Target, bind, resolve_label
+from groupcam_jax.targets import Target, bind, own_probability, probability, resolve_label
 from groupcam_jax.types import Activation, Image, Label, LayerLike, Logits, Model, Params, Scalar, Skips
 
 
@@ -80,13 +81,21 @@ class Cut(NamedTuple):
         (gradient,) = pull_back(slope)
         return label, logits, jnp.where(jnp.isnan(score), jnp.nan, gradient.astype(jnp.float32))
 
+    def bind(self, score: Target, label: int | Label) -> Callable[[Logits], Scalar]:
+        """Returns the function from logits to a score, computed in float32.
+
+        Of classes that do not exclude each other, the probability is each one's own.
+        """
+        of_class = bind(own_probability if score is probability and self.program.independent else score, label)
+        return lambda logits: of_class(logits.astype(jnp.float32))
+
     def confidence(self, score: Target, label: Label) -> Callable[[Image], Scalar]:
         """Returns the function from one image to its score, float32 whatever the model's dtype."""
-        score_of = bind(score, label)
+        score_of = self.bind(score, label)
 
         def confidence(image):
             images = image[None].astype(getattr(self.program.images.aval, "dtype", jnp.float32))
-            return score_of(self.program(self.params, images)[0].astype(jnp.float32))
+            return score_of(self.program(self.params, images)[0])
 
         return confidence
 
@@ -104,13 +113,13 @@ def cut_at(model_apply: Model, params: Params, image: Image, layer: LayerLike) -
 
 def cuts_at(model_apply: Model, params: Params, image: Image, layers: Sequence[LayerLike]) -> list[Cut]:
     """Cuts a model at each of several layers, tracing it once; see `cut_at`."""
-    program = trace(model_apply, params, image[None])
+    program = trace_logits(model_apply, params, image[None])
     return [cut_program(program, params, image, split_program(program, layer)) for layer in layers]
 
 
 def cut_at_image(model_apply: Model, params: Params, image: Image) -> Cut:
     """Cuts a model at its input: the image is the activation, and the whole model lies above."""
-    return cut_program_at_image(trace(model_apply, params, image[None]), params, image)
+    return cut_program_at_image(trace_logits(model_apply, params, image[None]), params, image)
 
 
 def cut_program_at_image(program: Program, params: Params, image: Image) -> Cut:

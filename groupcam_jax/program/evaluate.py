@@ -6,6 +6,7 @@ the model asks, instead of storing them.
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, JaxprEqn, Var, jaxpr_as_fun
 from jaxtyping import Array
@@ -43,3 +44,10 @@ def make_jaxpr(inputs: Sequence[Var], outputs: Sequence[Var], eqns: Sequence[Jax
     """The jaxpr of a function with these equations and no others."""
     effects = {effect for eqn in eqns for effect in eqn.effects}
     return Jaxpr((), [*inputs], [*outputs], [*eqns], effects, debug_info=PART)
+
+
+def run_equation(equation: Equation, operands: Any) -> list[Array]:
+    """Computes one equation."""
+    arguments = [Var(atom.aval) for atom in equation.eqn.invars]
+    eqn = equation.eqn.replace(invars=[*arguments])
+    return evaluator([Equation(equation.scope, eqn)], arguments, eqn.outvars)(*operands)

@@ -12,12 +12,12 @@ from jax.extend.core import JaxprEqn, Literal, Var
 from jaxtyping import Array, Float
 
 from groupcam_jax.program.backward import relu_input, zero_variables
+from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.excitation_rules import (
     Excitation,
     Values,
     excite_linear,
     is_product,
-    run_equation,
     unweighted,
 )
 from groupcam_jax.program.flat import Program

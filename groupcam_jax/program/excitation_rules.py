@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import JaxprEqn, Var, jaxprs_in_params
+from jax.extend.core import JaxprEqn, jaxprs_in_params
 from jaxtyping import Array
 
 from groupcam_jax.program.backward import Values
-from groupcam_jax.program.evaluate import evaluator
+from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.inline import Equation
 from groupcam_jax.program.layers import PRODUCTS, VIEWS
 
@@ -116,10 +116,3 @@ def contains_product(eqn: JaxprEqn) -> bool:
     """Whether a product with weights lies in any of the functions that an equation calls."""
     inner = (eqn for jaxpr in jaxprs_in_params(eqn.params) for eqn in jaxpr.eqns)
     return any(one.primitive.name in PRODUCTS or contains_product(one) for one in inner)
-
-
-def run_equation(equation: Equation, operands: Any) -> list[Array]:
-    """Computes one equation."""
-    arguments = [Var(atom.aval) for atom in equation.eqn.invars]
-    eqn = equation.eqn.replace(invars=[*arguments])
-    return evaluator([Equation(equation.scope, eqn)], arguments, eqn.outvars)(*operands)

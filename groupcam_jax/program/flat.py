@@ -19,13 +19,23 @@ from groupcam_jax.types import Images, Model, Params
 
 
 class Program(NamedTuple):
-    """A model as equations, for images of one shape and dtype; `constants` are arrays that the model closes over."""
+    """A model as equations, for images of one shape and dtype.
+
+    Attributes:
+      equations: in the order in which they run.
+      constants: the arrays that the model closes over.
+      params: the variables of its weights.
+      images: the variable of its images.
+      logits: the variable of its output.
+      independent: whether the classes do not exclude each other, so that each has the sigmoid of its logit.
+    """
 
     equations: list[Equation]
     constants: dict[Var, Array]
     params: list[Var]
     images: Var
     logits: Var
+    independent: bool = False
 
     def __call__(self, params: Params, images: Images) -> Float[Array, "n classes"]:
         """Runs the model: `program(params, images)` equals `model_apply(params, images)`."""
@@ -58,9 +68,9 @@ def trace(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStr
     # The type of an array says more than its shape: its sharding, and the mesh axes over which it varies.
     abstract: Any = images if isinstance(images, jax.ShapeDtypeStruct) else jax.typeof(images)
     with jax.disable_jit(False):  # even while the user debugs: else functions lose their names
-        closed, output = jax.make_jaxpr(lambda arrays, images: model_apply(rebuild(arrays), images), return_shape=True)(
-            arrays, abstract
-        )
+        closed, output = jax.make_jaxpr(
+            lambda arrays, images: columns(model_apply(rebuild(arrays), images)), return_shape=True
+        )(arrays, abstract)
     if not isinstance(output, jax.ShapeDtypeStruct) or output.ndim != 2 or output.shape[0] != images.shape[0]:
         got = jax.tree.map(lambda leaf: (*leaf.shape,), output)
         raise ValueError(
@@ -71,3 +81,8 @@ def trace(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStr
     *param_vars, image_var = closed.jaxpr.invars
     equations, (logits,) = inline(closed, closed.jaxpr.invars, None, constants)
     return Program(equations, constants, param_vars, image_var, cast(Var, logits))
+
+
+def columns(output: Any) -> Any:
+    """One number for each image, as a binary classifier gives, as a column of logits."""
+    return output[:, None] if getattr(output, "ndim", None) == 1 else output

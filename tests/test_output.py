@@ -1,0 +1,161 @@
+"""What comes out of a model: softmax, log-softmax or sigmoids at its end, and a single logit."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import models
+import numpy as np
+import pytest
+
+import groupcam_jax as g
+from groupcam_jax import metrics
+from groupcam_jax.program.output import trace_logits
+
+APPLY, PARAMS, _ = models.plain()
+IMAGE = jax.random.normal(jax.random.key(0), (24, 24, 3))
+LABEL = 2
+
+
+def by_hand(logits):
+    """A softmax as a user writes it."""
+    unnormalised = jnp.exp(logits - logits.max(1, keepdims=True))
+    return unnormalised / unnormalised.sum(1, keepdims=True)
+
+
+def log_by_hand(logits):
+    return logits - jax.nn.logsumexp(logits, axis=1, keepdims=True)
+
+
+ENDS = {
+    "softmax": jax.nn.softmax,
+    "softmax by hand": by_hand,
+    "naive": lambda logits: jnp.exp(logits) / jnp.exp(logits).sum(1, keepdims=True),
+    "jitted": jax.jit(jax.nn.softmax),
+    "by image": jax.vmap(jax.nn.softmax),
+    "reshaped": lambda logits: jax.nn.softmax(logits.reshape(-1, 5)).reshape(logits.shape),
+    "log-softmax": jax.nn.log_softmax,
+    "log-softmax by hand": log_by_hand,
+    "log of softmax": lambda logits: jnp.log(jax.nn.softmax(logits)),
+}
+METHODS = {
+    "group_cam": functools.partial(g.group_cam, groups=4),
+    "grad_cam": g.grad_cam,
+    "gradient": g.gradient,
+    "occlusion": functools.partial(g.occlusion, window=8, stride=4),
+    "guided_backprop": g.guided_backprop,
+}
+
+
+def ending(end):
+    return lambda params, images: end(APPLY(params, images))
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_logits_stand_under_a_softmax(end):
+    program = trace_logits(ending(ENDS[end]), PARAMS, IMAGE[None])
+    np.testing.assert_allclose(program(PARAMS, IMAGE[None]), APPLY(PARAMS, IMAGE[None]), rtol=1e-6)
+    assert not program.independent
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("end", ["softmax", "log-softmax"])
+def test_maps_are_those_of_the_model_without_it(end, method):
+    build = METHODS[method]
+    plain = jax.jit(build(APPLY, PARAMS))(IMAGE, LABEL)
+    assert plain.max() > 0.999
+    np.testing.assert_allclose(jax.jit(build(ending(ENDS[end]), PARAMS))(IMAGE, LABEL), plain, atol=1e-6)
+
+
+def test_a_metric_measures_the_same():
+    saliency = jax.random.uniform(jax.random.key(1), (24, 24))
+    plain, ended = (
+        metrics.insertion_deletion(apply, PARAMS, pixels_per_step=100)(IMAGE, saliency, LABEL)
+        for apply in (APPLY, ending(jax.nn.softmax))
+    )
+    np.testing.assert_allclose(ended.insertion, plain.insertion, atol=1e-6)
+
+
+OTHER_ENDS = {
+    "none": lambda logits: logits,
+    "over the images": functools.partial(jax.nn.softmax, axis=0),
+    "of twice": lambda logits: jax.nn.softmax(2 * logits) + 1,
+    "scaled": lambda logits: logits * 0.5 + 1,
+    "relu": jax.nn.relu,
+    "squared": lambda logits: jax.nn.softmax(logits) ** 2,
+}
+
+
+@pytest.mark.parametrize("end", OTHER_ENDS)
+def test_other_ends_stay(end):
+    apply = ending(OTHER_ENDS[end])
+    program = trace_logits(apply, PARAMS, IMAGE[None])
+    np.testing.assert_allclose(program(PARAMS, IMAGE[None]), apply(PARAMS, IMAGE[None]), rtol=1e-6)
+
+
+def test_the_softmax_of_a_softmax_loses_one_only():
+    program = trace_logits(ending(lambda logits: jax.nn.softmax(jax.nn.softmax(logits))), PARAMS, IMAGE[None])
+    np.testing.assert_allclose(program(PARAMS, IMAGE[None]), jax.nn.softmax(APPLY(PARAMS, IMAGE[None])), rtol=1e-6)
+
+
+def test_a_temperature_is_part_of_the_logits():
+    program = trace_logits(lambda p, x: jax.nn.softmax(APPLY(p[0], x) / p[1]), (PARAMS, 0.5), IMAGE[None])
+    np.testing.assert_allclose(program((PARAMS, 0.5), IMAGE[None]), 2 * APPLY(PARAMS, IMAGE[None]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sigmoids_of_several_classes_are_scored_each_by_its_own(method):
+    build = METHODS[method]
+    ended = jax.jit(build(ending(jax.nn.sigmoid), PARAMS))(IMAGE, LABEL)
+    scored = {"score": g.own_probability} if method in ("group_cam", "occlusion") else {}
+    expected = jax.jit(functools.partial(build, **scored)(APPLY, PARAMS))(IMAGE, LABEL)
+    np.testing.assert_allclose(ended, expected, atol=1e-6)
+
+
+ONE = {
+    "a column": lambda logits: logits[:, LABEL : LABEL + 1],
+    "a number": lambda logits: logits[:, LABEL],
+    "its sigmoid": lambda logits: jax.nn.sigmoid(logits[:, LABEL : LABEL + 1]),
+    "a number's sigmoid": lambda logits: jax.nn.sigmoid(logits[:, LABEL]),
+    "its sigmoid by hand": lambda logits: 1 / (1 + jnp.exp(-logits[:, LABEL])),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("one", ONE)
+def test_one_logit_is_a_binary_classifier(one, method):
+    def two(params, images):
+        logit = APPLY(params, images)[:, LABEL]
+        return jnp.stack([-logit, logit], axis=1) / 2
+
+    build = METHODS[method]
+    for label in (0, 1):
+        ours = jax.jit(build(ending(ONE[one]), PARAMS))(IMAGE, label)
+        np.testing.assert_allclose(ours, jax.jit(build(two, PARAMS))(IMAGE, label), atol=1e-6)
+
+
+def test_both_classes_of_one_logit():
+    saliency, aux = g.grad_cam(ending(ONE["its sigmoid"]), PARAMS, has_aux=True)(IMAGE)
+    logit = APPLY(PARAMS, IMAGE[None])[0, LABEL]
+    np.testing.assert_allclose(jax.nn.softmax(aux.logits)[1], jax.nn.sigmoid(logit), rtol=1e-5)
+    assert bool(aux.label) == bool(logit > 0)
+    assert saliency.max() in (0, 1)
+
+
+@pytest.mark.parametrize("end", [jax.nn.softmax, jax.nn.log_softmax])
+def test_a_softmax_of_one_class_is_refused(end):
+    with pytest.raises(ValueError, match="softmax over one class, which is certain whatever the image"):
+        g.grad_cam(ending(lambda logits: end(logits[:, :1])), PARAMS)(IMAGE)
+
+
+def test_in_a_shard_map_under_vmap_and_in_bfloat16():
+    explain = g.grad_cam(ending(jax.nn.softmax), PARAMS)
+    images = jnp.stack([IMAGE, IMAGE[::-1]])
+    expected = jnp.stack([g.grad_cam(APPLY, PARAMS)(image, LABEL) for image in images])
+    np.testing.assert_allclose(jax.vmap(explain, (0, None))(images, LABEL), expected, atol=1e-6)
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:2]), "images")
+    spec = jax.sharding.PartitionSpec("images")
+    sharded = jax.shard_map(jax.vmap(lambda image: explain(image, LABEL)), mesh=mesh, in_specs=spec, out_specs=spec)
+    np.testing.assert_allclose(jax.jit(sharded)(images), expected, atol=1e-6)
+    low, low_ended = (g.in_dtype(apply, jnp.bfloat16) for apply in (APPLY, ending(jax.nn.softmax)))
+    np.testing.assert_allclose(g.grad_cam(low_ended, PARAMS)(IMAGE, LABEL), g.grad_cam(low, PARAMS)(IMAGE, LABEL))
