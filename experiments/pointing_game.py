@@ -35,15 +35,16 @@ Ours, EfficientNet-Lite0 (the same pictures; 25 and 10 minutes beside other work
     ImageNet, energy inside            73.7       70.2      71.3      69.8        58.6    50.3
     ... object at most half, n = 146   82.2       80.1      76.7      78.8        72.6    19.2
 
-The order does not hold on this second network: on COCO Grad-CAM is ahead of Group-CAM, within the intervals; on ImageNet
-Group-CAM is ahead of it, within the intervals. What holds on both: the energy that Group-CAM has inside ImageNet's
-objects, and its lead where they cover at most half of the picture; Grad-CAM++ behind on COCO; all of them above the
-centre; random last.
+The order does not hold on this second network: on COCO Grad-CAM is ahead of Group-CAM, within the intervals; on
+ImageNet Group-CAM is ahead of it, within the intervals. What holds on both: the energy that Group-CAM has inside
+ImageNet's objects, and its lead where they cover at most half of the picture; Grad-CAM++ behind on COCO; all of them
+above the centre; random last.
 
-With MobileNetV2 Group-CAM comes first, as in the paper, and random last. The level of COCO is lower than the paper's, whose network was
-trained on its categories: ours knows unions of ImageNet's classes, and many of the objects are small. On ImageNet the
-objects are so central that pointing at the centre is as good as any method; where they cover at most half of the
-picture Group-CAM is ahead of the centre, within the intervals. Grad-CAM++ is behind Grad-CAM here, ahead in the paper.
+With MobileNetV2 Group-CAM comes first, as in the paper, and random last. The level of COCO is lower than the paper's,
+whose network was trained on its categories: ours knows unions of ImageNet's classes, and many of the objects are small.
+On ImageNet the objects are so central that pointing at the centre is as good as any method; where they cover at most
+half of the picture Group-CAM is ahead of the centre, within the intervals. Grad-CAM++ is behind Grad-CAM here, ahead in
+the paper.
 
 Why Group-CAM has blank maps on COCO: in 33 of the 36 the network finds the category less probable in the picture than
 in the blurred picture (of 36 maps that are not blank, in 8), so that to reveal anything speaks against it. Grad-CAM
