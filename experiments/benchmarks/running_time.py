@@ -14,6 +14,10 @@ of it in experiments/results/running_time_cpu.json):
     ResNet-50    1.29    1.68           2.28           1.76          0.88
     VGG19        3.93    5.30           8.09           6.53          4.24
 
+EfficientNet-Lite0 on 2 cores of an AMD EPYC, 8 masks at once (medians of 5; running_time_efficientnet_lite_cpu.json):
+
+    Lite0        0.62    1.71           2.54           1.19          0.20
+
 Weights are random: the time does not depend on them. "torch tuned" is channels-last, scores all masks in one batch and
 differentiates above the layer alone; "torch plain" is as the published code: PyTorch's own memory format, a gradient
 down to the image; "torch loop" also scores the masks one by one. All score in inference mode. The floor is what the
