@@ -142,6 +142,13 @@ def test_both_classes_of_one_logit():
     assert saliency.max() in (0, 1)
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_one_logit_that_is_cut_off_at_0_is_no_softmax(sign):
+    program = trace_logits(ending(lambda logits: jax.nn.relu(sign * logits[:, :1])), PARAMS, IMAGE[None])
+    logit = jax.nn.relu(sign * APPLY(PARAMS, IMAGE[None])[:, :1])
+    np.testing.assert_allclose(program(PARAMS, IMAGE[None]), jnp.concatenate([-logit, logit], 1) / 2, atol=1e-6)
+
+
 @pytest.mark.parametrize("end", [jax.nn.softmax, jax.nn.log_softmax])
 def test_a_softmax_of_one_class_is_refused(end):
     with pytest.raises(ValueError, match="softmax over one class, which is certain whatever the image"):

@@ -82,14 +82,18 @@ def ends(program: Program) -> Iterator[tuple[Var, list[Equation]]]:
 def link_of(tail: Sequence[Equation], logits: Var, output: Var) -> str | None:
     """Which of the links the equations compute, if any."""
     of_logits: Any = logits.aval
+    rounding = float(jnp.finfo(of_logits.dtype).eps)
     with jax.ensure_compile_time_eval():
-        inputs = jnp.asarray(3 * np.random.default_rng(0).standard_normal(of_logits.shape), of_logits.dtype)
-        results = run_here(tail, logits, inputs)[output].astype(jnp.float32)
-        rounding = float(jnp.finfo(inputs.dtype).eps)
-        for name, link in LINKS.items():
-            if jnp.allclose(results, link(inputs.astype(jnp.float32)), rtol=30 * rounding, atol=10 * rounding):
-                return name
-    return None
+        drawn = jnp.asarray(3 * np.random.default_rng(0).standard_normal(of_logits.shape), of_logits.dtype)
+        both_signs = (drawn, -drawn)  # a single logit must not lie where another function happens to agree
+        results = [run_here(tail, logits, values)[output].astype(jnp.float32) for values in both_signs]
+
+        def agrees(link: Callable[[Array], Array]) -> bool:
+            expected = [link(values.astype(jnp.float32)) for values in both_signs]
+            pairs = zip(results, expected, strict=True)
+            return all(jnp.allclose(*pair, rtol=30 * rounding, atol=10 * rounding) for pair in pairs)
+
+        return next((name for name, link in LINKS.items() if agrees(link)), None)
 
 
 def run_here(equations: Sequence[Equation], argument: Var, value: Array) -> dict[Var, Array]:
