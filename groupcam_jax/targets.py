@@ -2,6 +2,9 @@
 
 Group-CAM differentiates the logit and scores its masks by the probability (arXiv:2103.13859, section 3 and its code). A
 function of the logits alone, such as `lambda logits: logits[3] - logits[7]`, is a target too.
+
+A single logit is that of a binary classifier: the scores below give both of its classes their share of it. A target of
+your own gets the model's logits as they are, a regression's one number among them.
 """
 
 import inspect
@@ -11,6 +14,7 @@ from typing import TypeAlias
 import jax
 import jax.core
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from groupcam_jax.types import Label, Logits, Scalar
 
@@ -18,14 +22,22 @@ ClassScore: TypeAlias = Callable[[Logits, int | Label], Scalar]
 Target: TypeAlias = ClassScore | Callable[[Logits], Scalar]
 
 
+def class_logits(logits: Logits) -> Float[Array, " all"]:
+    """The logits `[classes]`: of a single one, z, those of a binary classifier, -z / 2 and z / 2.
+
+    Their softmax is the sigmoid of z for class 1 and of -z for class 0.
+    """
+    return jnp.concatenate([-logits, logits]) / jnp.asarray(2, logits.dtype) if logits.shape == (1,) else logits
+
+
 def logit(logits: Logits, label: int | Label) -> Scalar:
     """The score before the softmax."""
-    return pick(logits, label)
+    return pick(class_logits(logits), label)
 
 
 def probability(logits: Logits, label: int | Label) -> Scalar:
     """The softmax probability, in [0, 1]."""
-    return pick(jax.nn.softmax(logits), label)
+    return pick(jax.nn.softmax(class_logits(logits)), label)
 
 
 def own_probability(logits: Logits, label: int | Label) -> Scalar:
@@ -33,12 +45,12 @@ def own_probability(logits: Logits, label: int | Label) -> Scalar:
 
     Models that end in sigmoids of several classes are scored by it where others are by `probability`.
     """
-    return jax.nn.sigmoid(pick(logits, label))
+    return probability(logits, label) if logits.shape == (1,) else jax.nn.sigmoid(pick(logits, label))
 
 
 def log_probability(logits: Logits, label: int | Label) -> Scalar:
     """The logarithm of the softmax probability, at most 0."""
-    return pick(jax.nn.log_softmax(logits), label)
+    return pick(jax.nn.log_softmax(class_logits(logits)), label)
 
 
 def contrast(other: int, *, of: ClassScore = logit) -> ClassScore:
@@ -84,6 +96,7 @@ def resolve_label(label: int | Label | None, logits: Logits) -> Label:
     Raises:
       ValueError: a concrete label outside [0, classes).
     """
+    logits = class_logits(logits)
     if label is None:
         return jnp.argmax(logits)
     classes = logits.shape[0]

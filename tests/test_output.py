@@ -142,11 +142,32 @@ def test_both_classes_of_one_logit():
     assert saliency.max() in (0, 1)
 
 
+@pytest.mark.parametrize("target", [lambda logits: logits[0], lambda logits, label: -logits[0]])
+def test_a_regression_is_explained_by_a_target_of_its_one_number(target):
+    sign = target(jnp.ones(1), 0) if target.__code__.co_argcount > 1 else target(jnp.ones(1))
+    for label in (0, 1, None):
+        ours = g.grad_cam(ending(ONE["a number"]), PARAMS, target=target)(IMAGE, label)
+        plain = g.grad_cam(APPLY, PARAMS, target=lambda logits: sign * logits[LABEL])(IMAGE)
+        np.testing.assert_allclose(ours, plain, atol=1e-6)
+
+
+def test_scores_of_one_logit():
+    for label, sign in ((0, -1), (1, 1)):
+        logits = jnp.array([1.5])
+        for score in (g.probability, g.own_probability):
+            np.testing.assert_allclose(score(logits, label), jax.nn.sigmoid(sign * logits[0]), rtol=1e-6)
+        np.testing.assert_allclose(g.log_probability(logits, label), jax.nn.log_sigmoid(sign * logits[0]), rtol=1e-6)
+        np.testing.assert_allclose(g.contrast(1 - label)(logits, label), sign * logits[0], rtol=1e-6)
+        assert metrics.is_predicted(logits, label) == label
+        assert metrics.is_located(logits, label, 1.0, top=1) == label
+    assert jnp.isnan(g.probability(jnp.array([1.5]), 2))
+
+
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_one_logit_that_is_cut_off_at_0_is_no_softmax(sign):
     program = trace_logits(ending(lambda logits: jax.nn.relu(sign * logits[:, :1])), PARAMS, IMAGE[None])
     logit = jax.nn.relu(sign * APPLY(PARAMS, IMAGE[None])[:, :1])
-    np.testing.assert_allclose(program(PARAMS, IMAGE[None]), jnp.concatenate([-logit, logit], 1) / 2, atol=1e-6)
+    np.testing.assert_allclose(program(PARAMS, IMAGE[None]), logit, atol=1e-6)
 
 
 @pytest.mark.parametrize("end", [jax.nn.softmax, jax.nn.log_softmax])

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from seen_object import IMAGE, OBJECT, sees_object
 
-from groupcam_jax import logit
 from groupcam_jax.metrics import is_predicted, road
 
 KEY = jax.random.key(0)
@@ -37,9 +36,12 @@ def test_scores_are_those_of_pytorch_grad_cam():
     def linear(params, images):
         return (images[:, :, :, 0] * params[None]).sum((1, 2))[:, None]
 
+    def first(logits):
+        return logits[0]
+
     image = (jnp.arange(20.0) * 7 % 20).reshape(4, 5, 1)
     saliency = (jnp.arange(20.0) * 3 % 20).reshape(4, 5) / 20
-    measure = road(linear, jnp.linspace(-1, 1, 20).reshape(4, 5), percentages=[80, 50, 20], noise=0.0, score=logit)
+    measure = road(linear, jnp.linspace(-1, 1, 20).reshape(4, 5), percentages=[80, 50, 20], noise=0.0, score=first)
     result = jax.jit(measure)(image, saliency, 0, key=KEY)
     np.testing.assert_allclose(result.most_relevant_first, [26.3818, 35.042397, 24.532314], rtol=1e-6)
     np.testing.assert_allclose(result.least_relevant_first, [18.004915, 20.917847, 9.158943], rtol=1e-6)

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from groupcam_jax.program.flat import trace
+from groupcam_jax.program.output import below_link
 from groupcam_jax.program.params import partition
 from groupcam_jax.types import Classifier, Explainer, Pixels
 
@@ -48,9 +50,11 @@ def compile_explainer(
     arrays, rebuild = partition(classifier.params)
 
     def explain(arrays, image, label):
-        explainer = builder(classifier.apply, rebuild(arrays), has_aux=True)
-        saliency, aux = explainer(image, label, key=jax.random.key(seed))
-        return saliency, aux.label, jax.nn.softmax(aux.logits)
+        params = rebuild(arrays)
+        model = trace(classifier.apply, params, image[None])  # once, for the method and for the probabilities
+        saliency, aux = builder(model, params, has_aux=True)(image, label, key=jax.random.key(seed))
+        link = jax.nn.sigmoid if below_link(model).independent else jax.nn.softmax
+        return saliency, aux.label, link(aux.logits)
 
     def arguments(pixels: Pixels, label: int | None) -> tuple[Any, ...]:
         image = jnp.asarray(classifier.preprocess(pixels), jnp.float32)

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from groupcam_jax.program.output import trace_logits
+from groupcam_jax.targets import class_logits
 from groupcam_jax.types import Classifier
 
 REST = "anything else"
@@ -49,7 +51,7 @@ def union_classifier(classifier: Classifier, categories: Mapping[str, Sequence[i
         member = member[:-1]
 
     def apply(params, images):
-        logits = classifier.apply(params, images)
+        logits = jax.vmap(class_logits)(trace_logits(classifier.apply, params, images)(params, images))
         return jax.nn.logsumexp(jnp.where(member[None], logits[:, None], -jnp.inf), axis=2)
 
     names = [*categories, REST][: len(member)]

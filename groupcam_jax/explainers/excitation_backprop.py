@@ -25,7 +25,7 @@ from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.excitation import excite
 from groupcam_jax.program.flat import trace
-from groupcam_jax.targets import resolve_label
+from groupcam_jax.targets import class_logits, resolve_label
 from groupcam_jax.types import Explainer, HasAux, LayerLike, Model, Params
 
 
@@ -58,7 +58,11 @@ def excitation_backprop(
     def explain(image, label, key):
         del key  # deterministic
         cut = cut_at(model_apply, params, image, layer)
-        above = trace(lambda params, grid: cut.parts.head(params, grid, cut.skips), params, cut.value[None])
+
+        def head(params, grid):
+            return jax.vmap(class_logits)(cut.parts.head(params, grid, cut.skips))
+
+        above = trace(head, params, cut.value[None])
         logits = above(params, cut.value[None])[0]
         label = resolve_label(label, logits)
         activation = jax.nn.relu(cut.value[None])

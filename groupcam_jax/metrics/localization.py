@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int
 
 from groupcam_jax.checks import check_count
 from groupcam_jax.metrics.component import largest_component
+from groupcam_jax.targets import class_logits
 from groupcam_jax.types import Label, Logits, ObjectMask, Saliency, Scalar
 
 Box = Float[Array, " 4"]
@@ -86,6 +87,7 @@ def is_located(logits: Logits, label: int | Label, overlap: float | Scalar, *, t
       ValueError: top below 1.
     """
     check_count("top", top)
+    logits = class_logits(logits)
     _, guesses = jax.lax.top_k(logits, min(top, logits.size))
     right = (guesses == label).any() & (overlap >= least)
     known = (label >= 0) & (label < logits.size) & jnp.isfinite(logits).all() & jnp.isfinite(overlap)

@@ -25,7 +25,7 @@ from groupcam_jax.metrics.imputation import impute
 from groupcam_jax.metrics.insertion_deletion import Curve, salient_order
 from groupcam_jax.metrics.measure import Measure
 from groupcam_jax.program.cut import cut_at_image
-from groupcam_jax.targets import Target, probability
+from groupcam_jax.targets import Target, class_logits, probability
 from groupcam_jax.types import Label, Logits, Model, Params, Scalar
 
 
@@ -102,6 +102,7 @@ def road(
 
 def is_predicted(logits: Logits, label: int | Label) -> Scalar:
     """A score: 1 if the class is the predicted one, else 0; its mean over a data set is the accuracy."""
+    logits = class_logits(logits)
     predicted = (logits.argmax() == label).astype(jnp.float32)
     valid = (label >= 0) & (label < logits.size) & ~jnp.isnan(logits).any()
     return jnp.where(valid, predicted, jnp.nan)

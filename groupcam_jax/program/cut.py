@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.output import trace_logits
 from groupcam_jax.program.split import Parts, split_program
-from groupcam_jax.targets import Target, bind, own_probability, probability, resolve_label
+from groupcam_jax.targets import Target, bind, class_logits, own_probability, probability, resolve_label
 from groupcam_jax.types import Activation, Image, Label, LayerLike, Logits, Model, Params, Scalar, Skips
 
 
@@ -45,13 +45,13 @@ class Cut(NamedTuple):
         return self.head(self.value)
 
     def classify(self, label: int | Label | None) -> tuple[Label, Logits]:
-        """The label to explain, by default the predicted one, and the logits.
+        """The label to explain, by default the predicted one, and the logits of all classes.
 
         Raises:
           ValueError: a label that is known and no class.
         """
         logits = self.logits
-        return resolve_label(label, logits), logits
+        return resolve_label(label, logits), class_logits(logits)
 
     def head(self, value: Activation) -> Logits:
         """The logits with another activation in place of this one."""
@@ -79,7 +79,7 @@ class Cut(NamedTuple):
         label = resolve_label(label, logits)
         score, slope = jax.value_and_grad(bind(target, label))(logits)
         (gradient,) = pull_back(slope)
-        return label, logits, jnp.where(jnp.isnan(score), jnp.nan, gradient.astype(jnp.float32))
+        return label, class_logits(logits), jnp.where(jnp.isnan(score), jnp.nan, gradient.astype(jnp.float32))
 
     def bind(self, score: Target, label: int | Label) -> Callable[[Logits], Scalar]:
         """Returns the function from logits to a score, computed in float32.

@@ -3,9 +3,6 @@
 A model may end in a softmax, a log-softmax or a sigmoid, as Keras's do. Its logits are what stands under that, found by
 what the last equations compute, not by their names: a function of one value `[n, classes]` and nothing else, which
 agrees with a softmax, a log-softmax or a sigmoid on random values.
-
-A single logit z is that of a binary classifier. It becomes two, -z / 2 and z / 2: their softmax is the sigmoid of z for
-class 1 and of -z for class 0.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal, Var
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.flat import Program, trace
-from groupcam_jax.program.inline import Equation, inline, variables
+from groupcam_jax.program.inline import Equation, variables
 from groupcam_jax.program.layers import shape_of
 from groupcam_jax.types import Images, Model, Params
 
@@ -37,7 +34,7 @@ def trace_logits(model_apply: Model, params: Params, images: Images) -> Program:
     Raises:
       ValueError: the model does not return logits, or probabilities, `[n, classes]`; or its one class is certain.
     """
-    return two_classes(below_link(trace(model_apply, params, images)))
+    return below_link(trace(model_apply, params, images))
 
 
 def below_link(program: Program) -> Program:
@@ -51,7 +48,8 @@ def below_link(program: Program) -> Program:
             f"the model ends in a {link} over one class, which is certain whatever the image; "
             "leave it out: a single logit is that of a binary classifier"
         )
-    return program._replace(equations=without(program.equations, tail), logits=logits, independent=link == "sigmoid")
+    independent = link == "sigmoid" and shape_of(logits)[1] > 1
+    return program._replace(equations=without(program.equations, tail), logits=logits, independent=independent)
 
 
 def without(equations: Sequence[Equation], left_out: Sequence[Equation]) -> list[Equation]:
@@ -105,16 +103,3 @@ def run_here(equations: Sequence[Equation], argument: Var, value: Array) -> dict
         results = operands if eqn.primitive.name == "pvary" else run_equation(equation, operands)
         values.update(zip(eqn.outvars, results, strict=True))
     return values
-
-
-def two_classes(program: Program) -> Program:
-    """Makes the two logits of a binary classifier of its one."""
-    if shape_of(program.logits)[1] != 1:
-        return program
-
-    def both(logit: Float[Array, "n 1"]) -> Float[Array, "n 2"]:
-        return jnp.concatenate([-logit, logit], axis=1) / jnp.asarray(2, logit.dtype)
-
-    equations, (logits,) = inline(jax.make_jaxpr(both)(program.logits.aval), [program.logits], None, program.constants)
-    assert not isinstance(logits, Literal)
-    return program._replace(equations=[*program.equations, *equations], logits=logits, independent=False)

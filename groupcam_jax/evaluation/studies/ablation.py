@@ -16,14 +16,14 @@ from groupcam_jax.evaluation.studies.insertion_deletion import AREAS, STEP_BATCH
 from groupcam_jax.evaluation.studies.sweeps import GROUPS, PERCENTILES, draw
 from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
 from groupcam_jax.metrics.insertion_deletion import insertion_deletion
+from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.program.split import split
-from groupcam_jax.targets import resolve_label
 from groupcam_jax.types import Classifier, Explainer, Model, Params
 
 
 def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
     """The areas under both curves of one picture."""
-    label = resolve_label(None, model_apply(params, item.image[None])[0])
+    label, _ = cut_at_image(model_apply, params, item.image).classify(None)
     saliency = explain(item.image, label)
     pixels = -(-saliency.size // STEPS)
     metric = insertion_deletion(model_apply, params, pixels_per_step=pixels, step_batch=STEP_BATCH)

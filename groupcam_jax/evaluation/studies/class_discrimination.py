@@ -19,6 +19,7 @@ from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Ite
 from groupcam_jax.metrics.pointing_game import energy_inside
 from groupcam_jax.metrics.similarity import spearman
 from groupcam_jax.plots import methods_figure
+from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.types import Model, Params
 
 PICTURES = 6  # how many are drawn
@@ -26,7 +27,7 @@ PICTURES = 6  # how many are drawn
 
 def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
     """The maps of the picture's class and of its likeliest rival."""
-    logits = model_apply(params, item.image[None])[0]
+    _, logits = cut_at_image(model_apply, params, item.image).classify(None)
     rival = jnp.argmax(logits.at[item.label].set(-jnp.inf))
     own, other = explain(item.image, item.label), explain(item.image, rival)
     return {

@@ -19,7 +19,7 @@ from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Ite
 from groupcam_jax.metrics.insertion_deletion import curve_places, pixel_curves
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import gaussian_blur
-from groupcam_jax.targets import probability, resolve_label
+from groupcam_jax.targets import probability
 from groupcam_jax.types import Model, Params
 
 STEPS, STEP_BATCH = 28, 8  # 224 * 8 pixels per step at 224 x 224; other sizes have as many steps
@@ -30,7 +30,7 @@ def measure(model_apply: Model, params: Params, explain: Explain, item: Item) ->
     """Both curves of one picture, and the deletion to the blurred picture, in one go."""
     image = item.image
     cut = cut_at_image(model_apply, params, image)
-    label = resolve_label(None, cut.logits)
+    label, _ = cut.classify(None)
     confidence, saliency = cut.confidence(probability, label), explain(image, label)
     blurred, zeros = gaussian_blur(kernel_size=51, sigma=50.0)(image, None), jnp.zeros_like(image)
     start, end = jnp.stack([blurred, image, image]), jnp.stack([image, zeros, blurred])

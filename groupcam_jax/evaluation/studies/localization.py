@@ -20,6 +20,7 @@ from groupcam_jax.metrics.localization import (
     salient_box,
 )
 from groupcam_jax.metrics.pointing_game import mask_of_boxes
+from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.types import Model, Params, Scalar
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))  # shares of the maximum
@@ -29,7 +30,7 @@ TOPS = (1, 5)
 
 def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
     """How well the box of the true class fits, at every threshold, and whether the class also ranks high."""
-    logits = model_apply(params, item.image[None])[0]
+    _, logits = cut_at_image(model_apply, params, item.image).classify(None)
     saliency = explain(item.image, item.label)
     boxes = jax.vmap(lambda threshold: salient_box(saliency, threshold))(jnp.array(THRESHOLDS, jnp.float32))
     overlaps = jax.vmap(lambda box: best_overlap(box, item.boxes))(boxes)
