@@ -10,11 +10,12 @@ from golden.seeded_weights import seeded_array
 import groupcam_jax
 import pretrained
 from pretrained.fetching.installed import installed
+from pretrained.torch_files.state_dict import write_safetensors
 
 torch = pytest.importorskip("torch")
 
 from experiments.benchmarks.torch_group_cam import group_cam  # noqa: E402
-from experiments.benchmarks.torch_networks import VGG19, EfficientNetLite0, ResNet50  # noqa: E402
+from experiments.benchmarks.torch_networks import VGG19, EfficientNetLite, ResNet50  # noqa: E402
 
 GOLDEN = Path(__file__).parent / "golden"
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -53,7 +54,7 @@ def test_group_cam_matches_the_published_code(name, network, layer, picture, lab
 @pytest.mark.parametrize("picture", ["chelsea", "coffee", "astronaut", "rocket"])
 def test_efficientnet_lite_matches_its_pytorch_package(picture):
     model = pretrained.load("efficientnet-lite0")
-    peer = EfficientNetLite0()
+    peer = EfficientNetLite()
     peer.network.load_state_dict(torch.load(installed("efficientnet-lite0"), weights_only=True))
     peer = peer.eval().requires_grad_(False)
     with np.load(GOLDEN / "efficientnet_lite0.npz") as golden:
@@ -65,3 +66,18 @@ def test_efficientnet_lite_matches_its_pytorch_package(picture):
     for released, build in ((False, groupcam_jax.group_cam), (True, groupcam_jax.released_group_cam)):
         ours = jax.jit(build(model.apply, model.params, layer=model.layer))(image)
         np.testing.assert_allclose(ours, group_cam(peer, peer.features, theirs, released=released), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_every_efficientnet_lite_is_its_pytorch_package(number, tmp_path):
+    """Random weights: those of 3 and 4 are not published."""
+    name = f"efficientnet-lite{number}"
+    torch.manual_seed(number)
+    peer = EfficientNetLite(name).eval().requires_grad_(False)
+    state = {key: value.numpy() for key, value in peer.network.state_dict().items()}
+    write_safetensors(tmp_path / "weights.safetensors", state)
+    model = pretrained.load(name, tmp_path / "weights.safetensors")
+    image = np.random.default_rng(number).standard_normal((model.image_size, model.image_size, 3), np.float32)
+    expected = peer(torch.from_numpy(image).permute(2, 0, 1)[None])[0].numpy()
+    logits = jax.jit(model.apply)(model.params, image[None])[0]
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-5 * np.ptp(expected))

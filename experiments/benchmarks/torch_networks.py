@@ -79,12 +79,12 @@ class VGG19(nn.Module):
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 
-class EfficientNetLite0(nn.Module):
-    """`logits = EfficientNetLite0().eval()(images)`, images `[n, 3, 224, 224]`; `features` is the layer to explain."""
+class EfficientNetLite(nn.Module):
+    """`logits = EfficientNetLite().eval()(images)`, images `[n, 3, h, w]`; `features` is the layer to explain."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "efficientnet-lite0") -> None:
         super().__init__()
-        self.network = EfficientNet.from_name("efficientnet-lite0")
+        self.network = EfficientNet.from_name(name)
         self.features = nn.Identity()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -95,7 +95,7 @@ class EfficientNetLite0(nn.Module):
 
 # Name -> module and the layer to explain, as in `pretrained.catalogue.IMAGENET`.
 NETWORKS = {
-    "efficientnet-lite0": (EfficientNetLite0, "features"),
+    "efficientnet-lite0": (EfficientNetLite, "features"),
     "resnet50": (ResNet50, "layer4.2"),
     "vgg19": (VGG19, "features.35"),
 }
