@@ -37,7 +37,7 @@ from groupcam_jax.explainers.xrai import xrai as xrai
 
 # isort: split
 # Layers: finding one, and cutting the model there.
-from groupcam_jax.program.layers import list_layers as list_layers
+from groupcam_jax.program.find import list_layers as list_layers
 from groupcam_jax.program.split import split as split
 from groupcam_jax.types import Layer as Layer
 

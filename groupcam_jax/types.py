@@ -88,20 +88,20 @@ class Layer:
     Attributes:
       at: a scope name (the last activation within that scope), an index of `list_layers`, None for the last spatial
         activation that nothing bypasses, or a pair of functions `(features, head)`, see `split`.
-      tokens_to_grid: for activations `[n, tokens, channels]`: height and width of the grid that the last tokens form;
-        those before them (a class token) bypass the layer.
-      data_format: how the model lays out its activations: "NHWC", or "NCHW" for channel-first ones.
+      tokens_to_grid: where the model does not tell: of activations `[n, tokens, channels]` the height and width of the
+        grid that the last tokens form; those before them (a class token) bypass the layer.
+      data_format: where the model does not tell: "NHWC", or "NCHW" for channel-first activations.
     """
 
     at: str | int | tuple[Features, Head] | None = None
     tokens_to_grid: tuple[int, int] | None = None
-    data_format: str = "NHWC"
+    data_format: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.at, tuple):
             if len(self.at) != 2 or not all(map(callable, self.at)):
                 raise TypeError(f"layer={self.at!r:.80}: of a pair, expected the functions (features, head)")
-            if (self.tokens_to_grid, self.data_format) != (None, "NHWC"):
+            if (self.tokens_to_grid, self.data_format) != (None, None):
                 raise ValueError(
                     "layer=Layer((features, head), ...): the functions themselves say how activations are laid out; "
                     "leave tokens_to_grid and data_format out"
@@ -114,7 +114,7 @@ class Layer:
                 or not all(isinstance(n, int) and n > 0 for n in sides)
             ):
                 raise ValueError(f"tokens_to_grid={sides!r}: expected (height, width) of the grid, or None")
-        if self.data_format not in ("NHWC", "NCHW"):
+        if self.data_format not in (None, "NHWC", "NCHW"):
             raise ValueError(f"data_format={self.data_format!r}: expected 'NHWC' or 'NCHW'")
 
 

@@ -17,7 +17,7 @@ from groupcam_jax.cli.pictures import Picture
 from groupcam_jax.cli.run import Request
 from groupcam_jax.files import whole_file
 from groupcam_jax.plots import explanation_figure, methods_figure
-from groupcam_jax.program.layers import list_layers
+from groupcam_jax.program.find import list_layers
 from groupcam_jax.types import Classifier
 
 

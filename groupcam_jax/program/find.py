@@ -1,58 +1,158 @@
 """Which activation a user's `layer` means."""
 
-import math
+import dataclasses
 import operator
+from collections.abc import Sequence
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 from jax.extend.core import Jaxpr, jaxprs_in_params
 
-from groupcam_jax.program.flat import Program
-from groupcam_jax.program.layers import LayerEntry, activations
+from groupcam_jax.program.default import default_layer, shares_read
+from groupcam_jax.program.flat import Program, trace
+from groupcam_jax.program.inline import variables
+from groupcam_jax.program.layers import LayerEntry, activations, shape_of
+from groupcam_jax.program.layout import find_grid, told_axes
 from groupcam_jax.program.scopes import join_scopes, scope_matches, scope_of
+from groupcam_jax.types import Layer, Model, Params
 
 
-def find_activation(
-    program: Program, layer: str | int | None, tokens_to_grid: tuple[int, int] | None, data_format: str
-) -> LayerEntry:
+def list_layers(model_apply: Model, params: Params, image_shape: tuple[int, int, int]) -> list[LayerEntry]:
+    """Lists the activations of a model in the order they are computed; each can be a `layer=` by index or scope.
+
+    Args:
+      model_apply: `logits = model_apply(params, images)`.
+      params: the model's weights.
+      image_shape: `(h, w, c)` of one image.
+
+    Returns:
+      One `LayerEntry` per layer: index, scope, operation, shape without the batch, whether it is a cut, where it was
+      written, and which of them is the default.
+    """
+    program = trace(model_apply, params, jax.ShapeDtypeStruct((1, *image_shape), jnp.float32))
+    found = activations(program)
+    remarks = default_layer(program, found).remarks if any(entry.is_cut for entry in found) else {}
+    return [dataclasses.replace(entry, remark=remarks.get(entry.index, "")) for entry in found]
+
+
+def find_activation(program: Program, layer: Layer) -> LayerEntry:
     """Finds the activation that a user's `Layer` means, by the rule given there.
 
     Raises:
-      ValueError: no such activation; the message lists all.
+      ValueError: no such activation, or one that the logits do not read; the message lists all.
       TypeError: the layer is neither a name nor an index.
     """
-    found = activations(program)
-    if layer is not None and not isinstance(layer, str):
-        try:
-            layer = operator.index(layer)
-        except TypeError:
-            expected = "expected a scope name, an index, (features, head), Layer(...) or None"
-            raise TypeError(f"layer={layer!r}: {expected}. {listing(found)}") from None
-        if not -len(found) <= layer < len(found):
-            raise ValueError(f"layer={layer}: no such index. {listing(found)}")
-        return found[layer]
-    if layer is not None:
-        matching = [activation for activation in found if scope_matches(activation.scope, layer)]
-        if not matching:
-            raise ValueError(f"layer {layer!r}: {hidden_in_loop(program, layer)}. {listing(found)}")
-        return matching[-1]
-    cuts = [activation for activation in found if activation.is_cut]
-    if tokens_to_grid is not None:
-        wanted = [cut for cut in cuts if len(cut.shape) == 2 and cut.shape[0] >= math.prod(tokens_to_grid)]
-    else:
-        space = slice(0, 2) if data_format == "NHWC" else slice(1, 3)
-        spatial = [cut for cut in cuts if len(cut.shape) == 3]
-        # A pooled activation [1, 1, channels] shows nothing, unless the image is that small.
-        wanted = [cut for cut in spatial if max(cut.shape[space]) > 1] or spatial
-        if wanted and len(cuts[-1].shape) == 2:
+    told = layer.tokens_to_grid is not None or layer.data_format is not None
+    found = activations(program, told=told)
+    if layer.at is None:
+        fitting = [entry for one in found if (entry := laid_out(program, one, layer))]
+        if not any(entry.is_cut for entry in fitting):
             raise ValueError(
-                f"this looks like a model of tokens: after its last spatial activation comes {cuts[-1]}; "
-                "name one of tokens, layer=Layer(name, tokens_to_grid=(height, width)), or a spatial one, layer=..."
+                f"layer=None: everything flows through no spatial activation{beside(program, found)}; "
+                f"name a layer. {listing(found)}"
             )
-    if not wanted:
-        raise ValueError(f"layer=None: everything flows through no spatial activation; name a layer. {listing(found)}")
-    return wanted[-1]
+        return default_layer(program, fitting).entry
+    entry = named(program, found, layer.at) if isinstance(layer.at, str) else indexed(found, layer.at)
+    fitting = laid_out(program, entry, layer)
+    if fitting is None:
+        seen = (
+            "the program does not tell a grid of it"
+            if entry.grid is None
+            else "the program shows {} x {}".format(*entry.grid.shape)
+        )
+        raise ValueError(f"layer {entry} is not laid out as {told_layout(layer)} says: {seen}")
+    if not any(share for _, share in shares_read(program, [fitting])):
+        below = [one for one in found if one.position < entry.position]
+        others = [one for one, share in shares_read(program, below) if share][::-1]
+        raise ValueError(
+            f"layer {entry}: the logits read none of its places, for a class token, say, is read alone; "
+            f"gradients there are 0. layer=None finds one that is read. {listing(others)}"
+        )
+    return fitting
 
 
-def listing(found: list[LayerEntry]) -> str:
+def told_layout(layer: Layer) -> str:
+    """The options in which a user tells a layout."""
+    options = {"tokens_to_grid": layer.tokens_to_grid, "data_format": layer.data_format}
+    return ", ".join(f"{name}={value!r}" for name, value in options.items() if value is not None)
+
+
+def laid_out(program: Program, entry: LayerEntry, layer: Layer) -> LayerEntry | None:
+    """An activation with its grid: what the program tells, and else what the user does; None if they disagree."""
+    if layer.tokens_to_grid is None and layer.data_format is None:
+        return entry
+    batch = shape_of(program.images)[0]
+    axes = told_axes(shape_of(entry.var), layer.tokens_to_grid, layer.data_format)
+    grid = axes and find_grid(axes, batch)
+    if grid is None:
+        return None
+    if entry.grid is None:
+        return dataclasses.replace(entry, grid=grid)
+    numbers = np.arange(np.prod(shape_of(entry.var))).reshape(shape_of(entry.var))
+    return entry if np.array_equal(entry.grid.take(numbers)[0], grid.take(numbers)[0]) else None
+
+
+def indexed(found: Sequence[LayerEntry], at: object) -> LayerEntry:
+    """The activation of an index."""
+    try:
+        index = operator.index(at)
+    except TypeError:
+        expected = "expected a scope name, an index, (features, head), Layer(...) or None"
+        raise TypeError(f"layer={at!r}: {expected}. {listing(found)}") from None
+    if not -len(found) <= index < len(found):
+        raise ValueError(f"layer={index}: no such index. {listing(found)}")
+    return found[index]
+
+
+def named(program: Program, found: Sequence[LayerEntry], name: str) -> LayerEntry:
+    """The last activation of a scope, unless another one was computed beside it in the same way."""
+    matching = [entry for entry in found if scope_matches(entry.scope, name)]
+    if not matching:
+        raise ValueError(f"layer {name!r}: {hidden_in_loop(program, name)}. {listing(found)}")
+    *_, last = [entry for entry in matching if entry.grid] or matching
+    if twins := twins_of(program, matching, last):
+        raise ValueError(f"layer {name!r}{side_by_side([*twins, last])}")
+    return last
+
+
+def twins_of(program: Program, found: Sequence[LayerEntry], entry: LayerEntry) -> list[LayerEntry]:
+    """The activations that are computed like another one, but beside it: a module that is called several times."""
+    if entry.is_cut:
+        return []
+    like = (entry.scope, entry.operation, entry.shape, entry.source)
+    alike = [one for one in found if (one.scope, one.operation, one.shape, one.source) == like and one is not entry]
+    return [one for one in alike if entry.var not in reached_from(program, one)]
+
+
+def reached_from(program: Program, entry: LayerEntry) -> set[object]:
+    """The values that depend on an activation."""
+    reached: set[object] = {entry.var}
+    for _, eqn, _ in program.equations[entry.position + 1 :]:
+        if not reached.isdisjoint(variables(eqn.invars)):
+            reached.update(eqn.outvars)
+    return reached
+
+
+def beside(program: Program, found: Sequence[LayerEntry]) -> str:
+    """Says which of the last activations are computed side by side, if any are."""
+    for entry in reversed(found):
+        if twins := twins_of(program, found, entry):
+            return side_by_side([*twins, entry])
+    return ""
+
+
+def side_by_side(entries: Sequence[LayerEntry]) -> str:
+    """Says that a module is called several times, and how to name each of its calls."""
+    indices = [entry.index for entry in entries]
+    each = " or ".join(f"layer={index}" for index in indices)
+    return (
+        f" is computed {len(entries)} times side by side, as when a module is called again on a mirrored image: "
+        f"choose {each}; group_cam(..., layer={indices}) explains all of them"
+    )
+
+
+def listing(found: Sequence[LayerEntry]) -> str:
     """Names the last activation of each scope, for an error message."""
     if not found:
         return "The model has no activations [h, w, channels] outside loops"

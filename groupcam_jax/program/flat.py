@@ -13,8 +13,10 @@ from jax.extend.core import Var
 from jaxtyping import Array, Float
 
 from groupcam_jax.program.evaluate import evaluator
-from groupcam_jax.program.inline import Equation, inline
+from groupcam_jax.program.inline import Constant, Equation, inline
+from groupcam_jax.program.modules import module_paths, name_modules
 from groupcam_jax.program.params import partition
+from groupcam_jax.program.stops import without_stops
 from groupcam_jax.types import Images, Model, Params
 
 
@@ -31,7 +33,7 @@ class Program(NamedTuple):
     """
 
     equations: list[Equation]
-    constants: dict[Var, Array]
+    constants: dict[Var, Constant]
     params: list[Var]
     images: Var
     logits: Var
@@ -77,10 +79,12 @@ def trace(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStr
             f"the model must return logits [{images.shape[0]}, classes] for images {[*images.shape]}, got {got}; "
             "wrap it, for example `lambda params, images: model.apply(params, images)[0]`"
         )
-    constants: dict[Var, Array] = {}
+    constants: dict[Var, Constant] = {}
     *param_vars, image_var = closed.jaxpr.invars
     equations, (logits,) = inline(closed, closed.jaxpr.invars, None, constants)
-    return Program(equations, constants, param_vars, image_var, cast(Var, logits))
+    equations = name_modules(equations, param_vars, module_paths(params), image_var)
+    equations, logits = without_stops(equations, image_var, cast(Var, logits))
+    return Program(equations, constants, param_vars, image_var, logits)
 
 
 def columns(output: Any) -> Any:

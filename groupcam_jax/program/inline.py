@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 from jaxtyping import Array
 
@@ -11,6 +12,7 @@ from groupcam_jax.program.scopes import scope_of
 REMAT = {"remat", "remat2", "checkpoint"}
 INLINED = {"jit", "pjit", "closed_call", "core_call", *REMAT}
 Atom = Var | Literal
+Constant = Array | np.ndarray
 
 
 class Equation(NamedTuple):
@@ -31,7 +33,7 @@ def inline(
     called: ClosedJaxpr | Jaxpr,
     arguments: Sequence[Atom],
     caller: JaxprEqn | None,
-    constants: dict[Var, Array],
+    constants: dict[Var, Constant],
     remat: JaxprEqn | None = None,
 ) -> tuple[list[Equation], list[Atom]]:
     """Lists the equations of a function applied to variables, and its results; each call gets new variables.

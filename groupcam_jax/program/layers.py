@@ -1,20 +1,22 @@
 """The layers of a traced model: its activations, and which of them nothing bypasses.
 
-An activation is a floating value `[n, ., ., .]` or `[n, tokens, channels]` that depends on the images. It is not a
-mere view of another (reshape, pad, ...), nor a partial result that only the next sum or product of its own module reads
-(a convolution before its bias).
+An activation is a floating value that depends on the images and holds a grid of them: rows and columns, or tokens. It
+is not a mere view of another (reshape, pad, ...), nor a partial result that only the next sum or product of its own
+module reads (a convolution before its bias).
 """
 
 import dataclasses
+import pathlib
+import sysconfig
 from collections import Counter
 
-import jax
 import jax.numpy as jnp
 from jax.extend.core import JaxprEqn, Var
 
-from groupcam_jax.program.flat import Program, trace
+from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import variables
-from groupcam_jax.types import Model, Params
+from groupcam_jax.program.label import label_axes
+from groupcam_jax.program.layout import Grid, find_grid
 
 VIEWS = {
     *("broadcast_in_dim", "convert_element_type", "copy", "expand_dims", "name", "optimization_barrier", "pad"),
@@ -22,6 +24,10 @@ VIEWS = {
     "transpose",
 }
 PRODUCTS = {"conv_general_dilated", "dot_general"}
+LIBRARIES = (
+    *(sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")),
+    str(pathlib.Path(__file__).parents[1]),
+)
 ARITHMETIC = {"add", "add_any", "div", "mul", "sub"}
 
 
@@ -29,8 +35,17 @@ ARITHMETIC = {"add", "add_any", "div", "mul", "sub"}
 class LayerEntry:
     """One line of `list_layers`.
 
-    `operation` computes it, at `position` in the program. `shape` leaves out the batch. If `is_cut`, nothing bypasses
-    the activation.
+    Attributes:
+      index: its number.
+      scope: where it was written: `jax.named_scope`s, or the path of the module whose parameters it reads.
+      operation: what computes it.
+      shape: as the model lays it out, without the batch.
+      is_cut: whether nothing bypasses it.
+      position: of its equation in the program.
+      var: its variable in the program.
+      grid: how its axes form a grid; None where the program does not tell.
+      source: file and line that wrote it.
+      remark: "default", or why a later one is not.
     """
 
     index: int
@@ -40,37 +55,37 @@ class LayerEntry:
     is_cut: bool
     position: int
     var: Var
+    grid: Grid | None
+    source: str
+    remark: str = ""
 
     def __str__(self) -> str:
         return f"{self.index} '{self.scope}' {[*self.shape]}"
 
+    @property
+    def places(self) -> int:
+        """How many places its grid has; 0 without one."""
+        height, width = self.grid.shape if self.grid else (0, 0)
+        return height * width
 
-def list_layers(model_apply: Model, params: Params, image_shape: tuple[int, int, int]) -> list[LayerEntry]:
-    """Lists the activations of a model in the order they are computed; each can be a `layer=` by index or scope.
+
+def activations(program: Program, *, told: bool = False) -> list[LayerEntry]:
+    """Lists the activations of a traced model.
 
     Args:
-      model_apply: `logits = model_apply(params, images)`.
-      params: the model's weights.
-      image_shape: `(h, w, c)` of one image.
-
-    Returns:
-      One `LayerEntry` per layer: index, scope, operation, shape without the batch, whether it is a cut.
-    """
-    return activations(trace(model_apply, params, jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)))
-
-
-def activations(program: Program) -> list[LayerEntry]:
-    """Lists the activations of a traced model; see `list_layers`.
+      program: the model.
+      told: whether the user tells their layout, so that those count of which the program does not tell it.
 
     Raises:
-      ValueError: the logits do not depend on the images.
+      ValueError: the logits do not depend on the images, or the model takes them channel-first.
     """
     batch = shape_of(program.images)[0]
     last_use = last_uses(program)
     if program.images not in last_use:
         raise ValueError("the model's logits do not depend on the images: there is nothing to explain")
+    axes = label_axes(program)
     readers = Counter(id(atom) for _, eqn, _ in program.equations for atom in eqn.invars)
-    dependent, alive_until, found = {program.images}, last_use[program.images], []
+    dependent, alive_until, found, unknown = {program.images}, last_use[program.images], [], []
     for position, (scope, eqn, _) in enumerate(program.equations):
         if dependent.isdisjoint(variables(eqn.invars)):
             continue
@@ -80,21 +95,35 @@ def activations(program: Program) -> list[LayerEntry]:
             beside = max([alive_until, *(end for other, end in until.items() if other is not var)])
             shape, is_cut = shape_of(var), beside <= position
             if (
-                len(shape) in (3, 4)
-                and shape[0] == batch
+                len(shape) > 2
                 and var in last_use
                 and eqn.primitive.name not in VIEWS
                 and not is_partial(program, position, var, readers)
             ):
-                found.append(LayerEntry(len(found), scope, operation(eqn), shape[1:], is_cut, position, var))
+                grid = find_grid(axes[var], batch)
+                if grid or (told and shape[0] == batch):
+                    place = scope, operation(eqn), shape[1:], is_cut, position, var
+                    (found if grid else unknown).append(LayerEntry(0, *place, grid, source_of(eqn)))
         alive_until = max([alive_until, *until.values()])
-    return found
+    return [dataclasses.replace(entry, index=index) for index, entry in enumerate([*found, *unknown])]
 
 
 def operation(eqn: JaxprEqn) -> str:
     """The name of an equation's primitive, or of the function with a custom derivative that it calls."""
     inner = eqn.params["call_jaxpr"].eqns if eqn.primitive.name == "custom_jvp_call" else []
     return inner[0].params.get("name", eqn.primitive.name) if inner else eqn.primitive.name
+
+
+def source_of(eqn: JaxprEqn) -> str:
+    """The line of the user's code that wrote an equation, as 'model.py:12'; '' if nobody knows.
+
+    It is the innermost one that is not part of an installed package.
+    """
+    traceback = eqn.source_info.traceback
+    for frame in traceback.frames if traceback else ():
+        if not frame.file_name.startswith((*LIBRARIES, "<")):
+            return f"{frame.file_name.rpartition('/')[2]}:{frame.line_num}"
+    return ""
 
 
 def shape_of(var: Var) -> tuple[int, ...]:

@@ -12,8 +12,7 @@ from jax.extend.core import Var
 from groupcam_jax.program.find import find_activation
 from groupcam_jax.program.flat import Program, trace
 from groupcam_jax.program.inline import Equation, variables
-from groupcam_jax.program.layers import LayerEntry
-from groupcam_jax.program.layout import grid_layout
+from groupcam_jax.program.layers import LayerEntry, shape_of
 from groupcam_jax.types import Features, Head, Images, Layer, LayerLike, Model, Params
 
 
@@ -53,8 +52,9 @@ def split_program(program: Program, layer: LayerLike) -> Parts:
     layer = layer if isinstance(layer, Layer) else Layer(layer)
     if isinstance(layer.at, tuple):
         return Parts(*layer.at, "(features, head)")
-    activation = find_activation(program, layer.at, layer.tokens_to_grid, layer.data_format)
-    to_grid, from_grid = grid_layout(activation, layer.tokens_to_grid, layer.data_format)
+    activation = find_activation(program, layer)
+    grid, shape = activation.grid, shape_of(activation.var)
+    assert grid is not None
     above, skips = equations_above(program, activation)
     below = equations_for(program.equations[: activation.position + 1], [activation.var, *skips])
     run_features = program.function(below, [program.images], [activation.var, *skips])
@@ -62,12 +62,12 @@ def split_program(program: Program, layer: LayerLike) -> Parts:
 
     def features(params, images):
         value, *bypassing = run_features(params, images)
-        grid, prefix = to_grid(value)
-        return grid, (prefix, bypassing)
+        places, others = grid.take(value)
+        return places, (others, bypassing)
 
-    def head(params, grid, skips):
-        prefix, bypassing = skips
-        (logits,) = run_head(params, from_grid(grid, prefix), *bypassing)
+    def head(params, places, skips):
+        others, bypassing = skips
+        (logits,) = run_head(params, grid.put(places, others, shape), *bypassing)
         return logits
 
     return Parts(features, head, str(activation))

@@ -1,0 +1,204 @@
+"""How each operation moves, changes or drops the axes of its operands."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from jax.extend.core import JaxprEqn, Var
+
+from groupcam_jax.program.axes import (
+    CHANNELS,
+    COLUMNS,
+    ROWS,
+    Axes,
+    Axis,
+    Factor,
+    Size,
+    combined,
+    plain,
+    plain_axes,
+    reshaped,
+    units,
+)
+
+Rule: TypeAlias = Callable[[JaxprEqn, Sequence[Axes]], Axes]
+
+
+def transpose(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    return tuple(operands[0][axis] for axis in eqn.params["permutation"])
+
+
+def reshape(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    return reshaped(operands[0], eqn.outvars[0].aval.shape)
+
+
+def squeeze(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    return without(operands[0], eqn.params["dimensions"])
+
+
+def reduce(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    return without(operands[0], eqn.params["axes"])
+
+
+def without(axes: Axes, dropped: Sequence[Size]) -> Axes:
+    """The axes that are left."""
+    return tuple(axis for place, axis in enumerate(axes) if place not in dropped)
+
+
+def broadcast_in_dim(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    axes = [*plain_axes(eqn.outvars[0].aval.shape)]
+    for axis, place in zip(operands[0], eqn.params["broadcast_dimensions"], strict=True):
+        if axis.size == axes[place].size:
+            axes[place] = axis
+    return tuple(axes)
+
+
+def rev(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    return tuple(
+        mirrored(axis) if place in eqn.params["dimensions"] else axis for place, axis in enumerate(operands[0])
+    )
+
+
+def mirrored(axis: Axis) -> Axis:
+    """The axis read from its end."""
+    factors = tuple(
+        factor._replace(step=-factor.step) if isinstance(factor, Factor) else mirrored(factor)
+        for factor in axis.factors
+    )
+    return Axis(factors, axis.after, axis.before)
+
+
+def slice_(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    starts, limits = eqn.params["start_indices"], eqn.params["limit_indices"]
+    strides = eqn.params["strides"] or (1,) * len(starts)
+    sliced = zip(operands[0], starts, limits, strides, eqn.outvars[0].aval.shape, strict=True)
+    return tuple(cut(axis, start, limit, stride, size) for axis, start, limit, stride, size in sliced)
+
+
+def cut(axis: Axis, start: Size, limit: Size, stride: Size, size: Size) -> Axis:
+    """A part of an axis; of tokens all of the grid, or none of it."""
+    if limit - start == axis.size and stride == 1:
+        return axis
+    if not axis.before and not axis.after:
+        return axis.resized(size, stride)
+    grid_end = axis.size - axis.after
+    if stride == 1 and start <= axis.before and limit >= grid_end:
+        return Axis(axis.factors, axis.before - start, limit - grid_end)
+    return plain(size)
+
+
+def pad(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    """Zeros beside rows make the image larger; beside tokens they are other tokens."""
+    made = []
+    for axis, (low, high, between) in zip(operands[0], eqn.params["padding_config"], strict=True):
+        size = axis.size + low + high + between * (axis.size - 1)
+        if (len(units(axis)) == 1 and isinstance(units(axis)[0], Factor)) or between or min(low, high) < 0:
+            made.append(axis.resized(size) if size != axis.size else axis)
+        else:
+            made.append(axis._replace(before=axis.before + low, after=axis.after + high))
+    return tuple(made)
+
+
+def concatenate(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    """Tokens beside a grid are other tokens; of several grids beside each other the order is lost."""
+    along = eqn.params["dimension"]
+    rest = combined([without(axes, [along]) for axes in operands])
+    pieces = [axes[along] for axes in operands]
+    grids = [place for place, axis in enumerate(pieces) if not axis.is_plain]
+    joined = plain(sum(axis.size for axis in pieces))
+    if len(grids) == 1:
+        (place,) = grids
+        before, after = (sum(axis.size for axis in some) for some in (pieces[:place], pieces[place + 1 :]))
+        grid = pieces[place]
+        joined = grid._replace(before=grid.before + before, after=grid.after + after)
+    return (*rest[:along], joined, *rest[along:])
+
+
+def dot_general(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    left, right = operands
+    (left_sums, right_sums), (left_batch, right_batch) = eqn.params["dimension_numbers"]
+    shared = combined([tuple(left[axis] for axis in left_batch), tuple(right[axis] for axis in right_batch)])
+    return (*shared, *without(left, (*left_sums, *left_batch)), *without(right, (*right_sums, *right_batch)))
+
+
+def convolution(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    """A convolution's own numbers of dimensions say which axes are space."""
+    spec, images, shape = eqn.params["dimension_numbers"], operands[0], eqn.outvars[0].aval.shape
+    channels, *space = spec.lhs_spec[1:]
+    features, places = kinds_of(images[channels]), [kind for axis in space for kind in kinds_of(images[axis])]
+    if features in ([ROWS], [COLUMNS]) and CHANNELS in places:
+        raise ValueError(
+            "the model takes images channel-first, and convolves over the channels of an image [h, w, c]; images are "
+            "[h, w, c] here, whatever the model: wrap it, "
+            "`lambda params, images: model_apply(params, images.transpose(0, 3, 1, 2))`"
+        )
+    axes = [*plain_axes(shape)]
+    axes[spec.out_spec[0]] = images[spec.lhs_spec[0]].resized(shape[spec.out_spec[0]])
+    for arrives, leaves, stride, spread in zip(
+        space, spec.out_spec[2:], eqn.params["window_strides"], eqn.params["lhs_dilation"], strict=True
+    ):
+        axes[leaves] = images[arrives].resized(shape[leaves], stride if spread == 1 else 1)
+    return tuple(axes)
+
+
+def kinds_of(axis: Axis) -> list[str]:
+    """What the factors of an axis count."""
+    return [factor.kind for factor in axis.factors if isinstance(factor, Factor)]
+
+
+def window(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    sizes, strides = eqn.outvars[0].aval.shape, eqn.params["window_strides"]
+    return tuple(axis.resized(*change) for axis, *change in zip(operands[0], sizes, strides, strict=True))
+
+
+def gather(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    """Axes that are read whole stay."""
+    numbers, sizes = eqn.params["dimension_numbers"], eqn.params["slice_sizes"]
+    axes = [*plain_axes(eqn.outvars[0].aval.shape)]
+    gone = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
+    kept = [place for place in range(len(operands[0])) if place not in gone]
+    for place, leaves in zip(kept, numbers.offset_dims, strict=True):
+        if sizes[place] == operands[0][place].size:
+            axes[leaves] = operands[0][place]
+    return tuple(axes)
+
+
+def dynamic_slice(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    sizes = eqn.params["slice_sizes"]
+    return tuple(axis if axis.size == size else plain(size) for axis, size in zip(operands[0], sizes, strict=True))
+
+
+def first(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    del eqn
+    return operands[0]
+
+
+def place_by_place(result: Var, operands: Sequence[Axes]) -> Axes:
+    """Each place of the result depends on the same place of the operands; also the rule of unknown operations."""
+    shape = getattr(result.aval, "shape", ())
+    fitting = [axes for axes in operands if len(axes) == len(shape)]
+    repeated = [
+        tuple(axis if axis.size == size else plain(size) for axis, size in zip(axes, shape, strict=True))
+        for axes in fitting
+    ]
+    return combined(repeated) if fitting else plain_axes(shape)
+
+
+REDUCTIONS = ("reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "reduce_and", "reduce_or", "argmax", "argmin")
+WINDOWS = ("reduce_window", "reduce_window_sum", "reduce_window_max", "reduce_window_min")
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(REDUCTIONS, reduce),
+    **dict.fromkeys(WINDOWS, window),
+    "broadcast_in_dim": broadcast_in_dim,
+    "concatenate": concatenate,
+    "conv_general_dilated": convolution,
+    "dot_general": dot_general,
+    "dynamic_slice": dynamic_slice,
+    "dynamic_update_slice": first,
+    "gather": gather,
+    "pad": pad,
+    "reshape": reshape,
+    "rev": rev,
+    "slice": slice_,
+    "squeeze": squeeze,
+    "transpose": transpose,
+}

@@ -1,0 +1,45 @@
+"""The values in a traced model that depend on neither its weights nor its images: masks, indices, positions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.extend.core import Literal, Var
+
+from groupcam_jax.program.evaluate import run_equation
+from groupcam_jax.program.flat import Program
+from groupcam_jax.program.inline import Atom
+
+LARGEST = 1 << 20  # entries; larger ones are not computed
+
+
+def constant_values(program: Program) -> Callable[[Atom], np.ndarray | None]:
+    """Returns a function that gives the value of an operand, or None if it is no constant."""
+    producers = {var: equation for equation in program.equations for var in equation.eqn.outvars}
+    values: dict[Var, np.ndarray | None] = {
+        var: None if isinstance(value, jax.core.Tracer) else np.asarray(value)
+        for var, value in program.constants.items()
+        if np.size(value) <= LARGEST
+    }
+
+    def value_of(atom: Atom) -> np.ndarray | None:
+        if isinstance(atom, Literal):
+            return np.asarray(atom.val)
+        if atom not in values:
+            values[atom] = None
+            if atom in producers:
+                values.update(computed(atom))
+        return values[atom]
+
+    def computed(var: Var) -> dict[Var, Any]:
+        equation = producers[var]
+        eqn = equation.eqn
+        small = all(np.prod(getattr(made.aval, "shape", ())) <= LARGEST for made in eqn.outvars)
+        operands = [value_of(atom) for atom in eqn.invars] if small else [None]
+        if any(operand is None for operand in operands):
+            return {}
+        with jax.ensure_compile_time_eval():
+            return dict(zip(eqn.outvars, map(np.asarray, run_equation(equation, operands)), strict=True))
+
+    return value_of

@@ -1,0 +1,216 @@
+"""Which places of a value the logits read, so that a gradient in them says something.
+
+Above the last block of a vision transformer with a class token, the head reads that token alone: the gradient in all
+others is 0, whatever the image. What is read is followed backward from the logits, entry by entry: through slices,
+gathers, masks and products; an operation without a rule reads all of its operands.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import Jaxpr, JaxprEqn, Literal, Var, jaxprs_in_params
+
+from groupcam_jax.program.axis_rules import REDUCTIONS
+from groupcam_jax.program.constants import constant_values
+from groupcam_jax.program.flat import Program
+from groupcam_jax.program.inline import Atom
+
+Read: TypeAlias = np.ndarray | np.bool_  # in the shape of a value: whether each entry is read
+Constant: TypeAlias = Callable[[Atom], np.ndarray | None]
+Rule: TypeAlias = Callable[[JaxprEqn, Read, Constant], Sequence[Read]]
+
+ELEMENTWISE = {
+    *("abs", "add", "add_any", "atan2", "cbrt", "ceil", "clamp", "convert_element_type", "copy", "copy_p", "cos"),
+    *("cosh", "div", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "floor", "integer_pow", "log", "log1p"),
+    *("logistic", "max", "min", "mul", "name", "neg", "pow", "pvary", "reduce_precision", "rem", "round", "rsqrt"),
+    *("select_n", "sharding_constraint", "sign", "sin", "sinh", "sqrt", "square", "sub", "tan", "tanh"),
+}
+
+
+def read_backward(program: Program) -> Iterator[tuple[int, dict[Var, Read]]]:
+    """What the logits read of the results and operands of each equation, by position from the last."""
+    read = {program.logits: np.ones(shape_of(program.logits), bool)}
+    constant = constant_values(program)
+    for position in range(len(program.equations) - 1, -1, -1):
+        read_operands(program.equations[position].eqn, read, constant)
+        yield position, read
+
+
+def read_operands(eqn: JaxprEqn, read: dict[Var, Read], constant: Constant) -> None:
+    """Adds what an equation reads of its operands for what is read of its results."""
+    wanted = [read.get(var, np.zeros(shape_of(var), bool)) for var in eqn.outvars]
+    if not any(places.any() for places in wanted):
+        return
+    for atom, places in zip(eqn.invars, operands_read(eqn, wanted, constant), strict=True):
+        if isinstance(atom, Var) and jnp.issubdtype(getattr(atom.aval, "dtype", bool), jnp.floating):
+            read[atom] = read.get(atom, False) | places
+
+
+def operands_read(eqn: JaxprEqn, wanted: Sequence[Read], constant: Constant) -> Sequence[Read]:
+    """What one equation reads of each operand."""
+    name, inner = eqn.primitive.name, [*jaxprs_in_params(eqn.params)]
+    everything = [np.ones(shape_of(atom), bool) for atom in eqn.invars]
+    if name == "stop_gradient":
+        return [~one for one in everything]
+    if len(inner) == 1 and name not in ("scan", "while") and len(inner[0].invars) == len(eqn.invars):
+        return through(inner[0], wanted)
+    if len(wanted) == 1 and name in RULES:
+        return RULES[name](eqn, wanted[0], constant)
+    if len(wanted) == 1 and name in ELEMENTWISE:
+        return [repeated(wanted[0], one.shape) for one in everything]
+    return everything
+
+
+def through(jaxpr: Jaxpr, wanted: Sequence[Read]) -> Sequence[Read]:
+    """What a function reads of its arguments."""
+    read = {var: places for var, places in zip(jaxpr.outvars, wanted, strict=True) if isinstance(var, Var)}
+    for eqn in reversed(jaxpr.eqns):
+        read_operands(eqn, read, lambda atom: np.asarray(atom.val) if isinstance(atom, Literal) else None)
+    return [read.get(var, np.zeros(shape_of(var), bool)) for var in jaxpr.invars]
+
+
+def shape_of(atom: Atom) -> tuple[int, ...]:
+    """The shape of any operand."""
+    return np.shape(atom.val) if isinstance(atom, Literal) else getattr(atom.aval, "shape", ())
+
+
+def repeated(wanted: Read, shape: tuple[int, ...]) -> Read:
+    """What is read of an operand that is repeated along axes of length 1, or that is one number."""
+    if not shape:
+        return wanted.any()
+    axes = tuple(axis for axis, size in enumerate(shape) if size != wanted.shape[axis])
+    return wanted.any(axes, keepdims=True)
+
+
+def mul(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+    """A mask of zeros hides what it is multiplied with."""
+    factors = [constant(atom) for atom in eqn.invars]
+    shown = [wanted if factor is None else wanted & (factor != 0) for factor in factors]
+    of_operands = zip(eqn.invars, shown[::-1], strict=True)
+    return [repeated(places, shape_of(atom)) for atom, places in of_operands]
+
+
+def select(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+    """A choice that is known reads what is chosen."""
+    which = constant(eqn.invars[0])
+    cases = [wanted if which is None else wanted & (which == case) for case in range(len(eqn.invars) - 1)]
+    return [np.zeros(shape_of(eqn.invars[0]), bool), *cases]
+
+
+def reduce(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+    del constant
+    return [np.broadcast_to(np.expand_dims(wanted, eqn.params["axes"]), shape_of(eqn.invars[0]))]
+
+
+def broadcast_in_dim(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+    del constant
+    shape, places = shape_of(eqn.invars[0]), eqn.params["broadcast_dimensions"]
+    repeated = [axis for axis in range(wanted.ndim) if axis not in places]
+    repeated += [place for place, size in zip(places, shape, strict=True) if size != wanted.shape[place]]
+    return [wanted.any(tuple(repeated), keepdims=True).reshape(shape)]
+
+
+def reshape(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+    del constant
+    return [wanted.reshape(shape_of(eqn.invars[0]))]
+
+
+def transpose(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+    del constant
+    return [wanted.transpose(np.argsort(eqn.params["permutation"]))]
+
+
+def rev(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+    del constant
+    return [np.flip(wanted, eqn.params["dimensions"])]
+
+
+def slice_(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+    del constant
+    places = np.zeros(shape_of(eqn.invars[0]), bool)
+    starts, limits = eqn.params["start_indices"], eqn.params["limit_indices"]
+    strides = eqn.params["strides"] or (1,) * len(starts)
+    places[tuple(map(slice, starts, limits, strides))] = wanted
+    return [places]
+
+
+def pad(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+    """Negative padding, which cuts, reads everything."""
+    del constant
+    shape, config = shape_of(eqn.invars[0]), eqn.params["padding_config"]
+    if any(min(low, high) < 0 for low, high, _ in config):
+        return [np.ones(shape, bool), np.ones((), bool)]
+    kept = tuple(
+        slice(low, low + (size - 1) * (between + 1) + 1, between + 1)
+        for size, (low, _, between) in zip(shape, config, strict=True)
+    )
+    return [wanted[kept], np.ones((), bool)]
+
+
+def concatenate(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+    del constant
+    along = eqn.params["dimension"]
+    ends = np.cumsum([shape_of(atom)[along] for atom in eqn.invars])
+    return np.split(wanted, ends[:-1], along)
+
+
+def dot_general(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+    """A product reads whole rows of one factor and whole columns of the other."""
+    del constant
+    contracted, batched = eqn.params["dimension_numbers"]
+    reads, start = [], len(batched[0])
+    for atom, sums, batch in zip(eqn.invars, contracted, batched, strict=True):
+        shape = shape_of(atom)
+        free = [axis for axis in range(len(shape)) if axis not in (*sums, *batch)]
+        own = [*range(len(batch)), *range(start, start + len(free))]
+        start += len(free)
+        kept = wanted.any(tuple(axis for axis in range(wanted.ndim) if axis not in own))
+        ordered = np.expand_dims(kept, tuple(range(kept.ndim, len(shape))))
+        reads.append(np.broadcast_to(ordered.transpose(np.argsort([*batch, *free, *sums])), shape))
+    return reads
+
+
+def gather(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+    """Known indices read what they point at: gathering the number of each entry says which."""
+    shape, where = shape_of(eqn.invars[0]), constant(eqn.invars[1])
+    places = np.ones(shape, bool)
+    if where is not None:
+        with jax.ensure_compile_time_eval():
+            numbers = jnp.arange(places.size, dtype=jnp.float32).reshape(shape)
+            gathered = np.asarray(eqn.primitive.bind(numbers, jnp.asarray(where), **eqn.params))
+        places = np.isin(np.arange(places.size), gathered[wanted]).reshape(shape)
+    return [places, np.zeros(shape_of(eqn.invars[1]), bool)]
+
+
+def dynamic_slice(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+    starts = [constant(atom) for atom in eqn.invars[1:]]
+    shape = shape_of(eqn.invars[0])
+    places = np.ones(shape, bool)
+    known = [start for start in starts if start is not None]
+    if len(known) == len(starts):
+        places = np.zeros(shape, bool)
+        limits = [size - length for size, length in zip(shape, wanted.shape, strict=True)]
+        first = [int(np.clip(start, 0, limit)) for start, limit in zip(known, limits, strict=True)]
+        places[tuple(slice(at, at + length) for at, length in zip(first, wanted.shape, strict=True))] = wanted
+    return [places, *(np.zeros((), bool) for _ in starts)]
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(REDUCTIONS, reduce),
+    "broadcast_in_dim": broadcast_in_dim,
+    "concatenate": concatenate,
+    "dot_general": dot_general,
+    "dynamic_slice": dynamic_slice,
+    "gather": gather,
+    "mul": mul,
+    "pad": pad,
+    "reshape": reshape,
+    "rev": rev,
+    "select_n": select,
+    "slice": slice_,
+    "squeeze": reshape,
+    "transpose": transpose,
+}
