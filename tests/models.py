@@ -11,19 +11,12 @@ import jax
 from flax import nnx
 from jax import lax
 
-from groupcam_jax import Layer
-
 
 class Bundle(NamedTuple):
     """A model as a user hands it over; its residual block has the scope 'block'."""
 
     apply: Any
     params: Any
-    data_format: str = "NHWC"
-
-    def layer(self, at: Any = None) -> Layer:
-        """A layer of the model, in its layout."""
-        return Layer(at, data_format=self.data_format)
 
 
 def weights() -> dict[str, Any]:
@@ -117,7 +110,7 @@ def equinox() -> Bundle:
     def apply(model, images):
         return jax.vmap(model)(images.transpose(0, 3, 1, 2))
 
-    return Bundle(apply, EqxNet(weights()), "NCHW")
+    return Bundle(apply, EqxNet(weights()))
 
 
 def conv(p: Any, x: Any) -> Any:

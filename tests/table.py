@@ -16,7 +16,7 @@ import pytest
 
 import groupcam_jax as g
 
-PLAIN, PARAMS, _ = models.plain()
+PLAIN, PARAMS = models.plain()
 IMAGES = jnp.stack([models.image(seed=seed) for seed in range(3)])
 LABEL = 2  # of which no method's map is blank
 LABELS = jnp.array([LABEL, 4, LABEL])

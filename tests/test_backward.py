@@ -11,7 +11,7 @@ import groupcam_jax as g
 from groupcam_jax.stages.masks import unit_range
 from pretrained.networks.pool import max_pool
 
-APPLY, PARAMS, _ = models.plain()
+APPLY, PARAMS = models.plain()
 IMAGE = models.image()
 ACTIVATION = models.below(PARAMS, IMAGE[None])[0][0]
 

@@ -12,7 +12,7 @@ from groupcam_jax.metrics import infidelity, max_sensitivity
 torch = pytest.importorskip("torch")
 captum = pytest.importorskip("captum.metrics")
 
-APPLY, PARAMS, _ = models.plain()
+APPLY, PARAMS = models.plain()
 IMAGE, LABEL, SAMPLES = models.image(), 2, 12
 KEY = jax.random.key(0)
 

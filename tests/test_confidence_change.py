@@ -50,7 +50,7 @@ def test_a_class_without_confidence_loses_none():
 
 
 def test_vmap_follows_the_predicted_class_and_nan_shows():
-    apply, params, _ = models.plain()
+    apply, params = models.plain()
     images = jnp.stack([models.image(seed=seed) for seed in range(3)])
     saliencies = jax.random.uniform(jax.random.key(0), (3, 12, 12))
     of_toy = confidence_change(apply, params)

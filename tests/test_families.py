@@ -12,7 +12,7 @@ import pytest
 import groupcam_jax as g
 from groupcam_jax.stages.masks import unit_range
 
-APPLY, PARAMS, _ = models.plain()
+APPLY, PARAMS = models.plain()
 IMAGE = models.image()
 ACTIVATION = models.below(PARAMS, IMAGE[None])[0][0]
 SLOPE = PARAMS["fc"]["kernel"][:, 2] / 144  # of the score of class 2, the same in every place

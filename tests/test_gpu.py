@@ -15,7 +15,7 @@ def test_gpu_equals_cpu(name):
         gpu, cpu = jax.devices("gpu")[0], jax.devices("cpu")[0]
     except RuntimeError:
         pytest.skip("no GPU here")
-    apply, params, _ = models.plain()
+    apply, params = models.plain()
     images, labels = jnp.stack([models.image(seed=seed) for seed in range(4)]), jnp.arange(4)
     keys = jax.random.split(jax.random.key(0), 4)
 

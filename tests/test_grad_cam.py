@@ -9,7 +9,7 @@ import pytest
 from groupcam_jax import grad_cam, group_cam
 from groupcam_jax.stages.masks import unit_range
 
-APPLY, PARAMS, _ = models.plain()
+APPLY, PARAMS = models.plain()
 
 
 def by_hand(image, label):

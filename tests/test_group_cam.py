@@ -12,7 +12,7 @@ import pytest
 from groupcam_jax import constant, group_cam, in_dtype, kmeans, noise, probability, released_group_cam
 from groupcam_jax.stages.masks import unit_range
 
-APPLY, PARAMS, _ = models.plain()
+APPLY, PARAMS = models.plain()
 build = functools.partial(group_cam, APPLY, PARAMS, groups=4)
 
 

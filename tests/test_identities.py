@@ -13,7 +13,7 @@ import groupcam_jax as g
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.merge import merge
 
-APPLY, PARAMS, _ = models.plain()
+APPLY, PARAMS = models.plain()
 IMAGE = models.image()
 ACTIVATION = models.below(PARAMS, IMAGE[None])[0][0]
 WEIGHTS = PARAMS["fc"]["kernel"]

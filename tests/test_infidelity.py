@@ -57,7 +57,7 @@ def test_another_attribution_is_worse():
 
 @pytest.mark.parametrize("sample_batch", [None, 1, 4])
 def test_batches_vmap_and_the_predicted_class(sample_batch):
-    apply, params, _ = models.plain()
+    apply, params = models.plain()
     images = jnp.stack([models.image(seed=seed) for seed in range(2)])
     keys = jax.random.split(KEY)
     measure = infidelity(apply, params, samples=6, sample_batch=sample_batch)

@@ -15,7 +15,7 @@ from groupcam_jax import constant
 from groupcam_jax.metrics import insertion_deletion
 from groupcam_jax.metrics.insertion_deletion import curve_places, salient_order
 
-APPLY, PARAMS, _ = models.plain()
+APPLY, PARAMS = models.plain()
 PIXELS_PER_STEP = 224 * 8
 
 

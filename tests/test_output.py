@@ -12,7 +12,7 @@ import groupcam_jax as g
 from groupcam_jax import metrics
 from groupcam_jax.program.output import trace_logits
 
-APPLY, PARAMS, _ = models.plain()
+APPLY, PARAMS = models.plain()
 IMAGE = jax.random.normal(jax.random.key(0), (24, 24, 3))
 LABEL = 2
 

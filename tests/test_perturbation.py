@@ -11,7 +11,7 @@ from groupcam_jax.batches import map_batched, sum_batched
 from groupcam_jax.explainers.rise import draw_mask
 from groupcam_jax.stages.masks import unit_range
 
-APPLY, PARAMS, _ = models.plain()
+APPLY, PARAMS = models.plain()
 IMAGE = models.image()
 
 

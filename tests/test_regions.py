@@ -12,7 +12,7 @@ import pytest
 import groupcam_jax as g
 from groupcam_jax.families.regions import felzenszwalb_segments, grow_regions
 
-APPLY, PARAMS, _ = models.plain()
+APPLY, PARAMS = models.plain()
 
 
 def test_regions_join_by_the_density_of_what_they_add():

@@ -84,7 +84,7 @@ def test_noise_is_added_where_pixels_are_removed_and_follows_the_key():
 
 @pytest.mark.parametrize("step_batch", [1, 4])
 def test_batches_vmap_and_the_predicted_class(step_batch):
-    apply, params, _ = models.plain()
+    apply, params = models.plain()
     images = jnp.stack([models.image(seed=seed) for seed in range(2)])
     saliencies = jax.random.uniform(KEY, (2, 12, 12))
     keys = jax.random.split(KEY)
@@ -101,7 +101,7 @@ def test_batches_vmap_and_the_predicted_class(step_batch):
 
 
 def test_an_inverted_map_exchanges_the_curves():
-    apply, params, _ = models.plain()
+    apply, params = models.plain()
     saliency = jax.random.uniform(KEY, (12, 12))
     measure = jax.jit(road(apply, params, noise=0.0))
     one, other = (measure(models.image(), s, 2, key=KEY) for s in (saliency, 1 - saliency))

@@ -11,7 +11,7 @@ import pytest
 from groupcam_jax import grad_cam
 from groupcam_jax.metrics import cascading, independent, modules, sanity_check, similarity
 
-APPLY, PARAMS, _ = models.plain()
+APPLY, PARAMS = models.plain()
 ORDER = ["['stem']", "['conv1']", "['conv2']", "['fc']"]
 KEY = jax.random.key(0)
 

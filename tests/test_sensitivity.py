@@ -54,7 +54,7 @@ def test_of_a_saliency_of_zeros_the_length_is_one():
 
 @pytest.mark.parametrize("sample_batch", [None, 1, 4])
 def test_batches_and_vmap_on_grad_cam(sample_batch):
-    apply, params, _ = models.plain()
+    apply, params = models.plain()
     explain = g.grad_cam(apply, params)
     images = jnp.stack([models.image(seed=seed) for seed in range(2)])
     labels, keys = jnp.array([1, 3]), jax.random.split(KEY)

@@ -57,7 +57,7 @@ def test_a_function_of_the_logits_alone_is_a_target():
     "target", [logit, probability, log_probability, contrast(3), union([1, 2]), lambda logits: logits[2]]
 )
 def test_group_cam_differentiates_one_target_and_scores_another(target):
-    apply, params, _ = models.plain()
+    apply, params = models.plain()
     _, aux = group_cam(apply, params, groups=4, target=target, has_aux=True)(models.image(), 2)
     activation, _ = models.below(params, models.image()[None])
     score = bind(target, jnp.asarray(2))

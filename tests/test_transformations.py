@@ -16,11 +16,11 @@ LABELS = jnp.arange(8) % 5
 @pytest.fixture(params=models.ALL)
 def explain(request):
     bundle = models.ALL[request.param]()
-    return group_cam(bundle.apply, bundle.params, groups=4, layer=bundle.layer())
+    return group_cam(bundle.apply, bundle.params, groups=4)
 
 
 def test_every_form_of_the_model_gets_the_same_saliency(explain):
-    apply, params, _ = models.plain()
+    apply, params = models.plain()
     expected = group_cam(apply, params, groups=4)(IMAGES[0], 3)
     np.testing.assert_allclose(explain(IMAGES[0], 3), expected, atol=1e-4)
 
@@ -39,7 +39,7 @@ def test_gradient_through_the_saliency_is_finite_and_not_zero(explain):
 
 def test_second_call_compiles_nothing():
     traced = []
-    apply, params, _ = models.plain()
+    apply, params = models.plain()
 
     def counted(params, images):
         traced.append(images.shape)
@@ -53,7 +53,7 @@ def test_second_call_compiles_nothing():
 
 
 def test_weights_can_be_an_argument():
-    apply, params, _ = models.linen()
+    apply, params = models.linen()
     explain = jax.jit(lambda params, image: group_cam(apply, params, groups=4)(image))
     np.testing.assert_allclose(explain(params, IMAGES[0]), group_cam(apply, params, groups=4)(IMAGES[0]), atol=1e-5)
     other = jax.tree.map(lambda leaf: 2 * leaf, params)
@@ -63,7 +63,7 @@ def test_weights_can_be_an_argument():
 @pytest.mark.parametrize("axis_type", [AxisType.Auto, AxisType.Explicit])
 def test_batch_sharded_over_eight_devices(axis_type):
     assert jax.device_count() == 8, "conftest simulates them"
-    apply, params, _ = models.plain()
+    apply, params = models.plain()
     explain = jax.jit(jax.vmap(group_cam(apply, params, groups=4)))
     sharding = NamedSharding(jax.make_mesh((8,), ("batch",), axis_types=(axis_type,)), PartitionSpec("batch"))
     sharded = explain(jax.device_put(IMAGES, sharding), jax.device_put(LABELS, sharding))

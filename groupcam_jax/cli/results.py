@@ -46,11 +46,12 @@ def peaks(classifier: Classifier, picture: Picture, explanations: Sequence[Expla
 
 def layers_table(classifier: Classifier) -> Table:
     """Lists the layers of a classifier as a table."""
-    table = Table("index", "scope", "operation", "shape", "cut", box=None, header_style="bold")
+    table = Table("index", "scope", "operation", "shape", "cut", "source", "", box=None, header_style="bold")
     shape = (classifier.image_size, classifier.image_size, 3)
     for layer in list_layers(classifier.apply, classifier.params, shape):
         cut = "cut" if layer.is_cut else ""
-        table.add_row(str(layer.index), layer.scope, layer.operation, " x ".join(map(str, layer.shape)), cut)
+        sides = " x ".join(map(str, layer.shape))
+        table.add_row(str(layer.index), layer.scope, layer.operation, sides, cut, layer.source, layer.remark)
     return table
 
 

@@ -11,9 +11,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
-Size: TypeAlias = int | np.integer  # JAX's own tracing mixes both
 BATCH, ROWS, COLUMNS, CHANNELS, OTHER = "batch", "rows", "columns", "channels", ""
 
 
@@ -21,8 +18,8 @@ class Factor(NamedTuple):
     """A part of an axis: what it counts, by how many pixels it steps (mirrored if negative), and its length."""
 
     kind: str
-    step: Size
-    size: Size
+    step: int
+    size: int
 
     @property
     def is_plain(self) -> bool:
@@ -34,11 +31,11 @@ class Axis(NamedTuple):
     """One axis: its factors, and how many other entries stand before and behind them."""
 
     factors: tuple[Factor | Axis, ...]
-    before: Size = 0
-    after: Size = 0
+    before: int = 0
+    after: int = 0
 
     @property
-    def size(self) -> Size:
+    def size(self) -> int:
         """The length of the axis."""
         return math.prod(factor.size for factor in self.factors) + self.before + self.after
 
@@ -47,7 +44,7 @@ class Axis(NamedTuple):
         """Whether it has nothing to do with the image's places or the batch."""
         return all(factor.is_plain for factor in self.factors)
 
-    def resized(self, size: Size, step: Size = 1) -> Axis:
+    def resized(self, size: int, step: int = 1) -> Axis:
         """The axis after a window moved along it, or after its ends were cut or padded."""
         if size == self.size and step == 1:
             return self
@@ -59,17 +56,17 @@ class Axis(NamedTuple):
 Axes: TypeAlias = tuple[Axis, ...]
 
 
-def plain(size: Size) -> Axis:
+def plain(size: int) -> Axis:
     """An axis of anything."""
     return Axis((Factor(OTHER, 1, size),))
 
 
-def plain_axes(shape: Sequence[Size]) -> Axes:
+def plain_axes(shape: Sequence[int]) -> Axes:
     """The axes of a value that has nothing to do with the image's places."""
     return tuple(map(plain, shape))
 
 
-def image_axes(shape: Sequence[Size]) -> Axes:
+def image_axes(shape: Sequence[int]) -> Axes:
     """The axes of images `[n, h, w, c]`."""
     kinds = zip((BATCH, ROWS, COLUMNS, CHANNELS), shape, strict=True)
     return tuple(Axis((Factor(kind, 1, size),)) for kind, size in kinds)
@@ -86,7 +83,7 @@ def agreed(axes: Sequence[Axis]) -> Axis:
     return known.pop() if len(known) == 1 else plain(axes[0].size) if known else axes[0]
 
 
-def reshaped(axes: Axes, shape: Sequence[Size]) -> Axes:
+def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
     """The axes after a reshape; all plain if it cuts through a factor, or through tokens with others beside them."""
     pending = [factor for axis in axes for factor in units(axis) if factor.size > 1]
     made = []
@@ -112,7 +109,7 @@ def units(axis: Axis) -> tuple[Factor | Axis, ...]:
     return (axis,) if axis.before or axis.after else axis.factors
 
 
-def axis_of(factors: Sequence[Factor | Axis], size: Size) -> Axis:
+def axis_of(factors: Sequence[Factor | Axis], size: int) -> Axis:
     """An axis of these factors, neighbours put together that are parts of one."""
     merged: list[Factor | Axis] = []
     for factor in factors:

@@ -1,7 +1,7 @@
 """How each operation moves, changes or drops the axes of its operands."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import SupportsIndex, TypeAlias
 
 from jax.extend.core import JaxprEqn, Var
 
@@ -12,13 +12,13 @@ from groupcam_jax.program.axes import (
     Axes,
     Axis,
     Factor,
-    Size,
     combined,
     plain,
     plain_axes,
     reshaped,
     units,
 )
+from groupcam_jax.program.inline import shape_of
 
 Rule: TypeAlias = Callable[[JaxprEqn, Sequence[Axes]], Axes]
 
@@ -28,7 +28,7 @@ def transpose(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
 
 
 def reshape(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
-    return reshaped(operands[0], eqn.outvars[0].aval.shape)
+    return reshaped(operands[0], shape_of(eqn.outvars[0]))
 
 
 def squeeze(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
@@ -39,13 +39,13 @@ def reduce(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     return without(operands[0], eqn.params["axes"])
 
 
-def without(axes: Axes, dropped: Sequence[Size]) -> Axes:
+def without(axes: Axes, dropped: Sequence[SupportsIndex]) -> Axes:
     """The axes that are left."""
     return tuple(axis for place, axis in enumerate(axes) if place not in dropped)
 
 
 def broadcast_in_dim(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
-    axes = [*plain_axes(eqn.outvars[0].aval.shape)]
+    axes = [*plain_axes(shape_of(eqn.outvars[0]))]
     for axis, place in zip(operands[0], eqn.params["broadcast_dimensions"], strict=True):
         if axis.size == axes[place].size:
             axes[place] = axis
@@ -68,13 +68,13 @@ def mirrored(axis: Axis) -> Axis:
 
 
 def slice_(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
-    starts, limits = eqn.params["start_indices"], eqn.params["limit_indices"]
-    strides = eqn.params["strides"] or (1,) * len(starts)
-    sliced = zip(operands[0], starts, limits, strides, eqn.outvars[0].aval.shape, strict=True)
+    starts, limits = ([*map(int, eqn.params[name])] for name in ("start_indices", "limit_indices"))
+    strides = [*map(int, eqn.params["strides"] or (1,) * len(starts))]
+    sliced = zip(operands[0], starts, limits, strides, shape_of(eqn.outvars[0]), strict=True)
     return tuple(cut(axis, start, limit, stride, size) for axis, start, limit, stride, size in sliced)
 
 
-def cut(axis: Axis, start: Size, limit: Size, stride: Size, size: Size) -> Axis:
+def cut(axis: Axis, start: int, limit: int, stride: int, size: int) -> Axis:
     """A part of an axis; of tokens all of the grid, or none of it."""
     if limit - start == axis.size and stride == 1:
         return axis
@@ -122,7 +122,7 @@ def dot_general(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
 
 def convolution(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     """A convolution's own numbers of dimensions say which axes are space."""
-    spec, images, shape = eqn.params["dimension_numbers"], operands[0], eqn.outvars[0].aval.shape
+    spec, images, shape = eqn.params["dimension_numbers"], operands[0], shape_of(eqn.outvars[0])
     channels, *space = spec.lhs_spec[1:]
     features, places = kinds_of(images[channels]), [kind for axis in space for kind in kinds_of(images[axis])]
     if features in ([ROWS], [COLUMNS]) and CHANNELS in places:
@@ -134,7 +134,7 @@ def convolution(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     axes = [*plain_axes(shape)]
     axes[spec.out_spec[0]] = images[spec.lhs_spec[0]].resized(shape[spec.out_spec[0]])
     for arrives, leaves, stride, spread in zip(
-        space, spec.out_spec[2:], eqn.params["window_strides"], eqn.params["lhs_dilation"], strict=True
+        space, spec.out_spec[2:], map(int, eqn.params["window_strides"]), eqn.params["lhs_dilation"], strict=True
     ):
         axes[leaves] = images[arrives].resized(shape[leaves], stride if spread == 1 else 1)
     return tuple(axes)
@@ -146,14 +146,14 @@ def kinds_of(axis: Axis) -> list[str]:
 
 
 def window(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
-    sizes, strides = eqn.outvars[0].aval.shape, eqn.params["window_strides"]
+    sizes, strides = shape_of(eqn.outvars[0]), map(int, eqn.params["window_strides"])
     return tuple(axis.resized(*change) for axis, *change in zip(operands[0], sizes, strides, strict=True))
 
 
 def gather(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     """Axes that are read whole stay."""
     numbers, sizes = eqn.params["dimension_numbers"], eqn.params["slice_sizes"]
-    axes = [*plain_axes(eqn.outvars[0].aval.shape)]
+    axes = [*plain_axes(shape_of(eqn.outvars[0]))]
     gone = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
     kept = [place for place in range(len(operands[0])) if place not in gone]
     for place, leaves in zip(kept, numbers.offset_dims, strict=True):
@@ -174,7 +174,7 @@ def first(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
 
 def place_by_place(result: Var, operands: Sequence[Axes]) -> Axes:
     """Each place of the result depends on the same place of the operands; also the rule of unknown operations."""
-    shape = getattr(result.aval, "shape", ())
+    shape = shape_of(result)
     fitting = [axes for axes in operands if len(axes) == len(shape)]
     repeated = [
         tuple(axis if axis.size == size else plain(size) for axis, size in zip(axes, shape, strict=True))

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.core
 import numpy as np
 from jax.extend.core import Literal, Var
 
 from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Atom
+from groupcam_jax.program.inline import Atom, shape_of
 
 LARGEST = 1 << 20  # entries; larger ones are not computed
 
@@ -35,7 +36,7 @@ def constant_values(program: Program) -> Callable[[Atom], np.ndarray | None]:
     def computed(var: Var) -> dict[Var, Any]:
         equation = producers[var]
         eqn = equation.eqn
-        small = all(np.prod(getattr(made.aval, "shape", ())) <= LARGEST for made in eqn.outvars)
+        small = all(np.prod(shape_of(made)) <= LARGEST for made in eqn.outvars)
         operands = [value_of(atom) for atom in eqn.invars] if small else [None]
         if any(operand is None for operand in operands):
             return {}

@@ -13,7 +13,7 @@ from jax.extend.core import JaxprEqn, Var, jaxprs_in_params
 
 from groupcam_jax.program.axes import Axes
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import variables
+from groupcam_jax.program.inline import shape_of, variables
 from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layers import PRODUCTS, LayerEntry
 from groupcam_jax.program.reads import read_backward
@@ -81,7 +81,7 @@ def holds_product(eqn: JaxprEqn) -> bool:
 def mixes_channels(eqn: JaxprEqn, axes: Mapping[Var, Axes]) -> bool:
     """Whether a product with no weights is more than another size of an activation: sums over channels, too."""
     if eqn.primitive.name == "conv_general_dilated":
-        return eqn.invars[1].aval.shape[eqn.params["dimension_numbers"].rhs_spec[1]] > 1
+        return shape_of(eqn.invars[1])[eqn.params["dimension_numbers"].rhs_spec[1]] > 1
     if eqn.primitive.name != "dot_general" or all(atom in axes for atom in variables(eqn.invars)):
         return False
     sums = eqn.params["dimension_numbers"][0]

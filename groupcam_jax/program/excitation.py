@@ -21,7 +21,7 @@ from groupcam_jax.program.excitation_rules import (
     unweighted,
 )
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import variables
+from groupcam_jax.program.inline import Constant, variables
 from groupcam_jax.program.params import partition
 from groupcam_jax.types import Params
 
@@ -44,7 +44,7 @@ def excite(
     Raises:
       ValueError: an operation that has no rule; the message names it.
     """
-    values: dict[Var, Array] = {**program.constants, **dict(zip(program.params, partition(params)[0], strict=True))}
+    values: dict[Var, Constant] = {**program.constants, **dict(zip(program.params, partition(params)[0], strict=True))}
     values[program.images] = images
     excitations = {program.images: unweighted(excitation)}
     zeros, last = zero_variables(equation.eqn for equation in program.equations), last_product(program)

@@ -3,6 +3,7 @@
 import dataclasses
 import operator
 from collections.abc import Sequence
+from typing import SupportsIndex, cast
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +12,8 @@ from jax.extend.core import Jaxpr, jaxprs_in_params
 
 from groupcam_jax.program.default import default_layer, shares_read
 from groupcam_jax.program.flat import Program, trace
-from groupcam_jax.program.inline import variables
-from groupcam_jax.program.layers import LayerEntry, activations, shape_of
+from groupcam_jax.program.inline import shape_of, variables
+from groupcam_jax.program.layers import LayerEntry, activations
 from groupcam_jax.program.layout import find_grid, told_axes
 from groupcam_jax.program.scopes import join_scopes, scope_matches, scope_of
 from groupcam_jax.types import Layer, Model, Params
@@ -84,7 +85,7 @@ def laid_out(program: Program, entry: LayerEntry, layer: Layer) -> LayerEntry | 
         return entry
     batch = shape_of(program.images)[0]
     axes = told_axes(shape_of(entry.var), layer.tokens_to_grid, layer.data_format)
-    grid = axes and find_grid(axes, batch)
+    grid = None if axes is None else find_grid(axes, batch)
     if grid is None:
         return None
     if entry.grid is None:
@@ -96,7 +97,7 @@ def laid_out(program: Program, entry: LayerEntry, layer: Layer) -> LayerEntry | 
 def indexed(found: Sequence[LayerEntry], at: object) -> LayerEntry:
     """The activation of an index."""
     try:
-        index = operator.index(at)
+        index = operator.index(cast(SupportsIndex, at))
     except TypeError:
         expected = "expected a scope name, an index, (features, head), Layer(...) or None"
         raise TypeError(f"layer={at!r}: {expected}. {listing(found)}") from None

@@ -76,3 +76,8 @@ def inline(
 def variables(atoms: Sequence[Atom]) -> list[Var]:
     """The variables among atoms, without the literals."""
     return [atom for atom in atoms if not isinstance(atom, Literal)]
+
+
+def shape_of(atom: Atom) -> tuple[int, ...]:
+    """The shape of an operand; () for keys and the like."""
+    return tuple(map(int, np.shape(atom.val) if isinstance(atom, Literal) else getattr(atom.aval, "shape", ())))

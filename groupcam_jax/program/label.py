@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-import jax.numpy as jnp
 from jax.extend.core import Jaxpr, JaxprEqn, Literal, Var, jaxprs_in_params
 
 from groupcam_jax.program.axes import Axes, combined, image_axes, plain, plain_axes
 from groupcam_jax.program.axis_rules import RULES, cut, place_by_place
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Atom
+from groupcam_jax.program.inline import Atom, shape_of
+
+SCRAMBLING = {"fft", "sort"}  # leave no place where it was
 
 
 def label_axes(program: Program) -> dict[Var, Axes]:
@@ -17,7 +18,7 @@ def label_axes(program: Program) -> dict[Var, Axes]:
     Raises:
       ValueError: the model convolves over the channels of the image as if they were its rows.
     """
-    known = {program.images: image_axes(program.images.aval.shape)}
+    known = {program.images: image_axes(shape_of(program.images))}
     follow([equation.eqn for equation in program.equations], known)
     return known
 
@@ -31,12 +32,12 @@ def follow(eqns: Sequence[JaxprEqn], known: dict[Var, Axes]) -> None:
 
 def axes_of(atom: Atom, known: Mapping[Var, Axes]) -> Axes:
     """The axes of an operand; plain ones if it does not depend on the images."""
-    return plain_axes(jnp.shape(atom.val)) if isinstance(atom, Literal) else known.get(atom) or axes_of_type(atom)
+    return plain_axes(shape_of(atom)) if isinstance(atom, Literal) else known.get(atom) or axes_of_type(atom)
 
 
 def axes_of_type(var: Var) -> Axes:
     """Plain axes in the shape of a variable."""
-    return plain_axes(getattr(var.aval, "shape", ()))
+    return plain_axes(shape_of(var))
 
 
 def axes_after(eqn: JaxprEqn, operands: Sequence[Axes]) -> list[Axes]:
@@ -52,6 +53,8 @@ def axes_after(eqn: JaxprEqn, operands: Sequence[Axes]) -> list[Axes]:
         return through(inner[0], operands)
     if name == "split":
         return after_split(eqn, operands[0])
+    if name in SCRAMBLING:
+        return [axes_of_type(var) for var in eqn.outvars]
     if rule := RULES.get(name):
         return [rule(eqn, operands), *map(axes_of_type, eqn.outvars[1:])]
     return [place_by_place(var, operands) for var in eqn.outvars]
@@ -71,13 +74,13 @@ def after_scan(eqn: JaxprEqn, body: Jaxpr, operands: Sequence[Axes]) -> list[Axe
     steps = [axes[1:] for axes in operands[fixed + carried :]]
     results = through(body, [*operands[: fixed + carried], *steps])
     kept = [combined(pair) for pair in zip(operands[fixed : fixed + carried], results[:carried], strict=True)]
-    return [*kept, *((plain(eqn.params["length"]), *axes) for axes in results[carried:])]
+    return [*kept, *((plain(int(eqn.params["length"])), *axes) for axes in results[carried:])]
 
 
 def after_split(eqn: JaxprEqn, axes: Axes) -> list[Axes]:
     """The pieces of an axis."""
     along, made, start = eqn.params["axis"], [], 0
     for size in eqn.params["sizes"]:
-        made.append((*axes[:along], cut(axes[along], start, start + size, 1, size), *axes[along + 1 :]))
-        start += size
+        made.append((*axes[:along], cut(axes[along], start, start + int(size), 1, int(size)), *axes[along + 1 :]))
+        start += int(size)
     return made

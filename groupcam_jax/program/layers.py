@@ -79,7 +79,7 @@ def activations(program: Program, *, told: bool = False) -> list[LayerEntry]:
     Raises:
       ValueError: the logits do not depend on the images, or the model takes them channel-first.
     """
-    batch = shape_of(program.images)[0]
+    batch = floating_shape(program.images)[0]
     last_use = last_uses(program)
     if program.images not in last_use:
         raise ValueError("the model's logits do not depend on the images: there is nothing to explain")
@@ -93,7 +93,7 @@ def activations(program: Program, *, told: bool = False) -> list[LayerEntry]:
         until = {var: last_use.get(var, -1) for var in eqn.outvars}
         for var in eqn.outvars:
             beside = max([alive_until, *(end for other, end in until.items() if other is not var)])
-            shape, is_cut = shape_of(var), beside <= position
+            shape, is_cut = floating_shape(var), beside <= position
             if (
                 len(shape) > 2
                 and var in last_use
@@ -126,7 +126,7 @@ def source_of(eqn: JaxprEqn) -> str:
     return ""
 
 
-def shape_of(var: Var) -> tuple[int, ...]:
+def floating_shape(var: Var) -> tuple[int, ...]:
     """The shape of a floating variable; () for integers, keys and the like, which are no activations."""
     floating = jnp.issubdtype(getattr(var.aval, "dtype", jnp.int32), jnp.floating)
     return getattr(var.aval, "shape", ()) if floating else ()

@@ -77,9 +77,10 @@ def find_grid(axes: Axes, batch: int) -> Grid | None:
     What was averaged over its rows, or over its columns, is a grid of one.
     """
     mixed = [place for place, axis in enumerate(axes) if axis.before or axis.after]
-    parts = [factor for axis in axes for factor in axis.factors]
-    if len(mixed) > 1 or any(isinstance(part, Axis) for part in parts):
+    parts = [factor for axis in axes for factor in axis.factors if isinstance(factor, Factor)]
+    if len(mixed) > 1 or len(parts) < sum(len(axis.factors) for axis in axes):
         return None
+    known = {part.kind for part in parts}
     for kind in (BATCH, ROWS, COLUMNS):
         same = [place for place, part in enumerate(parts) if part.kind == kind]
         long = [place for place in same if parts[place].size > 1]
@@ -90,7 +91,6 @@ def find_grid(axes: Axes, batch: int) -> Grid | None:
                 parts[place] = Factor(OTHER, 1, 1)
         if not same:
             parts.append(Factor(kind, 1, 1))
-    known = {factor.kind for axis in axes for factor in axis.factors}
     grid = Grid(tuple(parts), *((mixed[0], axes[mixed[0]].before, axes[mixed[0]].after) if mixed else ()))
     return grid if grid.shape != (1, 1) or {ROWS, COLUMNS} <= known else None
 

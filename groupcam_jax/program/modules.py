@@ -43,15 +43,20 @@ def name_modules(
         read = variables(eqn.invars)
         own = [weights[var] for var in read if var in weights]
         arrived = [module[var] for var in read if var in module]
-        path = os.path.commonpath(own) if own and all(own) else ""
+        path = common(own)
         if arrived:
-            path = path or arrived[-1]
+            path = path or common(arrived) or arrived[-1]
             module.update(dict.fromkeys(eqn.outvars, path))
             equation = equation._replace(scope=with_path(equation.scope, path))
         elif own:
             weights.update(dict.fromkeys(eqn.outvars, path))
         named.append(equation)
     return named
+
+
+def common(paths: Sequence[str]) -> str:
+    """What several paths begin with; '' for none."""
+    return os.path.commonpath(paths) if paths else ""
 
 
 def with_path(scope: str, path: str) -> str:

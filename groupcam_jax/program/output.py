@@ -17,7 +17,7 @@ from jaxtyping import Array
 from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.flat import Program, trace
 from groupcam_jax.program.inline import Equation, variables
-from groupcam_jax.program.layers import shape_of
+from groupcam_jax.program.layers import floating_shape
 from groupcam_jax.types import Images, Model, Params
 
 MOST = 40  # equations that a softmax may take
@@ -43,12 +43,12 @@ def below_link(program: Program) -> Program:
     if not found:
         return program
     logits, tail, link = found[-1]  # others are the logits less their maximum, with which a softmax begins
-    if link != "sigmoid" and shape_of(logits)[1] == 1:
+    if link != "sigmoid" and floating_shape(logits)[1] == 1:
         raise ValueError(
             f"the model ends in a {link} over one class, which is certain whatever the image; "
             "leave it out: a single logit is that of a binary classifier"
         )
-    independent = link == "sigmoid" and shape_of(logits)[1] > 1
+    independent = link == "sigmoid" and floating_shape(logits)[1] > 1
     return program._replace(equations=without(program.equations, tail), logits=logits, independent=independent)
 
 
@@ -73,7 +73,7 @@ def ends(program: Program) -> Iterator[tuple[Var, list[Equation]]]:
         frontier = (frontier - {*equation.eqn.outvars}) | {*variables(equation.eqn.invars)}
         if len(frontier) == 1:
             (value,) = frontier
-            if shape_of(value) == shape_of(program.logits):
+            if floating_shape(value) == floating_shape(program.logits):
                 yield value, [*tail]
 
 

@@ -4,8 +4,8 @@ import numpy as np
 from jax.extend.core import JaxprEqn, Literal, Var
 
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import variables
-from groupcam_jax.program.layers import ARITHMETIC, PRODUCTS, VIEWS, operation, shape_of
+from groupcam_jax.program.inline import shape_of, variables
+from groupcam_jax.program.layers import ARITHMETIC, PRODUCTS, VIEWS, operation
 
 
 def check_pooled_linear(head: Program) -> None:

@@ -16,9 +16,9 @@ from jax.extend.core import Jaxpr, JaxprEqn, Literal, Var, jaxprs_in_params
 from groupcam_jax.program.axis_rules import REDUCTIONS
 from groupcam_jax.program.constants import constant_values
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Atom
+from groupcam_jax.program.inline import Atom, shape_of
 
-Read: TypeAlias = np.ndarray | np.bool_  # in the shape of a value: whether each entry is read
+Read: TypeAlias = np.ndarray  # in the shape of a value: whether each entry is read
 Constant: TypeAlias = Callable[[Atom], np.ndarray | None]
 Rule: TypeAlias = Callable[[JaxprEqn, Read, Constant], Sequence[Read]]
 
@@ -46,7 +46,7 @@ def read_operands(eqn: JaxprEqn, read: dict[Var, Read], constant: Constant) -> N
         return
     for atom, places in zip(eqn.invars, operands_read(eqn, wanted, constant), strict=True):
         if isinstance(atom, Var) and jnp.issubdtype(getattr(atom.aval, "dtype", bool), jnp.floating):
-            read[atom] = read.get(atom, False) | places
+            read[atom] = np.logical_or(places, read.get(atom, False), out=np.empty(places.shape, bool))
 
 
 def operands_read(eqn: JaxprEqn, wanted: Sequence[Read], constant: Constant) -> Sequence[Read]:
@@ -72,23 +72,18 @@ def through(jaxpr: Jaxpr, wanted: Sequence[Read]) -> Sequence[Read]:
     return [read.get(var, np.zeros(shape_of(var), bool)) for var in jaxpr.invars]
 
 
-def shape_of(atom: Atom) -> tuple[int, ...]:
-    """The shape of any operand."""
-    return np.shape(atom.val) if isinstance(atom, Literal) else getattr(atom.aval, "shape", ())
-
-
 def repeated(wanted: Read, shape: tuple[int, ...]) -> Read:
     """What is read of an operand that is repeated along axes of length 1, or that is one number."""
     if not shape:
-        return wanted.any()
+        return np.asarray(wanted.any())
     axes = tuple(axis for axis, size in enumerate(shape) if size != wanted.shape[axis])
-    return wanted.any(axes, keepdims=True)
+    return np.asarray(wanted.any(axes, keepdims=True))
 
 
 def mul(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
     """A mask of zeros hides what it is multiplied with."""
     factors = [constant(atom) for atom in eqn.invars]
-    shown = [wanted if factor is None else wanted & (factor != 0) for factor in factors]
+    shown = [wanted if factor is None else np.asarray(wanted & (factor != 0)) for factor in factors]
     of_operands = zip(eqn.invars, shown[::-1], strict=True)
     return [repeated(places, shape_of(atom)) for atom, places in of_operands]
 
@@ -96,7 +91,7 @@ def mul(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
 def select(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
     """A choice that is known reads what is chosen."""
     which = constant(eqn.invars[0])
-    cases = [wanted if which is None else wanted & (which == case) for case in range(len(eqn.invars) - 1)]
+    cases = [wanted if which is None else np.asarray(wanted & (which == case)) for case in range(len(eqn.invars) - 1)]
     return [np.zeros(shape_of(eqn.invars[0]), bool), *cases]
 
 
@@ -110,7 +105,7 @@ def broadcast_in_dim(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequenc
     shape, places = shape_of(eqn.invars[0]), eqn.params["broadcast_dimensions"]
     repeated = [axis for axis in range(wanted.ndim) if axis not in places]
     repeated += [place for place, size in zip(places, shape, strict=True) if size != wanted.shape[place]]
-    return [wanted.any(tuple(repeated), keepdims=True).reshape(shape)]
+    return [np.asarray(wanted.any(tuple(repeated), keepdims=True)).reshape(shape)]
 
 
 def reshape(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:

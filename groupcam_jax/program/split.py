@@ -11,8 +11,8 @@ from jax.extend.core import Var
 
 from groupcam_jax.program.find import find_activation
 from groupcam_jax.program.flat import Program, trace
-from groupcam_jax.program.inline import Equation, variables
-from groupcam_jax.program.layers import LayerEntry, shape_of
+from groupcam_jax.program.inline import Equation, shape_of, variables
+from groupcam_jax.program.layers import LayerEntry
 from groupcam_jax.types import Features, Head, Images, Layer, LayerLike, Model, Params
 
 
