@@ -28,7 +28,8 @@ def transpose(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
 
 
 def reshape(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
-    return reshaped(operands[0], shape_of(eqn.outvars[0]))
+    axes, order = operands[0], eqn.params["dimensions"]  # the order in which the axes are read
+    return reshaped(axes if order is None else tuple(axes[place] for place in order), shape_of(eqn.outvars[0]))
 
 
 def squeeze(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:

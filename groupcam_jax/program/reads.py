@@ -110,7 +110,10 @@ def broadcast_in_dim(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequenc
 
 def reshape(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
     del constant
-    return [wanted.reshape(shape_of(eqn.invars[0]))]
+    shape, order = shape_of(eqn.invars[0]), eqn.params.get("dimensions") if eqn.primitive.name == "reshape" else None
+    if order is None:
+        return [wanted.reshape(shape)]
+    return [wanted.reshape([shape[place] for place in order]).transpose(np.argsort(order))]
 
 
 def transpose(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
