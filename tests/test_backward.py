@@ -47,7 +47,22 @@ RELUS = {
     "maximum the other way round": lambda x: jnp.maximum(0, x),
     "maximum of zeros": lambda x: jnp.maximum(x, jnp.zeros_like(x)),
     "clip": lambda x: jnp.clip(x, 0),
+    "where": lambda z: jnp.where(z > 0, z, 0.0),
+    "where, the other way round": lambda z: jnp.where(z <= 0, jnp.zeros_like(z), z),
+    "where of a mask": lambda z: z * (z > 0).astype(z.dtype),
+    "half of the sum": lambda z: (z + jnp.abs(z)) / 2,
+    "negated": lambda z: -jnp.minimum(-z, 0),
+    "jitted": jax.jit(lambda z: jnp.where(z > 0, z, 0.0)),
+    "by image": jax.vmap(lambda z: jnp.where(z > 0, z, 0.0)),
+    "scaled": lambda z: 0.5 * jax.nn.relu(2 * z),
+    "bounded far above": lambda z: jnp.clip(z, 0, 1e6),
+    "called swish": lambda z: swish(z),
 }
+
+
+def swish(z):
+    """A ReLU by another name."""
+    return jnp.maximum(z, 0)
 
 
 @pytest.mark.parametrize("relu", RELUS)
@@ -81,19 +96,71 @@ def test_guided_grad_cam_is_the_product():
 
 @pytest.mark.parametrize("activation", ["gelu", "silu", "elu", "softplus", "leaky_relu"])
 @pytest.mark.parametrize("build", [g.guided_backprop, g.deconvolution, g.guided_grad_cam])
-def test_smooth_activations_are_refused_by_name(build, activation):
+def test_smooth_activations_are_refused_by_their_place(build, activation):
     def apply(params, images):
         with jax.named_scope("body"):
             x = getattr(nn, activation)(models.conv(params["stem"], images))
-        return models.above(params, jax.nn.relu(x))
+        return models.above(params, jax.nn.relu(models.conv(params["conv1"], x)))
 
-    with pytest.raises(ValueError, match=rf"networks of ReLUs; this one has {activation} at 'body'. grad_cam"):
+    with pytest.raises(ValueError, match=r"has no rule for .* at 'body' \(test_backward.py:\d+\)"):
         build(apply, PARAMS)(IMAGE, 2)
+
+
+OTHERS = {
+    "leaky": lambda z: jnp.where(z > 0, z, 0.1 * z),
+    "abs": jnp.abs,
+    "threshold": lambda z: jnp.where(z > 1, z, 0.0),
+    "swish": lambda z: z / (1 + jnp.exp(-z)),
+    "hard swish": lambda z: z * jax.nn.relu6(z + 3) / 6,
+    "gelu": lambda z: 0.5 * z * (1 + jax.lax.erf(z / 1.4)),
+    "softplus": lambda z: jnp.log1p(jnp.exp(z)),
+    "tanh": jnp.tanh,
+    "square": lambda z: z * z,
+    "in a loop": lambda z: jax.lax.fori_loop(0, 2, lambda _, z: jnp.tanh(z), z),
+    "squared relu": lambda z: jax.nn.relu(z) ** 2,
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("build", [g.guided_backprop, g.excitation_backprop])
+def test_every_other_nonlinearity_is_refused(build, other):
+    def apply(params, images):
+        x = jax.nn.relu(models.conv(params["stem"], images))
+        with jax.named_scope("body"):
+            x = OTHERS[other](models.conv(params["conv1"], x))
+        return models.above(params, jax.nn.relu(models.conv(params["conv2"], x)))
+
+    with pytest.raises(ValueError, match="'body'"):
+        build(apply, PARAMS, **({"layer": 1} if build is g.excitation_backprop else {}))(IMAGE, 2)
+
+
+def test_a_parametric_relu_is_refused():
+    def apply(params, images):
+        z = models.conv(params["stem"], images)
+        z = jnp.where(z > 0, z, z * params["conv1"]["bias"][None, None, None])
+        return models.above(params, jax.nn.relu(models.conv(params["conv1"], z)))
+
+    with pytest.raises(ValueError, match="has no rule for"):
+        g.guided_backprop(apply, PARAMS)(IMAGE, 2)
+
+
+@pytest.mark.parametrize("gate", [jax.nn.sigmoid, jax.nn.hard_sigmoid])
+def test_a_gate_keeps_its_derivative(gate):
+    """Squeeze and excitation: only the ReLUs beside the gate have the rule."""
+
+    def apply(relu, params, images):
+        x = relu(models.conv(params["stem"], images))
+        opened = gate(relu(x.mean((1, 2)) @ params["conv1"]["kernel"][0, 0]) @ params["conv1"]["kernel"][1, 1])
+        return models.above(params, x * opened[:, None, None])
+
+    expected = jax.grad(lambda image: apply(guided, PARAMS, image[None])[0, 2])(IMAGE)
+    _, aux = g.guided_backprop(lambda *args: apply(jax.nn.relu, *args), PARAMS, has_aux=True)(IMAGE, 2)
+    np.testing.assert_allclose(aux.attribution, expected, atol=1e-6)
 
 
 def test_a_network_without_relu_is_refused():
     def apply(params, images):
-        return models.above(params, models.conv(params["stem"], images) ** 2)
+        return models.above(params, models.conv(params["stem"], images))
 
     with pytest.raises(ValueError, match="the model has none: nothing would change"):
         g.guided_backprop(apply, PARAMS)(IMAGE, 2)
@@ -105,7 +172,7 @@ def test_a_relu_out_of_reach_is_refused(wrap):
     own.defvjp(lambda x: (jnp.maximum(x, 0), x), lambda x, c: (c * (x > 0),))
     wrapped = {
         "scan": lambda x: jax.lax.scan(lambda x, _: (jax.nn.relu(x), None), x, None, length=2)[0],
-        "cond": lambda x: jax.lax.cond(x.sum() > 0, jax.nn.relu, jnp.abs, x),
+        "cond": lambda x: jax.lax.cond(x.sum() > 0, jax.nn.relu, jnp.negative, x),
         "custom_vjp": own,
     }[wrap]
 

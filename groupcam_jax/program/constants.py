@@ -1,7 +1,7 @@
 """The values in a traced model that depend on neither its weights nor its images: masks, indices, positions."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.core
@@ -12,10 +12,11 @@ from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Atom, shape_of
 
+Constants: TypeAlias = Callable[[Atom], np.ndarray | None]  # the value of an operand, if it is a constant
 LARGEST = 1 << 20  # entries; larger ones are not computed
 
 
-def constant_values(program: Program) -> Callable[[Atom], np.ndarray | None]:
+def constant_values(program: Program) -> Constants:
     """Returns a function that gives the value of an operand, or None if it is no constant."""
     producers = {var: equation for equation in program.equations for var in equation.eqn.outvars}
     values: dict[Var, np.ndarray | None] = {
@@ -26,7 +27,7 @@ def constant_values(program: Program) -> Callable[[Atom], np.ndarray | None]:
 
     def value_of(atom: Atom) -> np.ndarray | None:
         if isinstance(atom, Literal):
-            return np.asarray(atom.val)
+            return literal_value(atom)
         if atom not in values:
             values[atom] = None
             if atom in producers:
@@ -44,3 +45,8 @@ def constant_values(program: Program) -> Callable[[Atom], np.ndarray | None]:
             return dict(zip(eqn.outvars, map(np.asarray, run_equation(equation, operands)), strict=True))
 
     return value_of
+
+
+def literal_value(atom: Atom) -> np.ndarray | None:
+    """The value of a literal: all that is known inside a function."""
+    return np.asarray(atom.val) if isinstance(atom, Literal) else None

@@ -8,13 +8,11 @@ arXiv:1608.00507, equation 4). Linear layers pass it down by their gradient, and
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import JaxprEqn, Literal, Var
+from jax.extend.core import Literal, Var
 from jaxtyping import Array, Float
 
-from groupcam_jax.program.backward import relu_input, zero_variables
 from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.excitation_rules import (
-    Excitation,
     Values,
     excite_linear,
     is_product,
@@ -23,6 +21,7 @@ from groupcam_jax.program.excitation_rules import (
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Constant, variables
 from groupcam_jax.program.params import partition
+from groupcam_jax.program.relus import find_relus, no_rule
 from groupcam_jax.types import Params
 
 
@@ -44,23 +43,27 @@ def excite(
     Raises:
       ValueError: an operation that has no rule; the message names it.
     """
-    values: dict[Var, Constant] = {**program.constants, **dict(zip(program.params, partition(params)[0], strict=True))}
+    # Behind the barrier, weights that a user's jit makes constants are not split by sign while XLA compiles.
+    weights = jax.lax.optimization_barrier(partition(params)[0])
+    values: dict[Var, Constant] = {**program.constants, **dict(zip(program.params, weights, strict=True))}
     values[program.images] = images
     excitations = {program.images: unweighted(excitation)}
-    zeros, last = zero_variables(equation.eqn for equation in program.equations), last_product(program)
+    found, last = find_relus(program), last_product(program)
+    if found.others:
+        raise ValueError(no_rule("excitation_backprop", program.equations[min(found.others)]))
     for position, equation in enumerate(program.equations):
         eqn = equation.eqn
         operands = [atom.val if isinstance(atom, Literal) else values[atom] for atom in eqn.invars]
         results = run_equation(equation, operands)
         values.update(zip(eqn.outvars, results, strict=True))
-        if excitations.keys().isdisjoint(variables(eqn.invars)):
+        if position in found.inside or excitations.keys().isdisjoint(variables(eqn.invars)):
             continue
         if not any(jnp.issubdtype(result.dtype, jnp.floating) for result in results):
             continue  # the comparisons of a pooling pass nothing on
         arrived = [None if isinstance(atom, Literal) else excitations.get(atom) for atom in eqn.invars]
-        if relu_input(eqn, zeros) is not None or is_clip(eqn, arrived):
-            (came,) = [one for one in arrived if one is not None]
-            passed = [unweighted(hand_on(came.positive, jax.nn.relu(results[0])))]
+        if position in found.relus:
+            came = excitations[found.relus[position].argument]
+            passed = [unweighted(hand_on(came.positive, results[0]))]
         else:
             passed = excite_linear(equation, operands, arrived)
             if negate_last and position == last:
@@ -84,11 +87,6 @@ def hand_back(residuals: tuple[Values, Values], gradient: Values) -> tuple[Value
 
 
 hand_on.defvjp(lambda came, activation: (activation, (came, activation)), hand_back)
-
-
-def is_clip(eqn: JaxprEqn, arrived: list[Excitation | None]) -> bool:
-    """Whether an equation bounds an activation by a constant: the upper bound of relu6."""
-    return eqn.primitive.name in ("min", "clamp") and sum(one is not None for one in arrived) == 1
 
 
 def last_product(program: Program) -> int:

@@ -17,6 +17,7 @@ from groupcam_jax.program.backward import Values
 from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.inline import Equation
 from groupcam_jax.program.layers import PRODUCTS, VIEWS
+from groupcam_jax.program.relus import no_rule
 
 SUMS = {"concatenate", "cumsum", "dynamic_slice", "gather", "reduce_sum", "reduce_window_sum", "select_n", "split"}
 MAXIMA = {"max", "reduce_max", "reduce_window_max"}
@@ -94,11 +95,7 @@ def excite_linear(equation: Equation, operands: list[Any], arrived: list[Excitat
             else:
                 parts.append(run_equation(equation, moved))
         return [Excitation(positive, negative, weighted) for positive, negative in zip(*parts, strict=True)]
-    raise ValueError(
-        f"excitation_backprop has no rule for {name}{' of two activations' if len(came) > 1 else ''} at "
-        f"{equation.scope or 'the top level'!r}: it is defined for networks of linear layers, ReLUs and pooling. "
-        "Methods that need no rule for it: grad_cam, group_cam; or choose a layer above it"
-    )
+    raise ValueError(no_rule("excitation_backprop", equation) + "; or choose a layer above it")
 
 
 def silent(operand: Any) -> Array:

@@ -8,6 +8,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 from jaxtyping import Array
 
 from groupcam_jax.program.scopes import scope_of
+from groupcam_jax.program.source import source_of
 
 REMAT = {"remat", "remat2", "checkpoint"}
 INLINED = {"jit", "pjit", "closed_call", "core_call", *REMAT}
@@ -59,7 +60,9 @@ def inline(
     for eqn in jaxpr.eqns:
         if caller is not None:
             stack = caller.source_info.name_stack + eqn.source_info.name_stack
-            eqn = eqn.replace(source_info=eqn.source_info.replace(name_stack=stack))
+            wrote = eqn if source_of(eqn) else caller  # a library's function was traced once, for all its callers
+            traceback = wrote.source_info.traceback
+            eqn = eqn.replace(source_info=eqn.source_info.replace(name_stack=stack, traceback=traceback))
         if eqn.primitive.name in INLINED:
             call = eqn.params["jaxpr" if "jaxpr" in eqn.params else "call_jaxpr"]
             around = eqn if remat is None and eqn.primitive.name in REMAT else remat

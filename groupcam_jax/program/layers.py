@@ -6,8 +6,6 @@ module reads (a convolution before its bias).
 """
 
 import dataclasses
-import pathlib
-import sysconfig
 from collections import Counter
 
 import jax.numpy as jnp
@@ -17,6 +15,7 @@ from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import variables
 from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layout import Grid, find_grid
+from groupcam_jax.program.source import source_of
 
 VIEWS = {
     *("broadcast_in_dim", "convert_element_type", "copy", "expand_dims", "name", "optimization_barrier", "pad"),
@@ -24,10 +23,6 @@ VIEWS = {
     "transpose",
 }
 PRODUCTS = {"conv_general_dilated", "dot_general"}
-LIBRARIES = (
-    *(sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")),
-    str(pathlib.Path(__file__).parents[1]),
-)
 ARITHMETIC = {"add", "add_any", "div", "mul", "sub"}
 
 
@@ -112,18 +107,6 @@ def operation(eqn: JaxprEqn) -> str:
     """The name of an equation's primitive, or of the function with a custom derivative that it calls."""
     inner = eqn.params["call_jaxpr"].eqns if eqn.primitive.name == "custom_jvp_call" else []
     return inner[0].params.get("name", eqn.primitive.name) if inner else eqn.primitive.name
-
-
-def source_of(eqn: JaxprEqn) -> str:
-    """The line of the user's code that wrote an equation, as 'model.py:12'; '' if nobody knows.
-
-    It is the innermost one that is not part of an installed package.
-    """
-    traceback = eqn.source_info.traceback
-    for frame in traceback.frames if traceback else ():
-        if not frame.file_name.startswith((*LIBRARIES, "<")):
-            return f"{frame.file_name.rpartition('/')[2]}:{frame.line_num}"
-    return ""
 
 
 def floating_shape(var: Var) -> tuple[int, ...]:

@@ -11,16 +11,15 @@ from typing import TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Jaxpr, JaxprEqn, Literal, Var, jaxprs_in_params
+from jax.extend.core import Jaxpr, JaxprEqn, Var, jaxprs_in_params
 
 from groupcam_jax.program.axis_rules import REDUCTIONS
-from groupcam_jax.program.constants import constant_values
+from groupcam_jax.program.constants import Constants, constant_values, literal_value
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Atom, shape_of
+from groupcam_jax.program.inline import shape_of
 
 Read: TypeAlias = np.ndarray  # in the shape of a value: whether each entry is read
-Constant: TypeAlias = Callable[[Atom], np.ndarray | None]
-Rule: TypeAlias = Callable[[JaxprEqn, Read, Constant], Sequence[Read]]
+Rule: TypeAlias = Callable[[JaxprEqn, Read, Constants], Sequence[Read]]
 
 ELEMENTWISE = {
     *("abs", "add", "add_any", "atan2", "cbrt", "ceil", "clamp", "convert_element_type", "copy", "copy_p", "cos"),
@@ -39,7 +38,7 @@ def read_backward(program: Program) -> Iterator[tuple[int, dict[Var, Read]]]:
         yield position, read
 
 
-def read_operands(eqn: JaxprEqn, read: dict[Var, Read], constant: Constant) -> None:
+def read_operands(eqn: JaxprEqn, read: dict[Var, Read], constant: Constants) -> None:
     """Adds what an equation reads of its operands for what is read of its results."""
     wanted = [read.get(var, np.zeros(shape_of(var), bool)) for var in eqn.outvars]
     if not any(places.any() for places in wanted):
@@ -49,7 +48,7 @@ def read_operands(eqn: JaxprEqn, read: dict[Var, Read], constant: Constant) -> N
             read[atom] = np.logical_or(places, read.get(atom, False), out=np.empty(places.shape, bool))
 
 
-def operands_read(eqn: JaxprEqn, wanted: Sequence[Read], constant: Constant) -> Sequence[Read]:
+def operands_read(eqn: JaxprEqn, wanted: Sequence[Read], constant: Constants) -> Sequence[Read]:
     """What one equation reads of each operand."""
     name, inner = eqn.primitive.name, [*jaxprs_in_params(eqn.params)]
     everything = [np.ones(shape_of(atom), bool) for atom in eqn.invars]
@@ -68,7 +67,7 @@ def through(jaxpr: Jaxpr, wanted: Sequence[Read]) -> Sequence[Read]:
     """What a function reads of its arguments."""
     read = {var: places for var, places in zip(jaxpr.outvars, wanted, strict=True) if isinstance(var, Var)}
     for eqn in reversed(jaxpr.eqns):
-        read_operands(eqn, read, lambda atom: np.asarray(atom.val) if isinstance(atom, Literal) else None)
+        read_operands(eqn, read, literal_value)
     return [read.get(var, np.zeros(shape_of(var), bool)) for var in jaxpr.invars]
 
 
@@ -80,7 +79,7 @@ def repeated(wanted: Read, shape: tuple[int, ...]) -> Read:
     return np.asarray(wanted.any(axes, keepdims=True))
 
 
-def mul(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+def mul(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
     """A mask of zeros hides what it is multiplied with."""
     factors = [constant(atom) for atom in eqn.invars]
     shown = [wanted if factor is None else np.asarray(wanted & (factor != 0)) for factor in factors]
@@ -88,19 +87,19 @@ def mul(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
     return [repeated(places, shape_of(atom)) for atom, places in of_operands]
 
 
-def select(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+def select(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
     """A choice that is known reads what is chosen."""
     which = constant(eqn.invars[0])
     cases = [wanted if which is None else np.asarray(wanted & (which == case)) for case in range(len(eqn.invars) - 1)]
     return [np.zeros(shape_of(eqn.invars[0]), bool), *cases]
 
 
-def reduce(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+def reduce(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
     del constant
     return [np.broadcast_to(np.expand_dims(wanted, eqn.params["axes"]), shape_of(eqn.invars[0]))]
 
 
-def broadcast_in_dim(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+def broadcast_in_dim(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
     del constant
     shape, places = shape_of(eqn.invars[0]), eqn.params["broadcast_dimensions"]
     repeated = [axis for axis in range(wanted.ndim) if axis not in places]
@@ -108,7 +107,7 @@ def broadcast_in_dim(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequenc
     return [np.asarray(wanted.any(tuple(repeated), keepdims=True)).reshape(shape)]
 
 
-def reshape(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+def reshape(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
     del constant
     shape, order = shape_of(eqn.invars[0]), eqn.params.get("dimensions") if eqn.primitive.name == "reshape" else None
     if order is None:
@@ -116,17 +115,17 @@ def reshape(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
     return [wanted.reshape([shape[place] for place in order]).transpose(np.argsort(order))]
 
 
-def transpose(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+def transpose(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
     del constant
     return [wanted.transpose(np.argsort(eqn.params["permutation"]))]
 
 
-def rev(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+def rev(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
     del constant
     return [np.flip(wanted, eqn.params["dimensions"])]
 
 
-def slice_(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+def slice_(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
     del constant
     places = np.zeros(shape_of(eqn.invars[0]), bool)
     starts, limits = eqn.params["start_indices"], eqn.params["limit_indices"]
@@ -135,7 +134,7 @@ def slice_(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
     return [places]
 
 
-def pad(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+def pad(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
     """Negative padding, which cuts, reads everything."""
     del constant
     shape, config = shape_of(eqn.invars[0]), eqn.params["padding_config"]
@@ -148,14 +147,14 @@ def pad(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
     return [wanted[kept], np.ones((), bool)]
 
 
-def concatenate(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+def concatenate(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
     del constant
     along = eqn.params["dimension"]
     ends = np.cumsum([shape_of(atom)[along] for atom in eqn.invars])
     return np.split(wanted, ends[:-1], along)
 
 
-def dot_general(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+def dot_general(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
     """A product reads whole rows of one factor and whole columns of the other."""
     del constant
     contracted, batched = eqn.params["dimension_numbers"]
@@ -171,7 +170,7 @@ def dot_general(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Rea
     return reads
 
 
-def gather(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+def gather(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
     """Known indices read what they point at: gathering the number of each entry says which."""
     shape, where = shape_of(eqn.invars[0]), constant(eqn.invars[1])
     places = np.ones(shape, bool)
@@ -183,7 +182,7 @@ def gather(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
     return [places, np.zeros(shape_of(eqn.invars[1]), bool)]
 
 
-def dynamic_slice(eqn: JaxprEqn, wanted: Read, constant: Constant) -> Sequence[Read]:
+def dynamic_slice(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
     starts = [constant(atom) for atom in eqn.invars[1:]]
     shape = shape_of(eqn.invars[0])
     places = np.ones(shape, bool)

@@ -1,0 +1,117 @@
+"""Values of a traced model as functions of one other value, entry by entry, computed on a few numbers.
+
+Operations between two activations begin anew: only what is a function of one value and of constants is followed. A
+weight in such a function, the slope of a parametric ReLU, say, is some number between 0 and 1.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import Jaxpr, JaxprEqn, Literal, Var, jaxprs_in_params
+
+from groupcam_jax.program.constants import Constants
+from groupcam_jax.program.inline import Atom, Equation, shape_of, variables
+
+NUMBERS = np.concatenate([np.linspace(-9.3, 9.1, 93), [-150.0, -40.0, 40.0, 150.0]]).astype(np.float32)
+OPERATIONS = {
+    *("abs", "add", "add_any", "and", "cbrt", "ceil", "clamp", "convert_element_type", "copy", "cos", "div", "eq"),
+    *("erf", "erfc", "exp", "exp2", "expm1", "floor", "ge", "gt", "integer_pow", "le", "log", "log1p", "logistic"),
+    *("lt", "max", "min", "mul", "ne", "neg", "not", "or", "pow", "reduce_precision", "round", "rsqrt", "select_n"),
+    *("sign", "sin", "sqrt", "square", "sub", "tan", "tanh"),
+}
+CALLS = {"custom_jvp_call", "jit", "pjit", "closed_call"}
+
+
+class Function(NamedTuple):
+    """A value as a function of another one.
+
+    Attributes:
+      root: the value that it is a function of.
+      values: what it is of `NUMBERS`.
+      operands: the values that it is computed from.
+      position: of the equation that computes it.
+    """
+
+    root: Var
+    values: np.ndarray
+    operands: tuple[Var, ...]
+    position: int
+
+
+def entrywise_functions(
+    equations: Sequence[Equation], inputs: Iterable[Var], constant: Constants
+) -> dict[Var, Function]:
+    """Every value that is a function of one other value, entry by entry.
+
+    Args:
+      equations: of a model, or of a function inside it.
+      inputs: the variables that vary.
+      constant: the value of an operand that does not vary, if it is known.
+    """
+    dependent, found = {*inputs}, {}
+    for position, (_, eqn, _) in enumerate(equations):
+        operands = [var for var in variables(eqn.invars) if var in dependent]
+        if not operands:
+            continue
+        dependent.update(eqn.outvars)
+        roots = {found[var].root if var in found else var for var in operands}
+        if (
+            len(roots) > 1
+            or len(eqn.outvars) > 1
+            or {shape_of(var) for var in (*roots, *eqn.outvars)} != {shape_of(eqn.outvars[0])}
+        ):
+            continue
+        (root,) = roots
+        known = {var: found[var].values if var in found else NUMBERS for var in operands}
+        values = computed(
+            eqn,
+            [known[atom] if isinstance(atom, Var) and atom in known else number(constant(atom)) for atom in eqn.invars],
+        )
+        if values is not None:
+            found[eqn.outvars[0]] = Function(root, values, tuple(operands), position)
+    return found
+
+
+def number(value: np.ndarray | None) -> np.ndarray:
+    """A constant that is the same everywhere, or any number for another one."""
+    if value is not None and value.size and (value == value.flat[0]).all():
+        return np.asarray(value.flat[0])
+    return np.asarray(0.37, np.float32)
+
+
+def computed(eqn: JaxprEqn, operands: Sequence[np.ndarray]) -> np.ndarray | None:
+    """What an equation makes of numbers instead of arrays; None if it does not work entry by entry."""
+    name = eqn.primitive.name
+    if name == "broadcast_in_dim" and shape_of(eqn.invars[0]) == ():
+        return operands[0]
+    if name in CALLS:
+        (jaxpr,) = jaxprs_in_params(eqn.params)
+        return called(jaxpr, operands)
+    if name not in OPERATIONS:
+        return None
+    with jax.ensure_compile_time_eval(), np.errstate(all="ignore"):
+        dtypes = [getattr(atom.aval, "dtype", None) for atom in eqn.invars]
+        full = [
+            jnp.broadcast_to(jnp.asarray(operand, dtype), NUMBERS.shape)
+            for operand, dtype in zip(operands, dtypes, strict=True)
+        ]
+        params = {**eqn.params, **({"sharding": None} if "sharding" in eqn.params else {})}
+        return np.asarray(eqn.primitive.bind(*full, **params))
+
+
+def called(jaxpr: Jaxpr, operands: Sequence[np.ndarray]) -> np.ndarray | None:
+    """What a function makes of numbers."""
+    known = dict(zip(jaxpr.invars, operands, strict=True))
+
+    def value_of(atom: Atom) -> np.ndarray:
+        return np.asarray(atom.val) if isinstance(atom, Literal) else known[atom]
+
+    for eqn in jaxpr.eqns:
+        values = computed(eqn, [*map(value_of, eqn.invars)]) if len(eqn.outvars) == 1 else None
+        if values is None:
+            return None
+        known[eqn.outvars[0]] = values
+    return value_of(jaxpr.outvars[0])

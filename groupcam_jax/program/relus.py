@@ -1,0 +1,227 @@
+"""Finds the ReLUs of a traced model by what they compute, however they are written, and all other activations.
+
+`jax.nn.relu`, `max(x, 0)`, `where(x > 0, x, 0)`, `x * (x > 0)` and `(x + abs(x)) / 2` are one function: they are
+computed on a few numbers and compared with `clip(x, 0, bound)`. Gates (a sigmoid that another activation is multiplied
+with) and statistics (the variance of a normalisation, the sum of a softmax) are no activation functions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import JaxprEqn, Var, jaxprs_in_params
+
+from groupcam_jax.program.constants import Constants, constant_values, literal_value
+from groupcam_jax.program.entrywise import NUMBERS, Function, entrywise_functions
+from groupcam_jax.program.flat import Program
+from groupcam_jax.program.inline import Equation, inline, variables
+from groupcam_jax.program.layers import VIEWS, operation
+from groupcam_jax.program.source import source_of
+
+Functions = Mapping[Var, Function]
+FACTORS, ROOTS = {"mul", "dot_general"}, {"sqrt", "rsqrt", "log"}
+PASSING = {*VIEWS, "add", "add_any", "max", "reduce_max", "reduce_sum", "reduce_window_sum", "sub"}
+
+
+class Relu(NamedTuple):
+    """A ReLU: what it is applied to, and the bound above which it is constant."""
+
+    argument: Var
+    bound: float
+
+
+class Activations(NamedTuple):
+    """The activation functions between the image and the logits.
+
+    Attributes:
+      relus: by the position of the equation that gives their result.
+      inside: the positions of equations that only serve a ReLU, such as its comparison with 0.
+      others: the positions of those that are no ReLU.
+      entrywise: the positions of all equations that were looked at in this.
+    """
+
+    relus: dict[int, Relu]
+    inside: set[int]
+    others: list[int]
+    entrywise: set[int]
+
+
+def find_relus(program: Program) -> Activations:
+    """Finds the ReLUs of a program, and its other activation functions."""
+    return find_activations(program.equations, [program.images], [program.logits], constant_values(program))
+
+
+def activations_inside(eqn: JaxprEqn) -> Activations:
+    """Finds the activation functions inside a loop, a branch, or a function with its own derivative."""
+    found = Activations({}, set(), [], set())
+    for jaxpr in jaxprs_in_params(eqn.params):
+        equations, results = inline(jaxpr, jaxpr.invars, None, {})
+        inside = find_activations(equations, jaxpr.invars, variables(results), literal_value)
+        opaque = [one.eqn for position, one in enumerate(equations) if position not in inside.entrywise]
+        deeper = map(activations_inside, opaque)
+        for one in (inside, *deeper):
+            found.relus.update(one.relus)
+            found.others.extend(one.others)
+    return found
+
+
+def find_activations(
+    equations: Sequence[Equation], inputs: Sequence[Var], outputs: Sequence[Var], constant: Constants
+) -> Activations:
+    """Finds the activation functions among equations; see `entrywise_functions`."""
+    functions, uses = entrywise_functions(equations, inputs, constant), uses_of(equations, inputs)
+    found = Activations({}, set(), [], {function.position for function in functions.values()})
+    for var, function in functions.items():
+        of_others = [eqn for eqn in uses.readers.get(var, ()) if not continues(eqn, function.root, functions)]
+        if not (of_others or var in outputs) or not is_floating(var) or affine_in(NUMBERS, function.values):
+            continue
+        chain = [*ancestors(var, functions), var]
+        made_by = {equations[functions[one].position].eqn.primitive.name for one in chain}
+        if is_gate(function.values, var, uses) or is_statistic(made_by, var, uses):
+            continue
+        relus = [(one, relu) for one in chain if (relu := as_relu(one, functions))]
+        fitting = [pair for pair in relus if affine_in(functions[pair[0]].values, function.values)]
+        if fitting:
+            result, relu = fitting[0]
+            found.relus[functions[result].position] = relu
+            serving = {*ancestors(result, functions)} - {relu.argument, *ancestors(relu.argument, functions)}
+            found.inside.update(functions[one].position for one in serving)
+        else:
+            harmless = {one for one, _ in relus}
+            bent = (
+                one
+                for one in chain
+                if is_floating(one) and one not in harmless and not affine_in(NUMBERS, functions[one].values)
+            )
+            found.others.append(functions[next(bent, var)].position)
+    return found
+
+
+def no_rule(method: str, equation: Equation) -> str:
+    """Says which operation a method has no rule for, and where it was written."""
+    place = f"{equation.scope or 'the top level'!r} ({source_of(equation.eqn)})"
+    return (
+        f"{method} has no rule for {operation(equation.eqn)} at {place}: it is defined for networks of linear layers, "
+        "ReLUs and pooling. grad_cam, integrated_gradients and group_cam need no rule for it"
+    )
+
+
+def continues(eqn: JaxprEqn, root: Var, functions: Functions) -> bool:
+    """Whether an equation goes on with a function of the same value."""
+    return all(made in functions and functions[made].root is root for made in eqn.outvars)
+
+
+def ancestors(var: Var, functions: Functions) -> list[Var]:
+    """The values that a function is made of, in their order, without its root and itself."""
+    found: dict[Var, None] = {}
+
+    def visit(var: Var) -> None:
+        for operand in functions[var].operands if var in functions else ():
+            if operand in functions and operand not in found:
+                visit(operand)
+                found[operand] = None
+
+    visit(var)
+    return [*found]
+
+
+def as_relu(var: Var, functions: Functions) -> Relu | None:
+    """What a value is the ReLU of: the last affine function of the root among its ancestors that fits."""
+    if not is_floating(var):
+        return None
+    function = functions[var]
+    values = function.values.astype(np.float32)
+    candidates = [(one, functions[one].values) for one in ancestors(var, functions) if is_floating(one)]
+    for argument, x in [(function.root, NUMBERS), *candidates][::-1]:
+        if affine_in(NUMBERS, x):
+            x = x.astype(np.float32)
+            bound = float(values.max()) if values.max() < 0.9 * x.max() else np.inf
+            if close(np.clip(x, 0, bound), values):
+                return Relu(argument, bound)
+    return None
+
+
+def affine_in(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether y is a x + b for some a and b, a not 0."""
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    if not np.isfinite(y).all() or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return False
+    low, high = x.argmin(), x.argmax()
+    slope = (y[high] - y[low]) / (x[high] - x[low])
+    return close(y[low] + slope * (x - x[low]), y)
+
+
+def close(expected: np.ndarray, values: np.ndarray) -> bool:
+    """Equal but for rounding, which is coarse in bfloat16."""
+    coarse = values.dtype.itemsize < 4
+    return bool(np.allclose(values, expected, rtol=1e-2 if coarse else 1e-5, atol=2e-2 if coarse else 1e-4))
+
+
+def is_floating(var: Var) -> bool:
+    """Whether a value has a gradient."""
+    return bool(jnp.issubdtype(getattr(var.aval, "dtype", bool), jnp.floating))
+
+
+class Uses(NamedTuple):
+    """Who reads each value of a model, and which values depend on the images."""
+
+    readers: Mapping[Var, Sequence[JaxprEqn]]
+    dependent: Set[Var]
+
+    def scales(self, eqn: JaxprEqn) -> bool:
+        """Whether an equation is a product with a constant or a weight."""
+        return eqn.primitive.name in ("mul", "div") and len(self.arrived(eqn)) == 1
+
+    def arrived(self, eqn: JaxprEqn) -> list[Var]:
+        """The operands that depend on the images."""
+        return [var for var in variables(eqn.invars) if var in self.dependent]
+
+
+def uses_of(equations: Sequence[Equation], inputs: Sequence[Var]) -> Uses:
+    """Looks up who reads what."""
+    readers: dict[Var, list[JaxprEqn]] = {}
+    dependent = {*inputs}
+    for _, eqn, _ in equations:
+        read = {*variables(eqn.invars)}
+        for var in read:
+            readers.setdefault(var, []).append(eqn)
+        if not dependent.isdisjoint(read):
+            dependent.update(eqn.outvars)
+    return Uses(readers, dependent)
+
+
+def is_gate(values: np.ndarray, var: Var, uses: Uses) -> bool:
+    """Whether a function that saturates on both sides (sigmoid, tanh) is only a factor of another activation."""
+    far_below, below, above, far_above = values[-4:].astype(np.float64)  # of -150, -40, 40 and 150
+    saturates = abs(far_below - below) < 1e-2 and abs(far_above - above) < 1e-2
+    return bool(saturates) and leads(
+        var, uses, lambda var, eqn: eqn.primitive.name in FACTORS and len(uses.arrived(eqn)) > 1
+    )
+
+
+def is_statistic(made_by: set[str], var: Var, uses: Uses) -> bool:
+    """Whether a value is only used in a root, or to divide by: variances, their roots, the sums of a softmax."""
+
+    def divides(var: Var, eqn: JaxprEqn) -> bool:
+        name = eqn.primitive.name
+        return name in ROOTS or (name == "div" and ("exp" in made_by or var is eqn.invars[1]))
+
+    return not made_by.isdisjoint(ROOTS) or leads(var, uses, divides)
+
+
+def leads(var: Var, uses: Uses, ends: Callable[[Var, JaxprEqn], bool]) -> bool:
+    """Whether a value, apart from sums, views and constant factors, is only read by equations of one kind."""
+    pending, seen = [var], {var}
+    while pending:
+        current = pending.pop()
+        if not uses.readers.get(current):
+            return False
+        for eqn in uses.readers[current]:
+            if ends(current, eqn):
+                continue
+            if eqn.primitive.name not in PASSING and not uses.scales(eqn):
+                return False
+            pending += [made for made in eqn.outvars if made not in seen]
+            seen.update(eqn.outvars)
+    return True
