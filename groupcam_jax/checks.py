@@ -12,11 +12,21 @@ from groupcam_jax.types import Label, PRNGKey
 
 
 def check_image(image: Any) -> None:
-    """Raises ValueError unless this is one floating image `[h, w, c]`."""
+    """Raises unless this is one floating image `[h, w, c]`.
+
+    Raises:
+      TypeError: not an array.
+      ValueError: an array of another shape or dtype.
+    """
+    if not hasattr(image, "dtype") or not hasattr(image, "shape"):
+        raise TypeError(
+            f"the image must be an array [h, w, c], got a {type(image).__name__}; normalise it as the model expects "
+            "it, for example `jnp.asarray(image, jnp.float32) / 255`"
+        )
     shape, dtype = jnp.shape(image), jnp.result_type(image)
     if len(shape) != 3 or 0 in shape:
-        batch = "; for a batch use jax.vmap(explain)(images)" if len(shape) == 4 else ""
-        raise ValueError(f"explain takes one image [h, w, c], got {[*shape]}{batch}")
+        several = "; for a batch use jax.vmap(explain)(images); volumes [d, h, w, c] cannot be explained"
+        raise ValueError(f"explain takes one image [h, w, c], got {[*shape]}{several if len(shape) == 4 else ''}")
     if not jnp.issubdtype(dtype, jnp.floating):
         raise ValueError(f"the image must be floating, normalised as the model expects it, got {dtype}")
 

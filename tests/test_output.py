@@ -1,6 +1,7 @@
 """What comes out of a model: softmax, log-softmax or sigmoids at its end, and a single logit."""
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -187,3 +188,59 @@ def test_in_a_shard_map_under_vmap_and_in_bfloat16():
     np.testing.assert_allclose(jax.jit(sharded)(images), expected, atol=1e-6)
     low, low_ended = (g.in_dtype(apply, jnp.bfloat16) for apply in (APPLY, ending(jax.nn.softmax)))
     np.testing.assert_allclose(g.grad_cam(low_ended, PARAMS)(IMAGE, LABEL), g.grad_cam(low, PARAMS)(IMAGE, LABEL))
+
+
+class Output(NamedTuple):
+    features: object
+    logits: object
+
+
+def logits_and(end):
+    return lambda params, images: end(APPLY(params, images), images)
+
+
+# What a model returns -> the way out that the message shows.
+WAYS_OUT = {
+    "dict": (lambda z, x: {"aux": x.mean((1, 2)), "logits": z}, r"model_apply\(params, images\)\['logits'\]`"),
+    "tuple": (lambda z, x: (z, {"pre": x}), r"model_apply\(params, images\)\[0\]`"),
+    "tuple, the second": (lambda z, x: (x, z), r"model_apply\(params, images\)\[1\]`"),
+    "named tuple": (lambda z, x: Output(z[:, :3], z), r"model_apply\(params, images\)\.logits`"),
+    "segmentation": (lambda z, x: x, r"\[:, top:bottom, left:right\]\.mean\(\(1, 2\)\)`"),
+    "tokens": (lambda z, x: x.reshape(1, -1, 3), r"\[:, 0\]`"),
+    "one image": (lambda z, x: z[0], r"jax\.vmap\(lambda image: model_apply\(params, image\)\)"),
+    "the other way round": (lambda z, x: z.T, r"model_apply\(params, images\)\.T`"),
+    "the class": (lambda z, x: z.argmax(1), "not the class itself"),
+    "nothing of it": (lambda z, x: [x], "returns the array of its logits"),
+}
+
+
+@pytest.mark.parametrize("output", WAYS_OUT)
+def test_what_is_no_logits_is_told_what_to_write(output):
+    end, message = WAYS_OUT[output]
+    with pytest.raises(ValueError, match=rf"the model must return logits \[1, classes\].*{message}"):
+        g.grad_cam(logits_and(end), PARAMS)(IMAGE, 2)
+
+
+def test_the_ways_out_work():
+    plain = g.grad_cam(APPLY, PARAMS)(IMAGE, 2)
+    for name, take in (("dict", lambda out: out["logits"]), ("named tuple", lambda out: out.logits)):
+        model = logits_and(WAYS_OUT[name][0])
+        taken = g.grad_cam(lambda params, images, model=model, take=take: take(model(params, images)), PARAMS)(IMAGE, 2)
+        np.testing.assert_allclose(taken, plain, atol=1e-6)
+
+
+@pytest.mark.parametrize("image", [[[1.0]], "photo.jpg", None])
+def test_an_image_is_an_array(image):
+    with pytest.raises(TypeError, match=r"must be an array \[h, w, c\], got a (list|str|NoneType); normalise"):
+        g.grad_cam(APPLY, PARAMS)(image, 2)
+
+
+def test_a_picture_of_pillow_is_no_array():
+    picture = pytest.importorskip("PIL.Image").new("RGB", (24, 24))
+    with pytest.raises(TypeError, match="got a Image; normalise"):
+        g.grad_cam(APPLY, PARAMS)(picture, 2)
+
+
+def test_a_volume_is_told_the_truth():
+    with pytest.raises(ValueError, match=r"got \[8, 24, 24, 3\]; for a batch.*volumes .* cannot be explained"):
+        g.grad_cam(APPLY, PARAMS)(jnp.zeros((8, 24, 24, 3)), 2)

@@ -12,6 +12,7 @@ import jax
 from jax.extend.core import Var
 from jaxtyping import Array, Float
 
+from groupcam_jax.program.advice import is_logits, no_logits
 from groupcam_jax.program.evaluate import evaluator
 from groupcam_jax.program.inline import Constant, Equation, inline
 from groupcam_jax.program.modules import module_paths, name_modules
@@ -71,14 +72,10 @@ def trace(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStr
     abstract: Any = images if isinstance(images, jax.ShapeDtypeStruct) else jax.typeof(images)
     with jax.disable_jit(False):  # even while the user debugs: else functions lose their names
         closed, output = jax.make_jaxpr(
-            lambda arrays, images: columns(model_apply(rebuild(arrays), images)), return_shape=True
+            lambda arrays, images: column(model_apply(rebuild(arrays), images), len(images)), return_shape=True
         )(arrays, abstract)
-    if not isinstance(output, jax.ShapeDtypeStruct) or output.ndim != 2 or output.shape[0] != images.shape[0]:
-        got = jax.tree.map(lambda leaf: (*leaf.shape,), output)
-        raise ValueError(
-            f"the model must return logits [{images.shape[0]}, classes] for images {[*images.shape]}, got {got}; "
-            "wrap it, for example `lambda params, images: model.apply(params, images)[0]`"
-        )
+    if not isinstance(output, jax.ShapeDtypeStruct) or not is_logits(output, images.shape[0]):
+        raise ValueError(no_logits(output, images.shape))
     constants: dict[Var, Constant] = {}
     *param_vars, image_var = closed.jaxpr.invars
     equations, (logits,) = inline(closed, closed.jaxpr.invars, None, constants)
@@ -87,6 +84,6 @@ def trace(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStr
     return Program(equations, constants, param_vars, image_var, logits)
 
 
-def columns(output: Any) -> Any:
+def column(output: Any, batch: int) -> Any:
     """One number for each image, as a binary classifier gives, as a column of logits."""
-    return output[:, None] if getattr(output, "ndim", None) == 1 else output
+    return output[:, None] if getattr(output, "shape", None) == (batch,) else output
