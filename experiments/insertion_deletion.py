@@ -30,6 +30,16 @@ is behind Grad-CAM instead of second, and XRAI ahead of Grad-CAM++ instead of la
 paper's: on the same 280 pictures Group-CAM is 3.0 points above Grad-CAM++ (2.2 to 3.8) and 0.4 above Grad-CAM (-0.3 to
 1.0). Guessed pixels delete nearly as well as a method, and the centre better than most: deletion alone tells little.
 
+EfficientNet-Lite0, the same 280 pictures:
+
+                 Grad-CAM  Grad-CAM++  released  Group-CAM  centre  random
+    insertion    41.8      40.4        42.1      42.7       31.8    23.3
+    deletion     13.9      14.7        13.7      13.6       15.5    24.8
+    over-all     27.9      25.7        28.3      29.1       16.3    -1.5
+
+The order holds on this second network, and the margins are larger than nothing: Group-CAM is 1.2 points above Grad-CAM
+(95 % interval 0.6 to 1.8), 3.4 above Grad-CAM++ (2.6 to 4.2) and 0.8 above the released code (0.3 to 1.3).
+
 The predicted class is followed, 224 * 8 pixels a step. Pixels are deleted to zeros, as in the authors' code, and to the
 blurred picture, as the paper's text says: both are reported.
 """

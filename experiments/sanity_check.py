@@ -18,6 +18,15 @@ with any module below it lost, the first two change and the last hardly does. So
 it depends less on the classifier than Grad-CAM. A blank map, of a network whose every group votes against the class,
 resembles nothing: it is left out of the correlations.
 
+EfficientNet-Lite0, 20 pictures:
+
+                                          cascading  independent  blank maps, %
+    Group-CAM                             0.04       0.57         18.8, 6.9
+    Grad-CAM                              0.06       0.60         27.5, 2.5
+    guided backpropagation                0.66       0.82         0
+
+The order of the methods is the same. One module alone changes the maps of this network less than those of MobileNetV2.
+
 Both ways of randomising, at eight modules of the network, evenly spread from the last to the first. Similarity is that
 with the map of the trained network; a low one is good.
 """
