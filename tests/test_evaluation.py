@@ -133,10 +133,11 @@ def test_categories_are_unions_of_classes(tmp_path):
     file = tmp_path / "categories.json"
     file.write_text(json.dumps({"dog": [0, 2], "cat": [3]}))
     logits = jnp.array([[1.0, 2.0, 3.0, 4.0], [0.0, 0.0, -1.0, 9.0]])
-    classifier = Classifier(lambda params, images: images * params, 1.0, None, list("abcd"), None, 8)
+    images = logits[:, None, None]  # of one pixel, whose channels are the logits
+    classifier = Classifier(lambda params, images: images[:, 0, 0] * params, 1.0, None, list("abcd"), None, 8)
     union = union_classifier(classifier, read_categories(file))
     assert union.class_names == ["dog", "cat", "anything else"]
-    shares, all_of_them = np.exp(union.apply(1.0, logits)), np.exp(logits)
+    shares, all_of_them = np.exp(union.apply(1.0, images)), np.exp(logits)
     np.testing.assert_allclose(
         shares, np.stack([all_of_them[:, [0, 2]].sum(1), all_of_them[:, 3], all_of_them[:, 1]], 1), rtol=1e-6
     )

@@ -90,7 +90,8 @@ def cut(axis: Axis, start: int, limit: int, stride: int, size: int) -> Axis:
 def pad(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     """Zeros beside rows make the image larger; beside tokens they are other tokens."""
     made = []
-    for axis, (low, high, between) in zip(operands[0], eqn.params["padding_config"], strict=True):
+    for axis, padding in zip(operands[0], eqn.params["padding_config"], strict=True):
+        low, high, between = map(int, padding)
         size = axis.size + low + high + between * (axis.size - 1)
         if (len(units(axis)) == 1 and isinstance(units(axis)[0], Factor)) or between or min(low, high) < 0:
             made.append(axis.resized(size) if size != axis.size else axis)

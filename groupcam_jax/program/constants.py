@@ -41,6 +41,8 @@ def constant_values(program: Program) -> Constants:
         operands = [value_of(atom) for atom in eqn.invars] if small else [None]
         if any(operand is None for operand in operands):
             return {}
+        if equation.eqn.primitive.name == "pvary":  # has no meaning outside the shard_map that is traced
+            return dict(zip(eqn.outvars, operands, strict=True))
         with jax.ensure_compile_time_eval():
             return dict(zip(eqn.outvars, map(np.asarray, run_equation(equation, operands)), strict=True))
 

@@ -153,9 +153,8 @@ def affine_in(x: np.ndarray, y: np.ndarray) -> bool:
 
 
 def close(expected: np.ndarray, values: np.ndarray) -> bool:
-    """Equal but for rounding, which is coarse in bfloat16."""
-    coarse = values.dtype.itemsize < 4
-    return bool(np.allclose(values, expected, rtol=1e-2 if coarse else 1e-5, atol=2e-2 if coarse else 1e-4))
+    """Equal but for rounding."""
+    return bool(np.allclose(values, expected, rtol=1e-5, atol=1e-4))
 
 
 def is_floating(var: Var) -> bool:
