@@ -120,3 +120,19 @@ def test_what_the_program_does_not_tell_is_asked_for():
     assert grad_cam(apply, params, layer=Layer(data_format="NHWC"))(IMAGE, LABEL).shape == (12, 16)
     with pytest.raises(ValueError, match=r"no such index"):
         grad_cam(apply, params, layer=0)(IMAGE, LABEL)
+
+
+def test_a_loop_keeps_the_layout_of_what_it_carries():
+    """Blocks in a scan, their weights stacked, and a value that each of them returns."""
+
+    def apply(params, images):
+        x = jax.nn.relu(models.conv(params["stem"], images)).transpose(0, 3, 1, 2)
+        x, means = lax.scan(lambda x, scale: (jax.nn.relu(x * scale), x.mean((2, 3))), x, params["scales"])
+        with jax.named_scope("last"):
+            x = jax.nn.relu(x + means.sum(0)[:, :, None, None])
+        return x.mean((2, 3)) @ params["fc"]["kernel"]
+
+    params = {**WEIGHTS, "scales": jnp.array([1.0, 2.0, 0.5])}
+    *_, last = list_layers(apply, params, (12, 16, 3))
+    assert (last.scope, last.grid.shape, last.remark) == ("last", (12, 16), "default")
+    assert grad_cam(apply, params)(IMAGE, 2).shape == (12, 16)

@@ -68,13 +68,17 @@ def through(jaxpr: Jaxpr, operands: Sequence[Axes]) -> list[Axes]:
 
 
 def after_scan(eqn: JaxprEqn, body: Jaxpr, operands: Sequence[Axes]) -> list[Axes]:
-    """What a loop carries keeps its layout; what it stacks gets an axis before its own."""
-    fixed = eqn.params["num_consts"]
-    carried = eqn.params["num_carry"]
-    steps = [axes[1:] for axes in operands[fixed + carried :]]
-    results = through(body, [*operands[: fixed + carried], *steps])
-    kept = [combined(pair) for pair in zip(operands[fixed : fixed + carried], results[:carried], strict=True)]
-    return [*kept, *((plain(int(eqn.params["length"])), *axes) for axes in results[carried:])]
+    """What a loop carries keeps its layout; what it stacks has an axis before its own.
+
+    Which is which, the ranks tell: the names of the parameters differ between versions of JAX.
+    """
+    steps = [axes[len(axes) - len(shape_of(var)) :] for axes, var in zip(operands, body.invars, strict=True)]
+    results = through(body, steps)
+    stacked = [len(shape_of(var)) > len(axes) for var, axes in zip(eqn.outvars, results, strict=True)]
+    once = [axes for axes, step in zip(operands, steps, strict=True) if len(axes) == len(step)]
+    carried = once[len(once) - stacked.count(False) :]
+    kept = [combined(pair) for pair in zip(carried, results[: len(carried)], strict=True)]
+    return [*kept, *((plain(int(eqn.params["length"])), *axes) for axes in results[len(carried) :])]
 
 
 def after_split(eqn: JaxprEqn, axes: Axes) -> list[Axes]:
