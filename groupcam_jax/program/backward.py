@@ -1,9 +1,9 @@
 """Replaces the backward rule of a model's ReLUs, in its flat program; the model itself is not changed.
 
-ReLUs are known by what they compute, see `relus`. One that is only used to take a square root is left alone: it guards
-the variance of a normalisation. Other activation functions are refused: no paper gives a rule for them. ReLUs inside
-loops, branches and functions with a custom derivative cannot be reached and are refused too: a map that mixes old and
-new rules would look right and mean nothing. Gates (sigmoid, tanh) keep their derivative.
+ReLUs are known by what they compute, see `relus`; the guard of a variance, max(0, variance), is none. Other activation
+functions are refused: no paper gives a rule for them. ReLUs inside loops, branches and functions with a custom
+derivative cannot be reached and are refused too: a map that mixes old and new rules would look right and mean nothing.
+Gates (sigmoid, tanh) keep their derivative.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Equation, inline, variables
-from groupcam_jax.program.layers import VIEWS
+from groupcam_jax.program.inline import Equation, inline
 from groupcam_jax.program.relus import activations_inside, find_relus, no_rule
 from groupcam_jax.program.source import source_of
 
@@ -50,7 +49,7 @@ def replace_relu_rule(program: Program, rule: BackwardRule, method: str) -> Prog
                 hidden = f"{method} cannot change the rule of a ReLU inside {eqn.primitive.name}"
                 raise ValueError(f"{hidden}; one is at {scope or 'the top level'!r} ({source_of(eqn)})")
         relu = activations.relus.get(position)
-        if relu is not None and not only_rooted(program, position):
+        if relu is not None:
             clip = jax.make_jaxpr(clip_with_rule(rule, relu.bound))(relu.argument.aval)
             ((_, new, _),), _ = inline(clip, [relu.argument], eqn, constants)
             eqn, replaced = new.replace(outvars=eqn.outvars), replaced + 1
@@ -58,21 +57,6 @@ def replace_relu_rule(program: Program, rule: BackwardRule, method: str) -> Prog
     if not replaced:
         raise ValueError(f"{method} changes the backward rule of ReLUs, and the model has none: nothing would change")
     return program._replace(equations=equations, constants=constants)
-
-
-def only_rooted(program: Program, position: int) -> bool:
-    """Whether the output of an equation is only used, apart from views and sums, to take its square root."""
-    awaited, rooted = set(program.equations[position].eqn.outvars), False
-    for _, eqn, _ in program.equations[position + 1 :]:
-        if awaited.isdisjoint(variables(eqn.invars)):
-            continue
-        if eqn.primitive.name in ("sqrt", "rsqrt"):
-            rooted = True
-        elif eqn.primitive.name in {"add", *VIEWS}:
-            awaited.update(eqn.outvars)
-        else:
-            return False
-    return rooted and program.logits not in awaited
 
 
 def clip_with_rule(rule: BackwardRule, bound: float) -> Callable[[Values], Values]:

@@ -17,6 +17,7 @@ from groupcam_jax.program.inline import shape_of, variables
 from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layers import PRODUCTS, LayerEntry
 from groupcam_jax.program.reads import read_backward
+from groupcam_jax.program.uses import uses_of
 
 
 class Default(NamedTuple):
@@ -94,7 +95,7 @@ def mixes_channels(eqn: JaxprEqn, axes: Mapping[Var, Axes]) -> bool:
 
 def shares_read(program: Program, entries: Sequence[LayerEntry]) -> Iterator[tuple[LayerEntry, float]]:
     """The share of its grid's places that the logits read, of each activation from the last to the first."""
-    pending, dependent = [*entries], {*label_axes(program)}
+    pending, dependent = [*entries], uses_of(program.equations, [program.images]).dependent
     for position, read in read_backward(program):
         while pending and pending[-1].position == position:
             entry = pending.pop()

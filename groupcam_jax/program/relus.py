@@ -5,7 +5,7 @@ computed on a few numbers and compared with `clip(x, 0, bound)`. Gates (a sigmoi
 with) and statistics (the variance of a normalisation, the sum of a softmax) are no activation functions.
 """
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -16,12 +16,12 @@ from groupcam_jax.program.constants import Constants, constant_values, literal_v
 from groupcam_jax.program.entrywise import NUMBERS, Function, entrywise_functions
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Equation, inline, variables
-from groupcam_jax.program.layers import VIEWS, operation
+from groupcam_jax.program.layers import operation
 from groupcam_jax.program.source import source_of
+from groupcam_jax.program.uses import Uses, leads, uses_of
 
 Functions = Mapping[Var, Function]
 FACTORS, ROOTS = {"mul", "dot_general"}, {"sqrt", "rsqrt", "log"}
-PASSING = {*VIEWS, "add", "add_any", "max", "reduce_max", "reduce_sum", "reduce_window_sum", "sub"}
 
 
 class Relu(NamedTuple):
@@ -162,34 +162,6 @@ def is_floating(var: Var) -> bool:
     return bool(jnp.issubdtype(getattr(var.aval, "dtype", bool), jnp.floating))
 
 
-class Uses(NamedTuple):
-    """Who reads each value of a model, and which values depend on the images."""
-
-    readers: Mapping[Var, Sequence[JaxprEqn]]
-    dependent: Set[Var]
-
-    def scales(self, eqn: JaxprEqn) -> bool:
-        """Whether an equation is a product with a constant or a weight."""
-        return eqn.primitive.name in ("mul", "div") and len(self.arrived(eqn)) == 1
-
-    def arrived(self, eqn: JaxprEqn) -> list[Var]:
-        """The operands that depend on the images."""
-        return [var for var in variables(eqn.invars) if var in self.dependent]
-
-
-def uses_of(equations: Sequence[Equation], inputs: Sequence[Var]) -> Uses:
-    """Looks up who reads what."""
-    readers: dict[Var, list[JaxprEqn]] = {}
-    dependent = {*inputs}
-    for _, eqn, _ in equations:
-        read = {*variables(eqn.invars)}
-        for var in read:
-            readers.setdefault(var, []).append(eqn)
-        if not dependent.isdisjoint(read):
-            dependent.update(eqn.outvars)
-    return Uses(readers, dependent)
-
-
 def is_gate(values: np.ndarray, var: Var, uses: Uses) -> bool:
     """Whether a function that saturates on both sides (sigmoid, tanh) is only a factor of another activation."""
     far_below, below, above, far_above = values[-4:].astype(np.float64)  # of -150, -40, 40 and 150
@@ -207,20 +179,3 @@ def is_statistic(made_by: set[str], var: Var, uses: Uses) -> bool:
         return name in ROOTS or (name == "div" and ("exp" in made_by or var is eqn.invars[1]))
 
     return not made_by.isdisjoint(ROOTS) or leads(var, uses, divides)
-
-
-def leads(var: Var, uses: Uses, ends: Callable[[Var, JaxprEqn], bool]) -> bool:
-    """Whether a value, apart from sums, views and constant factors, is only read by equations of one kind."""
-    pending, seen = [var], {var}
-    while pending:
-        current = pending.pop()
-        if not uses.readers.get(current):
-            return False
-        for eqn in uses.readers[current]:
-            if ends(current, eqn):
-                continue
-            if eqn.primitive.name not in PASSING and not uses.scales(eqn):
-                return False
-            pending += [made for made in eqn.outvars if made not in seen]
-            seen.update(eqn.outvars)
-    return True
