@@ -10,6 +10,9 @@ Ours, MobileNetV2, 8 pictures of ImageNet's validation set (experiments/results;
 beside other work): Grad-CAM 0.73, Group-CAM 0.80, released 0.83, Guided Grad-CAM 0.87, Grad-CAM++ 0.92. Grad-CAM tells
 classes apart best; n is small and the intervals overlap. On a picture of skiers, "ski" lies on the skis and "alp" on
 the mountains.
+
+EfficientNet-Lite0, 40 pictures: Group-CAM 0.76 (0.69 to 0.82), released 0.87, Grad-CAM 0.89 (0.84 to 0.93), Guided
+Grad-CAM 0.94, Grad-CAM++ 0.97. On this network Group-CAM tells classes apart best.
 """
 
 from groupcam_jax.cli.evaluate import main

@@ -6,6 +6,8 @@ a forward pass for each mask. `released=True` is the published code's newest var
 the merged masks not normalised. For speed, give a model in `torch.channels_last`.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -41,7 +43,7 @@ def class_gradient(
         logits = model(image)[0]
         label = int(logits.argmax()) if label is None else label
         gradient, *_ = torch.autograd.grad(logits[label], [*captured, *([image] if whole else [])])
-    return captured[0].detach()[0], gradient[0], label
+    return captured[0].detach()[0].float(), gradient[0].float(), label
 
 
 def group_masks(activation: torch.Tensor, gradient: torch.Tensor, groups: int) -> torch.Tensor:
@@ -50,7 +52,9 @@ def group_masks(activation: torch.Tensor, gradient: torch.Tensor, groups: int) -
     return torch.stack([chunk.sum(0) for chunk in weighted.chunk(groups)]).relu()
 
 
-def confidence(model: nn.Module, label: int, images: torch.Tensor, batch: int | None) -> torch.Tensor:
+def confidence(
+    model: Callable[[torch.Tensor], torch.Tensor], label: int, images: torch.Tensor, batch: int | None
+) -> torch.Tensor:
     """Returns the softmax probability `[n]` of the label for images `[n, c, h, w]`, scored `batch` at a time."""
     with torch.inference_mode():
         parts = [model(part).softmax(1)[:, label] for part in images.split(batch or len(images))]
@@ -68,6 +72,7 @@ def group_cam(
     released: bool = False,
     batch: int | None = None,
     whole: bool = False,
+    scorer: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Explains one image.
 
@@ -80,6 +85,7 @@ def group_cam(
       percentile: in each mask, values up to this percentile become 0 (the paper's version only).
       released: the newest published variant instead of the paper's.
       batch: perturbed images in a forward pass; None takes all at once.
+      scorer: scores the perturbed images in the place of `model`, such as `torch.compile(model)`.
       whole: differentiate down to the image, as the published code does, although the layer's gradient is all it uses.
 
     Returns:
@@ -95,7 +101,7 @@ def group_cam(
         shown = unit_range(masks)[:, None]
         hidden = gaussian_blur(image[None])
         perturbed = torch.cat([hidden, torch.lerp(hidden, image, shown)])
-        scores = confidence(model, label, perturbed, batch)
+        scores = confidence(model if scorer is None else scorer, label, perturbed, batch)
         gain = scores[1:] - scores[0]
         merged = (gain.relu() @ masks.flatten(1)) if released else (gain @ shown.flatten(1)).relu()
         return unit_range(merged.reshape(image.shape[1:]))

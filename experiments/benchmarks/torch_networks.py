@@ -93,6 +93,19 @@ class EfficientNetLite(nn.Module):
         return self.network._fc(self.network._avg_pooling(x).flatten(1))
 
 
+class Bfloat16(nn.Module):
+    """A network that computes in bfloat16 where PyTorch's autocast finds it safe; its logits are float32."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Maps `[n, 3, h, w]` to logits `[n, 1000]`."""
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return self.network(x).float()
+
+
 # Name -> module and the layer to explain, as in `pretrained.catalogue.IMAGENET`.
 NETWORKS = {
     "efficientnet-lite0": (EfficientNetLite, "features"),
