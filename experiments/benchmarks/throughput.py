@@ -14,7 +14,6 @@ The floor is G + 2 forward passes at the measured rate of matrix products of tha
 tf32 rounds the operands of products, bfloat16 runs the whole network in it (PyTorch: autocast).
 """
 
-import functools
 import statistics
 import time
 from collections.abc import Callable, Iterator
