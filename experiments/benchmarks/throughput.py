@@ -18,8 +18,8 @@ and throughput_h100_float32.json from a run of its own):
     tf32        319                175        337           84             95                7.7           1303
     float32     129                74         136           41             46                7.9           180
 
-The scored passes are what takes the time, and they are far from the rate of products in bfloat16: what they move
-through memory bounds them. VGG19 and 128 images were not measured: XLA compiles for 15 to 60 s a case there.
+The scored passes are what takes the time, and in bfloat16 they are far from the rate of products; why was not profiled.
+VGG19 and 128 images were not measured: XLA compiles for 15 to 60 s a case there.
 
 The floor is G + 2 forward passes at the measured rate of matrix products of that precision. float32 is full float32,
 tf32 rounds the operands of products, bfloat16 runs the whole network in it (PyTorch: autocast).
