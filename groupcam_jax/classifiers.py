@@ -15,15 +15,15 @@ def load_classifier(model: str, weights: pathlib.Path | None) -> Classifier:
     """Loads a classifier by name, or from a user's file.
 
     Args:
-      model: a name of `pretrained.NAMES`, or `path/to/file.py:factory`, a function that returns anything with the
-        attributes of `Classifier`.
+      model: a name that `pretrained.load` takes, or `path/to/file.py:factory`, a function that returns anything with
+        the attributes of `Classifier`.
       weights: for a name, a state dict to load instead of the published one.
 
     Raises:
       ValueError: no such name, file or factory, or one that returns no classifier.
     """
     path, colon, factory = model.rpartition(":")
-    if not colon:
+    if not colon or path == "keras":
         return bundled("catalogue").load(model, weights)
     if weights is not None:
         raise ValueError(f"--weights goes with a name of a network; {model} loads its own")

@@ -13,7 +13,7 @@ from groupcam_jax.types import Classifier
 from pretrained.convert import to_flax
 from pretrained.fetching.download import download
 from pretrained.fetching.installed import installed
-from pretrained.networks import efficientnet_lite, imagenet, resnet, shapes, vgg
+from pretrained.networks import efficientnet_lite, imagenet, keras_applications, resnet, shapes, vgg
 from pretrained.torch_files.state_dict import read_state_dict
 
 
@@ -63,21 +63,25 @@ def load(name: str, weights: str | os.PathLike[str] | None = None) -> Classifier
     """Loads a trained classifier.
 
     Args:
-      name: one of `NAMES`. "shapes" is part of the package and names drawn shapes. The others name ImageNet's 1,000
-        classes: the weights of "efficientnet-lite0", 1 and 2 are packages of their own, torchvision's are downloaded
-        once; both are checked by their hash.
-      weights: a state dict of the network, `.pth` or `.safetensors`, instead of the published one.
+      name: one of `NAMES`, or "keras:NAME" for a network of `keras.applications`. "shapes" is part of the package and
+        names drawn shapes. The others name ImageNet's 1,000 classes: the weights of "efficientnet-lite0", 1 and 2 are
+        packages of their own, torchvision's are downloaded once; both are checked by their hash. Keras downloads and
+        checks its own.
+      weights: a state dict of the network, `.pth` or `.safetensors` (Keras: `.weights.h5`), instead of the published
+        one.
 
     Returns:
       The classifier with its weights, preprocessing and class names.
 
     Raises:
       ValueError: no such name, a network without published weights, or a state dict of another network.
-      ImportError: the package with the weights is not installed; the message says which.
+      ImportError: the package with the weights, or Keras on JAX, is not installed; the message says which.
       OSError: the weights cannot be downloaded or read.
     """
+    if name.startswith("keras:"):
+        return keras_applications.load(name.removeprefix("keras:"), weights)
     if name not in NAMES:
-        raise ValueError(f"there is no network {name!r}; there are {', '.join(NAMES)}")
+        raise ValueError(f"there is no network {name!r}; there are {', '.join(NAMES)}, and keras:NAME")
     if name == "shapes":
         if weights is not None:
             raise ValueError("the network 'shapes' has its own weights; other weights go with a network of ImageNet's")

@@ -52,7 +52,9 @@ def main(*arguments: str) -> None:
 @app.command(help=__doc__)
 def evaluate(
     name: Annotated[str, typer.Argument(help=f"{', '.join(EXPERIMENTS)}, or all.")],
-    model: Annotated[str, typer.Option(help="A network's name, or FILE.py:factory for your own.")] = "shapes",
+    model: Annotated[
+        str, typer.Option(help="A network's name, keras:NAME, or FILE.py:factory for your own.")
+    ] = "shapes",
     weights: Annotated[Path | None, typer.Option(help="A state dict for the named network.")] = None,
     data: Annotated[str, typer.Option(help="scenes (drawn), imagenet2012, coco/2017, or a folder.")] = "scenes",
     category_classes: Annotated[

@@ -40,7 +40,7 @@ def groupcam() -> None:
 def explain(
     images: Annotated[list[pathlib.Path] | None, typer.Argument(help="Pictures; without any, an example.")] = None,
     model: Annotated[
-        str, typer.Option(help="A network's name, or FILE.py:factory for your own.")
+        str, typer.Option(help="A network's name, keras:NAME, or FILE.py:factory for your own.")
     ] = "efficientnet-lite0",
     weights: Annotated[pathlib.Path | None, typer.Option(help="A state dict for the named network.")] = None,
     classes: Annotated[

@@ -42,7 +42,7 @@ def example(model: str, seed: int, size: int) -> Picture:
     if model == "shapes":
         pixels = np.asarray(bundled("scenes").scene(jax.random.key(seed)).image * 255).round().astype(np.uint8)
         return Picture(f"scene{seed}", pixels, pixels)
-    if ":" in model:
+    if ":" in model and not model.startswith("keras:"):
         raise ValueError(f"name the pictures to explain with --model {model}")
     return resized("chelsea", data.chelsea(), size)
 
