@@ -8,7 +8,7 @@
 As in the authors' code (PAIR saliency, "full"), the largest channel of the attribution counts, and a segment that would
 add fewer than 50 pixels is dropped. Pixels that no segment covers get their own average. Our map and theirs correlate
 above 0.9999 but are not equal: the integrated gradients differ by rounding. The regions are grown on the host, by NumPy
-and scikit-image, through `jax.pure_callback`: the explainer works under jit and vmap, but has no gradient.
+and scikit-image: the explainer works under jit and vmap, but has no gradient and cannot be exported.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from groupcam_jax.checks import check_batch
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.families.path_integral import Quadrature, check_steps, integrated_gradient, riemann_middle
 from groupcam_jax.families.regions import felzenszwalb_segments, grow_regions, require_scikit_image
+from groupcam_jax.on_host import on_host
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.perturb import Baseline, brightest, darkest, hide
@@ -97,7 +98,7 @@ def xrai(
         attribution /= len(baselines)
         density = attribution.max(2)
         given = () if segments is None else (segments,)
-        regions = jax.pure_callback(host_regions, density, image, density, *given, vmap_method="sequential")
+        regions = on_host("xrai's growing of regions", host_regions, density, image, density, *given)
         return unit_range(regions), XraiAux(label, logits, attribution)
 
     return make_explainer(explain, has_aux=has_aux)

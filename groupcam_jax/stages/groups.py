@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from groupcam_jax.checks import require_key
+from groupcam_jax.on_host import on_host
 from groupcam_jax.types import Activation, Masks, PRNGKey
 
 Membership = Float[Array, "k g"]
@@ -49,7 +50,7 @@ def ward() -> Grouping:
     """Groups channels whose maps are close: agglomerative clustering that merges the pair adding least variance.
 
     Ward's method (1963), as in the authors' released code, which uses scikit-learn. We use SciPy, which comes with
-    JAX, on the host, through `jax.pure_callback`. It is deterministic.
+    JAX, on the host: it cannot be exported. It is deterministic.
     """
 
     def group(maps: Activation, groups: int, key: PRNGKey | None) -> Membership:
@@ -57,7 +58,7 @@ def ward() -> Grouping:
         points = jax.lax.stop_gradient(maps.reshape(-1, maps.shape[-1]).T)
         finite = jnp.where(jnp.isfinite(points), points, 0)  # for a broken image the explainer returns NaN
         labels = points[:, 0].astype(jnp.int32)  # of their type, also inside a `shard_map`
-        members = jax.pure_callback(cluster, labels, finite, np.int32(groups), vmap_method="sequential")
+        members = on_host("Ward's grouping", cluster, labels, finite, np.int32(groups))
         return jax.nn.one_hot(members, groups, dtype=maps.dtype)
 
     return group
