@@ -41,7 +41,7 @@ def test_what_is_read_back_explains_alike(name):
         batch = IMAGES[:n], LABELS[:n], jax.random.key_data(KEYS)[:n]
         saliency = read.call(*batch)
         np.testing.assert_array_equal(saliency, explain(*batch))
-        assert saliency[0].max() == 1
+        assert saliency[0].max() > 0.99
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].on_host])
