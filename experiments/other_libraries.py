@@ -1,0 +1,142 @@
+"""Models of other JAX libraries: what a user writes, which layer is explained, and what works.
+
+    python -m experiments.other_libraries --output experiments/results/other_libraries
+
+The models are those of `libraries.py`; every one is explained with no option but the number of groups. Weights are
+random (what a library sets to zero too): this shows that models are read right, not what they know. A library that is
+not installed is left out.
+
+- "cut": the largest difference between the model and its two halves joined at the default layer, over the range of the
+  logits.
+- "corners": how many of the map's four corners depend most on their own corner of the image, by the centre of mass of
+  the gradient. A wrong layout or a wrong grid of tokens does not pass.
+- Then the methods: a tick for a map, "zero" for a map that is zero everywhere, or why there is none.
+"""
+
+import inspect
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from skimage import data
+
+import groupcam_jax as g
+from experiments.libraries import LIBRARIES, SIZE, Library
+from groupcam_jax.evaluation.machine import machine
+from groupcam_jax.files import write_json
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "group_cam": lambda apply, params: g.group_cam(apply, params, groups=8),
+    "grad_cam": g.grad_cam,
+    "score_cam": lambda apply, params: g.score_cam(apply, params, channels=8),
+    "integrated_gradients": lambda apply, params: g.integrated_gradients(apply, params, steps=4),
+    "guided_backprop": g.guided_backprop,
+    "excitation_backprop": g.excitation_backprop,
+}
+COLUMNS = ("library", "version", "model", "lines", "default layer", "shape", "cut", "corners", *METHODS)
+
+
+def randomize(params: Any) -> Any:
+    """Adds noise to every weight: a head that a library sets to zero would explain nothing."""
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(1), len(leaves))
+    floating = [hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves]
+    noisy = [
+        leaf + 0.05 * jax.random.normal(key, leaf.shape, leaf.dtype) if is_float else leaf
+        for leaf, key, is_float in zip(leaves, keys, floating, strict=True)
+    ]
+    return jax.tree.unflatten(tree, noisy)
+
+
+def cut_error(apply: Any, params: Any, image: jax.Array) -> float:
+    """The largest difference of the logits when the model is cut, over their range."""
+    features, head = g.split(apply, params, image[None])
+    joined = jax.jit(lambda images: head(params, *features(params, images)))(image[None])
+    logits = jax.jit(lambda images: apply(params, images))(image[None])
+    return float(jnp.abs(joined - logits).max() / jnp.ptp(logits))
+
+
+def corners(apply: Any, params: Any, image: jax.Array) -> int:
+    """How many corners of the layer's grid depend most on their own quarter of the image."""
+    features, _ = g.split(apply, params, image[None])
+
+    @jax.jit
+    def offset(row, column):
+        """Where the gradient of one place lies: rows and columns of its centre of mass, from -1 to 1."""
+
+        def place(image):
+            activation = features(params, image[None])[0][0]
+            weights = jax.random.normal(jax.random.key(2), activation.shape[2:])
+            return (activation[row, column] * weights).sum()
+
+        strength = (jax.grad(place)(image) ** 2).sum(2)
+        where = jnp.linspace(-1, 1, SIZE)
+        return jnp.stack([(strength.sum(1) * where).sum(), (strength.sum(0) * where).sum()])
+
+    ends = {0: -1, -1: 1}  # the first row lies above the middle, the last below
+    places = [(row, column) for row in ends for column in ends]
+    return sum(bool(jnp.all(jnp.sign(offset(*at)) == jnp.array([ends[n] for n in at]))) for at in places)
+
+
+def outcome(method: Callable[..., Any], apply: Any, params: Any, image: jax.Array) -> str:
+    """A tick, "zero", or why there is no map."""
+    try:
+        saliency = jax.jit(method(apply, params))(image)
+    except (ValueError, NotImplementedError) as error:
+        return str(error).splitlines()[0]
+    if not jnp.isfinite(saliency).all():
+        return "not finite"
+    return "✓" if saliency.max() > 0 else "zero"
+
+
+def row(library: Library, name: str, image: jax.Array) -> dict[str, Any]:
+    """All that is told of a model."""
+    apply, params = library.build(name)
+    params = randomize(params)
+    (default,) = [one for one in g.list_layers(apply, params, image.shape) if one.remark == "default"]
+    return {
+        "library": library.name,
+        "version": metadata.version(library.package),
+        "model": name,
+        "lines": len(inspect.getsource(library.build).splitlines()) - 2,
+        "default layer": default.scope[-40:],
+        "shape": "x".join(map(str, default.grid.shape)),
+        "cut": f"{cut_error(apply, params, image):.0e}",
+        "corners": corners(apply, params, image),
+        **{method: outcome(build, apply, params, image) for method, build in METHODS.items()},
+    }
+
+
+def main(
+    library: Annotated[list[str] | None, typer.Option(help="Libraries by their names; all by default.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder for the table.")] = None,
+) -> None:
+    """Explain models of other libraries."""
+    image = jax.image.resize(jnp.asarray(data.chelsea(), jnp.float32) / 127.5 - 1, (SIZE, SIZE, 3), "bilinear")
+    shown = Table(*COLUMNS, title="Models of other libraries", box=box.MARKDOWN)
+    rows: list[dict[str, Any]] = []
+    for one in LIBRARIES:
+        if library and one.name not in library:
+            continue
+        for name in one.models:
+            try:
+                rows.append(row(one, name, image))
+            except ModuleNotFoundError as error:
+                print(f"left out {one.name}: {error}")
+                break
+            shown.add_row(*map(str, rows[-1].values()))
+            print(*rows[-1].values(), sep=" | ", flush=True)
+    Console(width=400).print(shown)
+    if output is not None:
+        write_json(output / "table.json", {"rows": rows, "machine": machine()})
+
+
+if __name__ == "__main__":
+    typer.run(main)
