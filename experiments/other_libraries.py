@@ -8,8 +8,9 @@ not installed is left out.
 
 - "cut": the largest difference between the model and its two halves joined at the default layer, over the range of the
   logits.
-- "corners": how many of the map's four corners depend most on their own corner of the image, by the centre of mass of
-  the gradient. A wrong layout or a wrong grid of tokens does not pass.
+- "places": the four corners of the layer's grid depend on the image around the centre of mass of their gradients. Of
+  four pairs of neighbours, how many have their centres in the right order. A wrong layout or a wrong grid of tokens
+  does not pass.
 - Then the methods: a tick for a map, "zero" for a map that is zero everywhere, or why there is none.
 """
 
@@ -35,12 +36,11 @@ from groupcam_jax.files import write_json
 METHODS: dict[str, Callable[..., Any]] = {
     "group_cam": lambda apply, params: g.group_cam(apply, params, groups=8),
     "grad_cam": g.grad_cam,
-    "score_cam": lambda apply, params: g.score_cam(apply, params, channels=8),
     "integrated_gradients": lambda apply, params: g.integrated_gradients(apply, params, steps=4),
     "guided_backprop": g.guided_backprop,
     "excitation_backprop": g.excitation_backprop,
 }
-COLUMNS = ("library", "version", "model", "lines", "default layer", "shape", "cut", "corners", *METHODS)
+COLUMNS = ("library", "version", "model", "lines", "default layer", "shape", "cut", "places", *METHODS)
 
 
 def randomize(params: Any) -> Any:
@@ -63,13 +63,13 @@ def cut_error(apply: Any, params: Any, image: jax.Array) -> float:
     return float(jnp.abs(joined - logits).max() / jnp.ptp(logits))
 
 
-def corners(apply: Any, params: Any, image: jax.Array) -> int:
-    """How many corners of the layer's grid depend most on their own quarter of the image."""
+def places(apply: Any, params: Any, image: jax.Array) -> int:
+    """How many of four neighbours among the corners of the layer's grid see the image in the right order."""
     features, _ = g.split(apply, params, image[None])
 
     @jax.jit
-    def offset(row, column):
-        """Where the gradient of one place lies: rows and columns of its centre of mass, from -1 to 1."""
+    def centre(row, column):
+        """The centre of mass of the gradient of one place, `[row, column]`."""
 
         def place(image):
             activation = features(params, image[None])[0][0]
@@ -77,12 +77,13 @@ def corners(apply: Any, params: Any, image: jax.Array) -> int:
             return (activation[row, column] * weights).sum()
 
         strength = (jax.grad(place)(image) ** 2).sum(2)
-        where = jnp.linspace(-1, 1, SIZE)
-        return jnp.stack([(strength.sum(1) * where).sum(), (strength.sum(0) * where).sum()])
+        ruler = jnp.linspace(-1, 1, SIZE)
+        return jnp.stack([(strength.sum(1) * ruler).sum(), (strength.sum(0) * ruler).sum()]) / strength.sum()
 
-    ends = {0: -1, -1: 1}  # the first row lies above the middle, the last below
-    places = [(row, column) for row in ends for column in ends]
-    return sum(bool(jnp.all(jnp.sign(offset(*at)) == jnp.array([ends[n] for n in at]))) for at in places)
+    (top_left, top_right), (left, right) = [[centre(row, column) for column in (0, -1)] for row in (0, -1)]
+    above = [top_left[0] < left[0], top_right[0] < right[0]]
+    beside = [top_left[1] < top_right[1], left[1] < right[1]]
+    return int(sum(above + beside))
 
 
 def outcome(method: Callable[..., Any], apply: Any, params: Any, image: jax.Array) -> str:
@@ -109,7 +110,7 @@ def row(library: Library, name: str, image: jax.Array) -> dict[str, Any]:
         "default layer": default.scope[-40:],
         "shape": "x".join(map(str, default.grid.shape)),
         "cut": f"{cut_error(apply, params, image):.0e}",
-        "corners": corners(apply, params, image),
+        "places": places(apply, params, image),
         **{method: outcome(build, apply, params, image) for method, build in METHODS.items()},
     }
 

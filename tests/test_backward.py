@@ -118,6 +118,11 @@ OTHERS = {
     "square": lambda z: z * z,
     "in a loop": lambda z: jax.lax.fori_loop(0, 2, lambda _, z: jnp.tanh(z), z),
     "squared relu": lambda z: jax.nn.relu(z) ** 2,
+    "mish": lambda z: z * jnp.tanh(jnp.log(1 + jnp.exp(z))),
+    "softplus by log": lambda z: jnp.log(1 + jnp.exp(z)),
+    "a root in the denominator": lambda z: z / jnp.sqrt(1 + z * z),
+    "smooth magnitude": lambda z: jnp.sqrt(z * z + 0.001),
+    "logarithm of the magnitude": lambda z: jnp.sign(z) * jnp.log(1 + jnp.abs(z)),
 }
 
 

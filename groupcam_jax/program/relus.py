@@ -78,7 +78,7 @@ def find_activations(
             continue
         chain = [*ancestors(var, functions), var]
         made_by = {equations[functions[one].position].eqn.primitive.name for one in chain}
-        if is_gate(function.values, var, uses) or is_statistic(made_by, var, uses):
+        if is_gate(function.values, var, uses) or is_statistic(function, made_by, uses, var):
             continue
         relus = [(one, relu) for one in chain if (relu := as_relu(one, functions))]
         fitting = [pair for pair in relus if affine_in(functions[pair[0]].values, function.values)]
@@ -171,11 +171,19 @@ def is_gate(values: np.ndarray, var: Var, uses: Uses) -> bool:
     )
 
 
-def is_statistic(made_by: set[str], var: Var, uses: Uses) -> bool:
-    """Whether a value is only used in a root, or to divide by: variances, their roots, the sums of a softmax."""
+def is_statistic(function: Function, made_by: set[str], uses: Uses, var: Var) -> bool:
+    """Whether a value is only used in a root, or to divide by: variances, their roots, the sums of a softmax.
+
+    A root itself is one where it is that of a variance, which is not negative, or where it only scales.
+    """
 
     def divides(var: Var, eqn: JaxprEqn) -> bool:
         name = eqn.primitive.name
         return name in ROOTS or (name == "div" and ("exp" in made_by or var is eqn.invars[1]))
 
-    return not made_by.isdisjoint(ROOTS) or leads(var, uses, divides)
+    def scales(var: Var, eqn: JaxprEqn) -> bool:
+        return divides(var, eqn) or (eqn.primitive.name in FACTORS and len(uses.arrived(eqn)) > 1)
+
+    if made_by.isdisjoint(ROOTS):
+        return leads(var, uses, divides)
+    return not np.isfinite(function.values[NUMBERS < 0]).any() or leads(var, uses, scales)
