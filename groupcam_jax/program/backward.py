@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float
 
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Equation, inline
-from groupcam_jax.program.relus import activations_inside, find_relus, no_rule
+from groupcam_jax.program.relus import activations_inside, find_relus, first_of, no_rule
 from groupcam_jax.program.source import source_of
 
 Values = Float[Array, "..."]
@@ -38,7 +38,7 @@ def replace_relu_rule(program: Program, rule: BackwardRule, method: str) -> Prog
     """
     activations = find_relus(program)
     if activations.others:
-        raise ValueError(no_rule(method, program.equations[min(activations.others)]))
+        raise ValueError(no_rule(method, program.equations[first_of(activations.others)]))
     constants, equations, replaced = dict(program.constants), [], 0
     for position, (scope, eqn, remat) in enumerate(program.equations):
         if position not in activations.entrywise:

@@ -4,7 +4,7 @@ Operations between two activations begin anew: only what is a function of one va
 weight in such a function, the slope of a parametric ReLU, say, is some number between 0 and 1.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn, Literal, Var, jaxprs_in_params
 
-from groupcam_jax.program.constants import Constants
+from groupcam_jax.program.constants import Constants, literal_value
 from groupcam_jax.program.inline import Atom, Equation, shape_of, variables
 
-NUMBERS = np.concatenate([np.linspace(-9.3, 9.1, 93), [-150.0, -40.0, 40.0, 150.0]]).astype(np.float32)
+NUMBERS = np.concatenate([np.linspace(-9.3, 9.1, 93), [0.0, -150.0, -40.0, 40.0, 150.0]]).astype(np.float32)
 OPERATIONS = {
     *("abs", "add", "add_any", "and", "cbrt", "ceil", "clamp", "convert_element_type", "cos", "div", "eq"),
     *("erf", "erfc", "exp", "exp2", "expm1", "floor", "ge", "gt", "integer_pow", "le", "log", "log1p", "logistic"),
@@ -67,13 +67,34 @@ def entrywise_functions(
             continue
         (root,) = roots
         known = {var: found[var].values if var in found else NUMBERS for var in operands}
-        values = computed(
-            eqn,
-            [known[atom] if isinstance(atom, Var) and atom in known else number(constant(atom)) for atom in eqn.invars],
-        )
+        values = computed(eqn, known, constant)
         if values is not None:
             found[eqn.outvars[0]] = Function(root, values, tuple(operands), position)
     return found
+
+
+def values_from(
+    argument: Var,
+    chain: Sequence[Var],
+    found: Mapping[Var, Function],
+    equations: Sequence[Equation],
+    constant: Constants,
+) -> np.ndarray | None:
+    """What the last value of a chain is as a function of one within it; None if it is none.
+
+    Args:
+      argument: a value of the chain, or its root.
+      chain: values of `found`, in their order.
+      found: from `entrywise_functions`.
+      equations, constant: as there.
+    """
+    known = {argument: NUMBERS}
+    for var in chain:
+        if var is not argument and all(operand in known for operand in found[var].operands):
+            values = computed(equations[found[var].position].eqn, known, constant)
+            assert values is not None  # it was computed before
+            known[var] = values
+    return known.get(chain[-1])
 
 
 def number(value: np.ndarray | None) -> np.ndarray:
@@ -83,8 +104,11 @@ def number(value: np.ndarray | None) -> np.ndarray:
     return np.asarray(0.37, np.float32)
 
 
-def computed(eqn: JaxprEqn, operands: Sequence[np.ndarray]) -> np.ndarray | None:
+def computed(eqn: JaxprEqn, known: Mapping[Var, np.ndarray], constant: Constants) -> np.ndarray | None:
     """What an equation makes of numbers instead of arrays; None if it does not work entry by entry."""
+    operands = [
+        known[atom] if isinstance(atom, Var) and atom in known else number(constant(atom)) for atom in eqn.invars
+    ]
     name = eqn.primitive.name
     if name in SAME or (name == "broadcast_in_dim" and shape_of(eqn.invars[0]) == ()):
         return operands[0]
@@ -111,13 +135,10 @@ def precise(dtype: np.dtype) -> np.dtype:
 def called(jaxpr: Jaxpr, operands: Sequence[np.ndarray]) -> np.ndarray | None:
     """What a function makes of numbers."""
     known = dict(zip(jaxpr.invars, operands, strict=True))
-
-    def value_of(atom: Atom) -> np.ndarray:
-        return np.asarray(atom.val) if isinstance(atom, Literal) else known[atom]
-
     for eqn in jaxpr.eqns:
-        values = computed(eqn, [*map(value_of, eqn.invars)]) if len(eqn.outvars) == 1 else None
+        values = computed(eqn, known, literal_value) if len(eqn.outvars) == 1 else None
         if values is None:
             return None
         known[eqn.outvars[0]] = values
-    return value_of(jaxpr.outvars[0])
+    (result,) = jaxpr.outvars
+    return np.asarray(result.val) if isinstance(result, Literal) else known[result]

@@ -21,7 +21,7 @@ from groupcam_jax.program.excitation_rules import (
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Constant, variables
 from groupcam_jax.program.params import partition
-from groupcam_jax.program.relus import find_relus, no_rule
+from groupcam_jax.program.relus import find_relus, first_of, no_rule
 from groupcam_jax.types import Params
 
 
@@ -50,7 +50,7 @@ def excite(
     excitations = {program.images: unweighted(excitation)}
     found, last = find_relus(program), last_product(program)
     if found.others:
-        raise ValueError(no_rule("excitation_backprop", program.equations[min(found.others)]))
+        raise ValueError(no_rule("excitation_backprop", program.equations[first_of(found.others)]))
     for position, equation in enumerate(program.equations):
         eqn = equation.eqn
         operands = [atom.val if isinstance(atom, Literal) else values[atom] for atom in eqn.invars]

@@ -13,7 +13,7 @@ import numpy as np
 from jax.extend.core import JaxprEqn, Var, jaxprs_in_params
 
 from groupcam_jax.program.constants import Constants, constant_values, literal_value
-from groupcam_jax.program.entrywise import NUMBERS, Function, entrywise_functions
+from groupcam_jax.program.entrywise import NUMBERS, Function, entrywise_functions, values_from
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Equation, inline, variables
 from groupcam_jax.program.layers import operation
@@ -31,19 +31,29 @@ class Relu(NamedTuple):
     bound: float
 
 
+class Other(NamedTuple):
+    """Another activation function: what it is applied to, its value at 0, and the position of its first operation."""
+
+    argument: Var
+    at_zero: float
+    begins: int
+
+
 class Activations(NamedTuple):
     """The activation functions between the image and the logits.
 
     Attributes:
       relus: by the position of the equation that gives their result.
+      others: those that are no ReLU, likewise.
       inside: the positions of equations that only serve a ReLU, such as its comparison with 0.
-      others: the positions of those that are no ReLU.
+      factors: the positions of gates and statistics.
       entrywise: the positions of all equations that were looked at in this.
     """
 
     relus: dict[int, Relu]
+    others: dict[int, Other]
     inside: set[int]
-    others: list[int]
+    factors: set[int]
     entrywise: set[int]
 
 
@@ -54,7 +64,7 @@ def find_relus(program: Program) -> Activations:
 
 def activations_inside(eqn: JaxprEqn) -> Activations:
     """Finds the activation functions inside a loop, a branch, or a function with its own derivative."""
-    found = Activations({}, set(), [], set())
+    found = Activations({}, {}, set(), set(), set())
     for jaxpr in jaxprs_in_params(eqn.params):
         equations, results = inline(jaxpr, jaxpr.invars, None, {})
         inside = find_activations(equations, jaxpr.invars, variables(results), literal_value)
@@ -62,7 +72,7 @@ def activations_inside(eqn: JaxprEqn) -> Activations:
         deeper = map(activations_inside, opaque)
         for one in (inside, *deeper):
             found.relus.update(one.relus)
-            found.others.extend(one.others)
+            found.others.update(one.others)
     return found
 
 
@@ -71,7 +81,7 @@ def find_activations(
 ) -> Activations:
     """Finds the activation functions among equations; see `entrywise_functions`."""
     functions, uses = entrywise_functions(equations, inputs, constant), uses_of(equations, inputs)
-    found = Activations({}, set(), [], {function.position for function in functions.values()})
+    found = Activations({}, {}, set(), set(), {function.position for function in functions.values()})
     for var, function in functions.items():
         of_others = [eqn for eqn in uses.readers.get(var, ()) if not continues(eqn, function.root, functions)]
         if not (of_others or var in outputs) or not is_floating(var) or affine_in(NUMBERS, function.values):
@@ -79,6 +89,7 @@ def find_activations(
         chain = [*ancestors(var, functions), var]
         made_by = {equations[functions[one].position].eqn.primitive.name for one in chain}
         if is_gate(function.values, var, uses) or is_statistic(function, made_by, uses, var):
+            found.factors.add(function.position)
             continue
         relus = [(one, relu) for one in chain if (relu := as_relu(one, functions))]
         fitting = [pair for pair in relus if affine_in(functions[pair[0]].values, function.values)]
@@ -94,8 +105,20 @@ def find_activations(
                 for one in chain
                 if is_floating(one) and one not in harmless and not affine_in(NUMBERS, functions[one].values)
             )
-            found.others.append(functions[next(bent, var)].position)
+            straight = [one for one in chain if is_floating(one) and affine_in(NUMBERS, functions[one].values)]
+            of = (
+                (one, values_from(one, chain, functions, equations, constant))
+                for one in [function.root, *straight][::-1]
+            )
+            argument, values = next((one, values) for one, values in of if values is not None)
+            begins = functions[next(bent, var)].position
+            found.others[function.position] = Other(argument, float(values[NUMBERS == 0][0]), begins)
     return found
+
+
+def first_of(others: Mapping[int, Other]) -> int:
+    """The position at which the first of several activations begins."""
+    return min(other.begins for other in others.values())
 
 
 def no_rule(method: str, equation: Equation) -> str:
