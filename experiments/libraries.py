@@ -228,12 +228,12 @@ def nanodl(name: str) -> Model:
 
 
 LIBRARIES = (
-    Library("pretrained", "groupcam-jax", ours, ("resnet50", "vgg16", "efficientnet-lite0")),
+    Library("pretrained", "groupcam-jax", ours, ("resnet18", "vgg11", "efficientnet-lite0")),
     Library("Flax Linen, as big_vision", "flax", big_vision, ("mean", "map")),
     Library("Flax NNX", "flax", nnx, ("residual network",)),
     Library("Equinox", "equinox", equinox, ("batch norm with state",)),
     Library("Equimo", "equimo", equimo, ("convnext_t", "mobilenetv3_small", "vit_tiny_patch16_224")),
-    Library("Haiku", "dm-haiku", haiku, ("ResNet18", "ResNet50", "MobileNetV1")),
+    Library("Haiku", "dm-haiku", haiku, ("ResNet18", "MobileNetV1")),
     Library(
         "Keras 3",
         "keras",

@@ -32,6 +32,7 @@ import groupcam_jax as g
 from experiments.libraries import LIBRARIES, SIZE, Library
 from groupcam_jax.evaluation.machine import machine
 from groupcam_jax.files import write_json
+from groupcam_jax.program.params import partition
 
 METHODS: dict[str, Callable[..., Any]] = {
     "group_cam": lambda apply, params: g.group_cam(apply, params, groups=8),
@@ -55,11 +56,17 @@ def randomize(params: Any) -> Any:
     return jax.tree.unflatten(tree, noisy)
 
 
+def compiled(function: Callable[..., Any], params: Any, image: jax.Array) -> jax.Array:
+    """Runs a function `(params, image)` with the arrays of the parameters as arguments of the program."""
+    arrays, rebuild = partition(params)
+    return jax.jit(lambda arrays, image: function(rebuild(arrays), image))(arrays, image)
+
+
 def cut_error(apply: Any, params: Any, image: jax.Array) -> float:
     """The largest difference of the logits when the model is cut, over their range."""
     features, head = g.split(apply, params, image[None])
-    joined = jax.jit(lambda images: head(params, *features(params, images)))(image[None])
-    logits = jax.jit(lambda images: apply(params, images))(image[None])
+    joined = compiled(lambda params, image: head(params, *features(params, image[None])), params, image)
+    logits = compiled(lambda params, image: apply(params, image[None]), params, image)
     return float(jnp.abs(joined - logits).max() / jnp.ptp(logits))
 
 
@@ -67,29 +74,27 @@ def places(apply: Any, params: Any, image: jax.Array) -> int:
     """How many of four neighbours among the corners of the layer's grid see the image in the right order."""
     features, _ = g.split(apply, params, image[None])
 
-    @jax.jit
-    def centre(row, column):
-        """The centre of mass of the gradient of one place, `[row, column]`."""
+    def centres(params, image):
+        """The centres of mass of the gradients of the four corners, `[2, 2, row and column]`."""
 
-        def place(image):
+        def ends(image):
             activation = features(params, image[None])[0][0]
             weights = jax.random.normal(jax.random.key(2), activation.shape[2:])
-            return (activation[row, column] * weights).sum()
+            return activation[jnp.array([0, -1])][:, jnp.array([0, -1])] @ weights
 
-        strength = (jax.grad(place)(image) ** 2).sum(2)
+        strength = (jax.jacrev(ends)(image) ** 2).sum(-1)  # [2, 2, h, w]
         ruler = jnp.linspace(-1, 1, SIZE)
-        return jnp.stack([(strength.sum(1) * ruler).sum(), (strength.sum(0) * ruler).sum()]) / strength.sum()
+        mass = jnp.stack([strength.sum(3) @ ruler, strength.sum(2) @ ruler], -1)
+        return mass / strength.sum((2, 3))[:, :, None]
 
-    (top_left, top_right), (left, right) = [[centre(row, column) for column in (0, -1)] for row in (0, -1)]
-    above = [top_left[0] < left[0], top_right[0] < right[0]]
-    beside = [top_left[1] < top_right[1], left[1] < right[1]]
-    return int(sum(above + beside))
+    found = compiled(centres, params, image)
+    return int((found[0, :, 0] < found[1, :, 0]).sum() + (found[:, 0, 1] < found[:, 1, 1]).sum())
 
 
 def outcome(method: Callable[..., Any], apply: Any, params: Any, image: jax.Array) -> str:
     """A tick, "zero", or why there is no map."""
     try:
-        saliency = jax.jit(method(apply, params))(image)
+        saliency = compiled(lambda params, image: method(apply, params)(image), params, image)
     except (ValueError, NotImplementedError) as error:
         return str(error).splitlines()[0]
     if not jnp.isfinite(saliency).all():

@@ -22,7 +22,8 @@ from groupcam_jax.explainers.smooth_grad_cam_pp import smooth_grad_cam_pp as smo
 from groupcam_jax.explainers.xgrad_cam import xgrad_cam as xgrad_cam
 
 # isort: split
-# Methods of perturbation, of gradients in the image, and of regions.
+# Methods of perturbation, of gradients in the image, of regions, and of attention.
+from groupcam_jax.explainers.attention_rollout import attention_rollout as attention_rollout
 from groupcam_jax.explainers.deconvolution import deconvolution as deconvolution
 from groupcam_jax.explainers.excitation_backprop import excitation_backprop as excitation_backprop
 from groupcam_jax.explainers.gradient import gradient as gradient
@@ -72,11 +73,12 @@ from groupcam_jax.targets import probability as probability
 from groupcam_jax.targets import union as union
 
 # isort: split
-# Methods of one's own, of their mathematics; and a model in another precision.
+# Methods of one's own, of their mathematics; and a model in another precision, or with balanced gradients.
 from groupcam_jax.families.attribution import attribution_method as attribution_method
 from groupcam_jax.families.attribution import backward_rule as backward_rule
 from groupcam_jax.families.class_activation import ClassActivationMap as ClassActivationMap
 from groupcam_jax.families.class_activation import class_activation_map as class_activation_map
+from groupcam_jax.libragrad import libragrad as libragrad
 from groupcam_jax.precision import in_dtype as in_dtype
 
 # isort: split

@@ -35,6 +35,7 @@ METHODS = {
     "guided-grad-cam": g.guided_grad_cam,
     "excitation-backprop": functools.partial(g.excitation_backprop, contrastive=False),
     "excitation-backprop-contrastive": g.excitation_backprop,
+    "attention-rollout": g.attention_rollout,
     "xrai": functools.partial(g.xrai, step_batch=5),
 }
 

@@ -233,3 +233,14 @@ def test_line_of_an_operation():
     *_, last = list_layers(apply, params, IMAGE.shape)
     lines = Path(__file__).read_text().splitlines()
     assert "jax.nn.relu(x @ block)" in lines[int(last.source.partition(":")[2]) - 1]
+
+
+def test_random_keys_in_a_model_are_no_constants():
+    closed_over = jax.random.key(0)
+
+    def apply(params, images):
+        kept = jax.random.bernoulli(closed_over, 0.9, images.shape) & jax.random.bernoulli(jax.random.key(1), 0.9)
+        return models.plain().apply(params, jnp.where(kept, images, 0))
+
+    layers = list_layers(apply, models.plain().params, (12, 12, 3))
+    assert [layer.scope for layer in layers if layer.remark == "default"] == ["block"]

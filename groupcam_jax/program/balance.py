@@ -19,10 +19,11 @@ import jax.numpy as jnp
 from jax.extend.core import Literal, Var
 from jaxtyping import Array, Float
 
+from groupcam_jax.program.calls import open_calls
 from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.excitation_rules import MAXIMA, SUMS
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Atom, Constant, Equation, inline
+from groupcam_jax.program.inline import Constant, Equation
 from groupcam_jax.program.layers import PRODUCTS, VIEWS, operation
 from groupcam_jax.program.params import partition
 from groupcam_jax.program.relus import Activations, find_relus
@@ -73,23 +74,6 @@ def run_balanced(program: Program, params: Params, images: Images) -> Float[Arra
             constant.update(eqn.outvars)
         values.update(zip(eqn.outvars, results, strict=True))
     return jnp.asarray(values[program.logits])
-
-
-def open_calls(program: Program) -> Program:
-    """Inlines functions with a derivative of their own, such as a softmax, but for activation functions."""
-    kept, constants = find_relus(program).entrywise, dict(program.constants)
-    same: dict[Var, Atom] = {}
-    equations: list[Equation] = []
-    for position, (scope, eqn, remat) in enumerate(program.equations):
-        eqn = eqn.replace(invars=[atom if isinstance(atom, Literal) else same.get(atom, atom) for atom in eqn.invars])
-        if eqn.primitive.name == "custom_jvp_call" and position not in kept:
-            inner, results = inline(eqn.params["call_jaxpr"], eqn.invars, eqn, constants, remat)
-            same.update(zip(eqn.outvars, results, strict=True))
-            equations += inner
-        else:
-            equations.append(Equation(scope, eqn, remat))
-    logits: Any = same.get(program.logits, program.logits)
-    return program._replace(equations=equations, constants=constants, logits=logits)
 
 
 def argument_of(position: int, found: Activations, equation: Equation) -> Var | None:

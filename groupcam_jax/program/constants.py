@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.core
+import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal, Var
 
@@ -20,7 +21,7 @@ def constant_values(program: Program) -> Constants:
     """Returns a function that gives the value of an operand, or None if it is no constant."""
     producers = {var: equation for equation in program.equations for var in equation.eqn.outvars}
     values: dict[Var, np.ndarray | None] = {
-        var: None if isinstance(value, jax.core.Tracer) else np.asarray(value)
+        var: None if isinstance(value, jax.core.Tracer) or is_key(var) else np.asarray(value)
         for var, value in program.constants.items()
         if np.size(value) <= LARGEST
     }
@@ -37,7 +38,7 @@ def constant_values(program: Program) -> Constants:
     def computed(var: Var) -> dict[Var, Any]:
         equation = producers[var]
         eqn = equation.eqn
-        small = all(np.prod(shape_of(made)) <= LARGEST for made in eqn.outvars)
+        small = all(np.prod(shape_of(made)) <= LARGEST and not is_key(made) for made in eqn.outvars)
         operands = [value_of(atom) for atom in eqn.invars] if small else [None]
         if any(operand is None for operand in operands):
             return {}
@@ -47,6 +48,11 @@ def constant_values(program: Program) -> Constants:
             return dict(zip(eqn.outvars, map(np.asarray, run_equation(equation, operands)), strict=True))
 
     return value_of
+
+
+def is_key(var: Var) -> bool:
+    """Whether a value is a random key, which NumPy does not have."""
+    return bool(jnp.issubdtype(getattr(var.aval, "dtype", bool), jax.dtypes.prng_key))
 
 
 def literal_value(atom: Atom) -> np.ndarray | None:

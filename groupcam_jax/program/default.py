@@ -57,9 +57,9 @@ def default_layer(program: Program, found: Sequence[LayerEntry]) -> Default:
 def weighted_products(program: Program) -> list[int]:
     """The positions of the products of activations with weights, in loops and branches too.
 
-    A product with what is computed from nothing counts if it mixes channels; the matrices that enlarge an image do not.
+    A product with a constant counts if it mixes channels; the matrices that enlarge an image, or pool it, do not.
     """
-    images, weights, found = {program.images}, {*program.params, *program.constants}, []
+    images, weights, found = {program.images}, {*program.params}, []
     axes = label_axes(program)
     for position, (_, eqn, _) in enumerate(program.equations):
         read = variables(eqn.invars)

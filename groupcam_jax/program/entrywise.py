@@ -13,7 +13,7 @@ import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn, Literal, Var, jaxprs_in_params
 
 from groupcam_jax.program.constants import Constants, literal_value
-from groupcam_jax.program.inline import Atom, Equation, shape_of, variables
+from groupcam_jax.program.inline import Equation, shape_of, variables
 
 NUMBERS = np.concatenate([np.linspace(-9.3, 9.1, 93), [0.0, -150.0, -40.0, 40.0, 150.0]]).astype(np.float32)
 OPERATIONS = {
