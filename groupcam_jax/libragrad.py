@@ -1,4 +1,4 @@
-"""LibraGrad: a model with the same values and better gradients (Mehri, Fayyaz, Baghshah, Pilehvar, CVPR 2025).
+"""LibraGrad: a model with the same values and better gradients (Mehri et al., CVPR 2025, arXiv:2411.16760).
 
 In a transformer the input times the gradient is far from the output: softmax, normalisation, gelu and gates are not
 linear. Here each has the derivative of the linear function that it is for this image, see `program.balance`. It costs
