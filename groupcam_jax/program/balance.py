@@ -1,8 +1,8 @@
 """Replaces the derivatives of a model's nonlinearities, so that the input times the gradient is the output (LibraGrad).
 
 A linear layer is its own derivative, f(x) = f'(x) x, apart from biases; so is a ReLU, or a maximum. Other operations
-are not, and a gradient through them tells less than it seems to. Mehri et al. (arXiv:2411.16760) give each the derivative of
-the linear function that it is for this image:
+are not, and a gradient through them tells less than it seems to. Mehri et al. (arXiv:2411.16760) give each the
+derivative of the linear function that it is for this image:
 
     activation      f(x) = x (f(x) / x)         the ratio is constant
     softmax, gate   A v, sigmoid(u) v           the weights A, sigmoid(u) are constant
