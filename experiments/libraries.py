@@ -228,7 +228,6 @@ def nanodl(name: str) -> Model:
 
 
 LIBRARIES = (
-    Library("pretrained", "groupcam-jax", ours, ("resnet18", "vgg11", "efficientnet-lite0")),
     Library("Flax Linen, as big_vision", "flax", big_vision, ("mean", "map")),
     Library("Flax NNX", "flax", nnx, ("residual network",)),
     Library("Equinox", "equinox", equinox, ("batch norm with state",)),
@@ -238,15 +237,13 @@ LIBRARIES = (
         "Keras 3",
         "keras",
         keras,
-        (
-            *("VGG16", "ResNet50", "ResNet50V2", "MobileNet", "MobileNetV2", "MobileNetV3Small", "DenseNet121"),
-            *("EfficientNetB0", "EfficientNetV2B0", "ConvNeXtTiny", "InceptionV3", "Xception"),
-        ),
+        ("VGG16", "ResNet50V2", "MobileNetV2", "MobileNetV3Small", "EfficientNetV2B0", "ConvNeXtTiny"),
     ),
     Library("Transformers 4", "transformers", transformers, ("ViT", "Beit", "Dinov2", "ResNet", "RegNet")),
     Library("flaxmodels", "flaxmodels", flaxmodels, ("ResNet18", "VGG16")),
-    Library("jax-resnet", "jax-resnet", jax_resnet, ("ResNet18", "ResNeSt50Fast")),
+    Library("jax-resnet", "jax-resnet", jax_resnet, ("ResNet18",)),
     Library("stax", "jax", stax, ("residual network",)),
     Library("Objax", "objax", objax, ("convolutions",)),
     Library("NanoDL", "nanodl", nanodl, ("ViT",)),
+    Library("pretrained", "groupcam-jax", ours, ("resnet18", "vgg11", "efficientnet-lite0")),
 )

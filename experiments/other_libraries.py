@@ -41,6 +41,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "guided_backprop": g.guided_backprop,
     "excitation_backprop": g.excitation_backprop,
 }
+PROJECTIONS = 4  # of the channels, whose gradients are added up
 COLUMNS = ("library", "version", "model", "lines", "default layer", "shape", "cut", "places", *METHODS)
 
 
@@ -79,10 +80,10 @@ def places(apply: Any, params: Any, image: jax.Array) -> int:
 
         def ends(image):
             activation = features(params, image[None])[0][0]
-            weights = jax.random.normal(jax.random.key(2), activation.shape[2:])
+            weights = jax.random.normal(jax.random.key(2), (activation.shape[2], PROJECTIONS))
             return activation[jnp.array([0, -1])][:, jnp.array([0, -1])] @ weights
 
-        strength = (jax.jacrev(ends)(image) ** 2).sum(-1)  # [2, 2, h, w]
+        strength = (jax.jacrev(ends)(image) ** 2).sum((2, -1))  # [2, 2, h, w]
         ruler = jnp.linspace(-1, 1, SIZE)
         mass = jnp.stack([strength.sum(3) @ ruler, strength.sum(2) @ ruler], -1)
         return mass / strength.sum((2, 3))[:, :, None]
@@ -139,9 +140,9 @@ def main(
                 break
             shown.add_row(*map(str, rows[-1].values()))
             print(*rows[-1].values(), sep=" | ", flush=True)
+            if output is not None:
+                write_json(output / "table.json", {"rows": rows, "machine": machine()})
     Console(width=400).print(shown)
-    if output is not None:
-        write_json(output / "table.json", {"rows": rows, "machine": machine()})
 
 
 if __name__ == "__main__":

@@ -82,6 +82,10 @@ from groupcam_jax.libragrad import libragrad as libragrad
 from groupcam_jax.precision import in_dtype as in_dtype
 
 # isort: split
+# Training pictures that show what is salient.
+from groupcam_jax.augmentation import saliency_augmentation as saliency_augmentation
+
+# isort: split
 # The contracts.
 from groupcam_jax.types import Explainer as Explainer
 from groupcam_jax.types import Model as Model

@@ -83,7 +83,7 @@ def require_key(key: Any, method: str) -> PRNGKey:
     """
     key = typed_key(key)
     if key is None:
-        raise TypeError(f"{method} is stochastic and needs a key: explain(image, label, key=jax.random.key(0))")
+        raise TypeError(f"{method} is stochastic and needs a key: pass key=jax.random.key(0)")
     return key
 
 
