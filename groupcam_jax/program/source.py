@@ -7,12 +7,14 @@ from jax.extend.core import JaxprEqn
 
 OURS = str(pathlib.Path(__file__).parents[1])
 LIBRARIES = (OURS, *map(sysconfig.get_path, ("purelib", "platlib", "stdlib")), "<")
+INSTALLED = {"site-packages", "dist-packages"}  # of the user, of the system, of an environment below this one
 
 
 def source_of(eqn: JaxprEqn) -> str:
     """The innermost line of code that is not part of an installed package, as 'model.py:12'; '' if there is none."""
     traceback = eqn.source_info.traceback
     for frame in traceback.frames if traceback else ():
-        if not frame.file_name.startswith(LIBRARIES):
-            return f"{frame.file_name.rpartition('/')[2]}:{frame.line_num}"
+        path = pathlib.PurePath(frame.file_name)
+        if not frame.file_name.startswith(LIBRARIES) and INSTALLED.isdisjoint(path.parts):
+            return f"{path.name}:{frame.line_num}"
     return ""
