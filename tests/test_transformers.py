@@ -140,6 +140,14 @@ def test_balanced_models_are_explained_by_every_kind_of_method():
     np.testing.assert_allclose(explain[0](IMAGE, 3), explain[1](IMAGE, 3), atol=1e-5)
 
 
+def test_networks_of_relus_are_balanced_as_they_are():
+    apply, params = models.plain()
+    image = models.image()
+    for build in (g.grad_cam, g.gradient):
+        ours, plain = (jax.jit(build(model, params))(image, 2) for model in (g.libragrad(apply), apply))
+        np.testing.assert_allclose(ours, plain, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "layer",
     [jax.nn.softplus, lambda x: jax.lax.fori_loop(0, 2, lambda _, x: jnp.tanh(x), x), lambda x: jnp.cumprod(x, 1)],

@@ -12,6 +12,7 @@ derivative of the linear function that it is for this image:
 The values of the model stay what they are.
 """
 
+import math
 from typing import Any
 
 import jax
@@ -78,7 +79,7 @@ def run_balanced(program: Program, params: Params, images: Images) -> Float[Arra
 
 def argument_of(position: int, found: Activations, equation: Equation) -> Var | None:
     """What an activation that is not its own derivative is applied to."""
-    if position in found.relus and jnp.isfinite(found.relus[position].bound):
+    if position in found.relus and math.isfinite(found.relus[position].bound):
         return found.relus[position].argument
     if position not in found.others:
         return None

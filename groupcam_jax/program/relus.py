@@ -1,34 +1,30 @@
 """Finds the ReLUs of a traced model by what they compute, however they are written, and all other activations.
 
-`jax.nn.relu`, `max(x, 0)`, `where(x > 0, x, 0)`, `x * (x > 0)` and `(x + abs(x)) / 2` are one function: they are
-computed on a few numbers and compared with `clip(x, 0, bound)`. Gates (a sigmoid that another activation is multiplied
-with) and statistics (the variance of a normalisation, the sum of a softmax) are no activation functions.
+`jax.nn.relu`, `max(x, 0)`, `where(x > 0, x, 0)`, `x * (x > 0)` and `(x + abs(x)) / 2` are one function, see `kinds`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import jax.numpy as jnp
-import numpy as np
 from jax.extend.core import JaxprEqn, Var, jaxprs_in_params
 
 from groupcam_jax.program.constants import Constants, constant_values, literal_value
-from groupcam_jax.program.entrywise import NUMBERS, Function, entrywise_functions, values_from
+from groupcam_jax.program.entrywise import NUMBERS, entrywise_functions, values_from
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Equation, inline, variables
+from groupcam_jax.program.kinds import (
+    Functions,
+    Relu,
+    affine_in,
+    ancestors,
+    as_relu,
+    is_floating,
+    is_gate,
+    is_statistic,
+)
 from groupcam_jax.program.layers import operation
 from groupcam_jax.program.source import source_of
-from groupcam_jax.program.uses import Uses, leads, uses_of
-
-Functions = Mapping[Var, Function]
-FACTORS, ROOTS = {"mul", "dot_general"}, {"sqrt", "rsqrt", "log"}
-
-
-class Relu(NamedTuple):
-    """A ReLU: what it is applied to, and the bound above which it is constant."""
-
-    argument: Var
-    bound: float
+from groupcam_jax.program.uses import uses_of
 
 
 class Other(NamedTuple):
@@ -133,80 +129,3 @@ def no_rule(method: str, equation: Equation) -> str:
 def continues(eqn: JaxprEqn, root: Var, functions: Functions) -> bool:
     """Whether an equation goes on with a function of the same value."""
     return all(made in functions and functions[made].root is root for made in eqn.outvars)
-
-
-def ancestors(var: Var, functions: Functions) -> list[Var]:
-    """The values that a function is made of, in their order, without its root and itself."""
-    found: dict[Var, None] = {}
-
-    def visit(var: Var) -> None:
-        for operand in functions[var].operands if var in functions else ():
-            if operand in functions and operand not in found:
-                visit(operand)
-                found[operand] = None
-
-    visit(var)
-    return [*found]
-
-
-def as_relu(var: Var, functions: Functions) -> Relu | None:
-    """What a value is the ReLU of: the last affine function of the root among its ancestors that fits."""
-    if not is_floating(var):
-        return None
-    function = functions[var]
-    values = function.values.astype(np.float32)
-    candidates = [(one, functions[one].values) for one in ancestors(var, functions) if is_floating(one)]
-    for argument, x in [(function.root, NUMBERS), *candidates][::-1]:
-        if affine_in(NUMBERS, x):
-            x = x.astype(np.float32)
-            bound = float(values.max()) if values.max() < 0.9 * x.max() else np.inf
-            if close(np.clip(x, 0, bound), values):
-                return Relu(argument, bound)
-    return None
-
-
-def affine_in(x: np.ndarray, y: np.ndarray) -> bool:
-    """Whether y is a x + b for some a and b, a not 0."""
-    x, y = x.astype(np.float64), y.astype(np.float64)
-    if not np.isfinite(y).all() or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return False
-    low, high = x.argmin(), x.argmax()
-    slope = (y[high] - y[low]) / (x[high] - x[low])
-    return close(y[low] + slope * (x - x[low]), y)
-
-
-def close(expected: np.ndarray, values: np.ndarray) -> bool:
-    """Equal but for rounding."""
-    return bool(np.allclose(values, expected, rtol=1e-5, atol=1e-4))
-
-
-def is_floating(var: Var) -> bool:
-    """Whether a value has a gradient."""
-    return bool(jnp.issubdtype(getattr(var.aval, "dtype", bool), jnp.floating))
-
-
-def is_gate(values: np.ndarray, var: Var, uses: Uses) -> bool:
-    """Whether a function that saturates on both sides (sigmoid, tanh) is only a factor of another activation."""
-    far_below, below, above, far_above = values[-4:].astype(np.float64)  # of -150, -40, 40 and 150
-    saturates = abs(far_below - below) < 1e-2 and abs(far_above - above) < 1e-2
-    return bool(saturates) and leads(
-        var, uses, lambda var, eqn: eqn.primitive.name in FACTORS and len(uses.arrived(eqn)) > 1
-    )
-
-
-def is_statistic(function: Function, made_by: set[str], uses: Uses, var: Var) -> bool:
-    """Whether a value is only used in a root, or to divide by: variances, their roots, the sums of a softmax.
-
-    A root itself is one where it is that of a variance, which is not negative, or where it only scales.
-    """
-
-    def divides(var: Var, eqn: JaxprEqn) -> bool:
-        name = eqn.primitive.name
-        return name in ROOTS or (name == "div" and ("exp" in made_by or var is eqn.invars[1]))
-
-    def scales(var: Var, eqn: JaxprEqn) -> bool:
-        return divides(var, eqn) or (eqn.primitive.name in FACTORS and len(uses.arrived(eqn)) > 1)
-
-    if made_by.isdisjoint(ROOTS):
-        return leads(var, uses, divides)
-    return not np.isfinite(function.values[NUMBERS < 0]).any() or leads(var, uses, scales)
