@@ -5,6 +5,20 @@
 
 "pointing" is the share of scenes whose most salient pixel lies on the target, "energy" the share of the saliency that
 does; the gain of LibraGrad is on the same scenes, with a 95 % interval.
+
+Ours, per cent of 200 scenes, of which the transformer names 92.5 (experiments/results/balanced_gradients.json):
+
+                         pointing    with LibraGrad    gain                    energy    with LibraGrad    gain
+    Grad-CAM             26.5        51.0              24.5 (16.7 to 32.3)     12.9      6.8               -6.1
+    HiResCAM             59.5        68.5              9.0 (3.3 to 14.7)       38.9      35.7              -3.2
+    LayerCAM             50.0        69.0              19.0 (11.4 to 26.6)     29.5      36.0              6.5
+    Group-CAM            74.5        80.0              5.5 (0.1 to 10.9)       17.7      16.8              -0.9
+    gradient             67.5        88.0              20.5 (14.4 to 26.6)     23.0      35.4              12.4
+    input x gradient     66.0        86.5              20.5 (14.6 to 26.4)     31.3      46.2              14.9
+    attention rollout    83.5                                                  33.0
+
+LibraGrad lets every method point better; most of the energy of Grad-CAM and HiResCAM lies elsewhere all the same.
+Rollout, which knows no class, points better than all but the balanced gradients: a scene has one target.
 """
 
 import functools

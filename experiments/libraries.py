@@ -143,7 +143,8 @@ def haiku(name: str) -> Model:
     model = hk.without_apply_rng(
         hk.transform_with_state(lambda images, train: getattr(hk.nets, name)(num_classes=10)(images, is_training=train))
     )
-    variables = model.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), True)
+    # Its averages begin with the statistics of these images.
+    variables = model.init(jax.random.key(0), jax.random.normal(jax.random.key(0), (1, SIZE, SIZE, 3)), True)
     return lambda variables, images: model.apply(*variables, images, False)[0], variables
 
 

@@ -15,6 +15,9 @@ not installed is left out.
 """
 
 import inspect
+import io
+import json
+import re
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -31,7 +34,7 @@ from skimage import data
 import groupcam_jax as g
 from experiments.libraries import LIBRARIES, SIZE, Library
 from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.files import write_json
+from groupcam_jax.files import whole_file, write_json
 from groupcam_jax.program.params import partition
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -127,22 +130,37 @@ def main(
 ) -> None:
     """Explain models of other libraries."""
     image = jax.image.resize(jnp.asarray(data.chelsea(), jnp.float32) / 127.5 - 1, (SIZE, SIZE, 3), "bilinear")
-    shown = Table(*COLUMNS, title="Models of other libraries", box=box.MARKDOWN)
-    rows: list[dict[str, Any]] = []
-    for one in LIBRARIES:
-        if library and one.name not in library:
-            continue
+    asked = [one for one in LIBRARIES if not library or one.name in library]
+    rows = [] if output is None or not library else kept(output, asked)
+    for one in asked:
         for name in one.models:
             try:
                 rows.append(row(one, name, image))
             except ModuleNotFoundError as error:
                 print(f"left out {one.name}: {error}")
                 break
-            shown.add_row(*map(str, rows[-1].values()))
             print(*rows[-1].values(), sep=" | ", flush=True)
             if output is not None:
-                write_json(output / "table.json", {"rows": rows, "machine": machine()})
-    Console(width=400).print(shown)
+                report(output, rows)
+
+
+def kept(folder: Path, replaced: list[Library]) -> list[dict[str, Any]]:
+    """The rows of an earlier run for all other libraries."""
+    path, names = folder / "table.json", {one.name for one in replaced}
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    return [one for one in rows if one["library"] not in names]
+
+
+def report(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Writes `table.json` and `table.md`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "table.json", {"rows": rows, "machine": machine()})
+    shown, text = Table(*COLUMNS, box=box.MARKDOWN), io.StringIO()
+    for one in rows:
+        shown.add_row(*(re.sub(r"^\w+ has (no rule for \S+) .*", r"\1", str(one[name])) for name in COLUMNS))
+    Console(file=text, width=400).print(shown)
+    with whole_file(folder / "table.md") as file:
+        file.write("\n".join(line.rstrip() for line in text.getvalue().strip().splitlines()).encode() + b"\n")
 
 
 if __name__ == "__main__":
