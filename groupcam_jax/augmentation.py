@@ -61,17 +61,22 @@ def saliency_augmentation(
       explainer's map is: for a traced label out of range, or a picture that is not finite.
 
     Raises:
-      ValueError: share outside [0, 1]; in `augment`, as in the explainer.
+      ValueError: share outside [0, 1]; in `augment`, a threshold of several numbers, and as in the explainer.
       TypeError: an option that the method does not have; in `augment`, no key where something is drawn.
     """
     if not 0 <= share <= 1:
         raise ValueError(f"share={share}: expected a share of the pictures, from 0 to 1")
+    if "has_aux" in options:
+        raise TypeError("saliency_augmentation takes the saliency alone; leave has_aux out")
     explain = method(model_apply, params, **options)
 
     def augment(image, label=None, *, key=None):
         kept_key, method_key, baseline_key = (None, None, None) if key is None else jax.random.split(key, 3)
         saliency = explain(image, label, key=method_key)
-        mask = (saliency >= threshold(saliency)).astype(image.dtype)
+        level = threshold(saliency)
+        if jnp.shape(level) != ():
+            raise ValueError(f"the threshold returned {[*jnp.shape(level)]} for a saliency [h, w]; expected one number")
+        mask = (saliency >= level).astype(image.dtype)
         shown = reveal(image, hide(baseline, image, baseline_key), mask)
         shown = jnp.where(jnp.isnan(saliency).any(), jnp.nan, shown)
         if share < 1:

@@ -122,6 +122,8 @@ OTHERS = {
     "softplus by log": lambda z: jnp.log(1 + jnp.exp(z)),
     "a root in the denominator": lambda z: z / jnp.sqrt(1 + z * z),
     "smooth magnitude": lambda z: jnp.sqrt(z * z + 0.001),
+    "pooling by a norm": lambda z: jnp.sqrt((jax.nn.relu(z) ** 2).mean((1, 2), keepdims=True) + 1e-6) + 0 * z,
+    "root of a mean": lambda z: jnp.sqrt(jax.nn.relu(z).mean((1, 2), keepdims=True) + 1e-6) + 0 * z,
     "logarithm of the magnitude": lambda z: jnp.sign(z) * jnp.log(1 + jnp.abs(z)),
 }
 

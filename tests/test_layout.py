@@ -136,3 +136,17 @@ def test_a_loop_keeps_the_layout_of_what_it_carries():
     *_, last = list_layers(apply, params, (12, 16, 3))
     assert (last.scope, last.grid.shape, last.remark) == ("last", (12, 16), "default")
     assert grad_cam(apply, params)(IMAGE, 2).shape == (12, 16)
+
+
+@pytest.mark.parametrize(
+    "join", [lambda a, b: jnp.concatenate([a, b]), lambda a, b: jnp.stack([a, b]).reshape(-1, 12, 12, 3)]
+)
+def test_views_in_the_batch_of_a_model_have_no_place_in_one_map(join):
+    """A mirrored image beside the image: the evidence in it would show at the wrong side."""
+    apply, params = models.plain()
+
+    def both(params, images):
+        return apply(params, join(images, images[:, :, ::-1])).reshape(2, len(images), 5).mean(0)
+
+    with pytest.raises(ValueError, match="in a batch of several views of it"):
+        grad_cam(both, params)(models.image(), 2)

@@ -35,6 +35,7 @@ ENDS = {
     "jitted": jax.jit(jax.nn.softmax),
     "by image": jax.vmap(jax.nn.softmax),
     "reshaped": lambda logits: jax.nn.softmax(logits.reshape(-1, 5)).reshape(logits.shape),
+    "rounded": lambda logits: jax.nn.softmax(logits).astype(jnp.bfloat16),
     "log-softmax": jax.nn.log_softmax,
     "log-softmax by hand": log_by_hand,
     "log of softmax": lambda logits: jnp.log(jax.nn.softmax(logits)),

@@ -94,6 +94,62 @@ def test_rollout_of_a_probe_begins_with_its_own_attention():
     np.testing.assert_allclose(g.attention_rollout(apply, params)(IMAGE), expected, atol=1e-5)
 
 
+def of_tokens(mix, pool=lambda x: x.mean(1)):
+    """A model of 12 tokens in two blocks, whose tokens are mixed by `mix(queries, keys, values)`."""
+
+    def apply(params, images):
+        parts = images.reshape(len(images), 4, 16, 3, 16, 3).transpose(0, 1, 3, 2, 4, 5)
+        x = parts.reshape(len(images), 12, 768) @ params["embed"]
+        for block in range(2):
+            x = x + mix[block](x, x, x)
+        return pool(x) @ params["head"]
+
+    keys = jax.random.split(jax.random.key(0), 2)
+    params = {"embed": jax.random.normal(keys[0], (768, 16)) / 9, "head": jax.random.normal(keys[1], (16, 5))}
+    return apply, params
+
+
+def by_the_library(x, keys, values):
+    return jax.nn.dot_product_attention(*(one[:, :, None] for one in (x, keys, values)), scale=1.0)[:, :, 0]
+
+
+def test_rollout_of_attention_in_other_words():
+    expected = g.attention_rollout(*of_tokens([attend] * 2))(IMAGE)
+    np.testing.assert_allclose(g.attention_rollout(*of_tokens([by_the_library] * 2))(IMAGE), expected, atol=1e-5)
+    probe = jax.random.normal(jax.random.key(5), (16,))
+    pools = (
+        lambda x: attend(jnp.broadcast_to(probe, (len(x), 1, 16)), x, x)[:, 0],
+        lambda x: jnp.einsum("nt,ntd->nd", jax.nn.softmax(x @ probe), x),
+    )
+    one, other = (g.attention_rollout(*of_tokens([attend] * 2, pool))(IMAGE) for pool in pools)
+    np.testing.assert_allclose(one, other, atol=1e-5)
+    assert jnp.abs(one - expected).max() > 0.05
+
+
+def in_halves(x, keys, values):
+    halves = [attend(*(one[:, :, i : i + 8] for one in (x, keys, values))) for i in (0, 8)]
+    return jnp.concatenate(halves, 2)
+
+
+def by_logsumexp(x, keys, values):
+    scores = x @ keys.swapaxes(1, 2)
+    return jnp.exp(scores - jax.scipy.special.logsumexp(scores, -1, keepdims=True)) @ values
+
+
+def multiplied_and_summed(x, keys, values):
+    return (jax.nn.softmax(x @ keys.swapaxes(1, 2))[..., None] * values[:, None]).sum(2)
+
+
+def in_a_loop(x, keys, values):
+    return jax.lax.fori_loop(0, 2, lambda _, x: attend(x, keys, values), x)
+
+
+@pytest.mark.parametrize("mix", [in_halves, by_logsumexp, multiplied_and_summed, in_a_loop])
+def test_rollout_refuses_what_it_would_leave_out(mix):
+    with pytest.raises(ValueError, match=r"attention_rollout cannot follow .* \(test_transformers.py:\d+\)"):
+        g.attention_rollout(*of_tokens([attend, mix]))(IMAGE)
+
+
 def test_rollout_is_refused_where_it_is_not_defined():
     apply, params = models.plain()
     with pytest.raises(ValueError, match="is for transformers, and the model has no softmax over tokens"):
@@ -138,6 +194,25 @@ def test_balanced_models_are_explained_by_every_kind_of_method():
     # A method without gradients gives what it gave.
     explain = [g.occlusion(apply, params, window=16, stride=16) for apply in (balanced, model.apply)]
     np.testing.assert_allclose(explain[0](IMAGE, 3), explain[1](IMAGE, 3), atol=1e-5)
+
+
+def test_gates_of_means_are_balanced():
+    """A gate of the mean over many places moves little, and is a gate all the same."""
+
+    def apply(params, images):
+        x = images @ params["a"]
+        return (x * jax.nn.sigmoid(x.mean((1, 2), keepdims=True))).mean((1, 2)) @ params["b"]
+
+    keys = jax.random.split(jax.random.key(0), 2)
+    params = {"a": jax.random.normal(keys[0], (3, 8)), "b": jax.random.normal(keys[1], (8, 5))}
+    logit, slope = jax.value_and_grad(lambda image: g.libragrad(apply)(params, image[None])[0, 2])(IMAGE + 1)
+    assert float(((IMAGE + 1) * slope).sum()) == pytest.approx(float(logit), rel=1e-4)
+
+
+def test_balancing_says_where_no_gradient_is_left():
+    apply = g.libragrad(lambda _, images: (jnp.tanh(images) * jax.nn.sigmoid(images @ jnp.eye(3))).mean((1, 2)))
+    with pytest.raises(ValueError, match="no way from the image to the logits that has a gradient"):
+        apply({}, IMAGE[None])
 
 
 def test_networks_of_relus_are_balanced_as_they_are():

@@ -5,8 +5,8 @@
     saliency   the rows of R of the tokens that the logits read, their mean, on the grid, enlarged, rescaled to [0, 1]
 
 The class plays no part. The logits of a vision transformer read its class token, or all tokens; where they ask by an
-attention of their own (a probe, the MAP head), its weights take the place of the mean. Attention in windows is refused:
-there no product of the blocks is defined.
+attention of their own (a probe, the MAP head), its weights take the place of the mean. Attention in windows is refused,
+for no product of the blocks is defined there, and so is whatever else mixes tokens: heads side by side, loops.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from groupcam_jax.families.class_activation import show_heat
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.attention import Attention, find_attention
 from groupcam_jax.program.cut import cut_program_at_image
-from groupcam_jax.program.inline import shape_of
+from groupcam_jax.program.inline import Equation, shape_of
+from groupcam_jax.program.layers import operation
 from groupcam_jax.program.output import trace_logits
+from groupcam_jax.program.source import source_of
 from groupcam_jax.program.split import equations_for
 from groupcam_jax.types import Explainer, HasAux, Heat, Model, Params
 
@@ -43,8 +45,8 @@ def attention_rollout(model_apply: Model, params: Params, *, has_aux: HasAux = F
 
     def explain(image, label, key):
         del key  # deterministic
-        program, attentions = find_attention(trace_logits(model_apply, params, image[None]))
-        check(attentions)
+        program, attentions, unread = find_attention(trace_logits(model_apply, params, image[None]))
+        check(attentions, unread)
         weights = [attention.weights for attention in attentions]
         run = program.function(equations_for(program.equations, weights), [program.images], weights)
         arrays = run(params, image[None])
@@ -55,24 +57,33 @@ def attention_rollout(model_apply: Model, params: Params, *, has_aux: HasAux = F
     return make_explainer(explain, has_aux=has_aux)
 
 
-def check(attentions: list[Attention]) -> None:
-    """Raises ValueError where the product of the attentions is not defined."""
+def check(attentions: list[Attention], unread: list[Equation]) -> None:
+    """Raises ValueError where the product of the attentions is not defined, or not all of it."""
+    other = "Explain by grad_cam(libragrad(model_apply), params), say"
+    if unread:
+        scope, eqn, _ = unread[0]
+        raise ValueError(
+            f"attention_rollout cannot follow {operation(eqn)} at {scope or 'the top level'!r} ({source_of(eqn)}): "
+            f"tokens are mixed there in another way than by softmax(scores) @ values, or beside that. {other}"
+        )
     if not attentions:
-        raise ValueError("attention_rollout is for transformers, and the model has no softmax over tokens")
+        raise ValueError(f"attention_rollout is for transformers, and the model has no softmax over tokens. {other}")
     *inner, last = attentions
-    sizes = {shape_of(one.weights)[axis] for one in inner for axis in (one.query, one.key)}
+    sizes = {shape_of(one.weights)[axis] for one in inner for axis in (one.query, one.key) if axis is not None}
     sizes.add(shape_of(last.weights)[last.key])
-    if len(sizes) > 1 or attentions[0].grid is None:
+    if len(sizes) > 1 or attentions[0].grid is None or any(one.query is None for one in inner):
         raise ValueError(
             "attention_rollout needs attention between all tokens of one grid in every block; here it is within "
-            f"windows, or between {' and '.join(map(str, sorted(sizes)))} tokens. Explain by grad_cam or group_cam"
+            f"windows, or between {' and '.join(map(str, sorted(sizes)))} tokens. {other}"
         )
 
 
 def mean_of_heads(attention: Attention, weights: Array) -> Float[Array, "queries keys"]:
     """The attention of one image, averaged over all other axes."""
-    rest = tuple(axis for axis in range(weights.ndim) if axis not in (attention.query, attention.key))
-    mean = weights.astype(jnp.float32).mean(rest)
+    kept = [axis for axis in (attention.query, attention.key) if axis is not None]
+    mean = weights.astype(jnp.float32).mean([axis for axis in range(weights.ndim) if axis not in kept])
+    if attention.query is None:
+        return mean[None]
     return mean if attention.query < attention.key else mean.T
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-BATCH, ROWS, COLUMNS, CHANNELS, OTHER = "batch", "rows", "columns", "channels", ""
+BATCH, VIEWS, ROWS, COLUMNS, CHANNELS, OTHER = "batch", "views", "rows", "columns", "channels", ""
 
 
 class Factor(NamedTuple):

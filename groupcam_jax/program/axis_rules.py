@@ -6,9 +6,11 @@ from typing import SupportsIndex, TypeAlias
 from jax.extend.core import JaxprEqn, Var
 
 from groupcam_jax.program.axes import (
+    BATCH,
     CHANNELS,
     COLUMNS,
     ROWS,
+    VIEWS,
     Axes,
     Axis,
     Factor,
@@ -101,18 +103,33 @@ def pad(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
 
 
 def concatenate(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
-    """Tokens beside a grid are other tokens; of several grids beside each other the order is lost."""
+    """Tokens beside a grid are other tokens; of several grids beside each other the order is lost.
+
+    Several views in a batch, of a mirrored image, say, are an axis that no grid can have.
+    """
     along = eqn.params["dimension"]
     rest = combined([without(axes, [along]) for axes in operands])
     pieces = [axes[along] for axes in operands]
     grids = [place for place, axis in enumerate(pieces) if not axis.is_plain]
     joined = plain(sum(axis.size for axis in pieces))
-    if len(grids) == 1:
+    if any(BATCH in kinds_of(pieces[place]) for place in grids) and len(pieces) > 1:
+        joined = Axis((Factor(VIEWS, 1, joined.size),))
+    elif len(grids) == 1:
         (place,) = grids
         before, after = (sum(axis.size for axis in some) for some in (pieces[:place], pieces[place + 1 :]))
         grid = pieces[place]
         joined = grid._replace(before=grid.before + before, after=grid.after + after)
     return (*rest[:along], joined, *rest[along:])
+
+
+def stack(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    """A new axis; before the grid it is one of views, which no grid can have."""
+    along, axes = eqn.params["axis"], combined(operands)
+    grid = [place for place, axis in enumerate(axes) if {ROWS, COLUMNS} & {*kinds_of(axis)}]
+    new = plain(len(operands))
+    if grid and along <= grid[0] and len(operands) > 1:
+        new = Axis((Factor(VIEWS, 1, len(operands)),))
+    return (*axes[:along], new, *axes[along:])
 
 
 def dot_general(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
@@ -202,5 +219,6 @@ RULES: dict[str, Rule] = {
     "rev": rev,
     "slice": slice_,
     "squeeze": squeeze,
+    "stack": stack,
     "transpose": transpose,
 }

@@ -74,6 +74,8 @@ def run_balanced(program: Program, params: Params, images: Images) -> Float[Arra
         if not moving or position in found.factors or is_discrete(eqn):
             constant.update(eqn.outvars)
         values.update(zip(eqn.outvars, results, strict=True))
+    if program.logits in constant:
+        raise ValueError("libragrad finds no way from the image to the logits that has a gradient; explain without it")
     return jnp.asarray(values[program.logits])
 
 

@@ -19,7 +19,10 @@ from groupcam_jax.program.inline import Equation
 from groupcam_jax.program.layers import PRODUCTS, VIEWS
 from groupcam_jax.program.relus import no_rule
 
-SUMS = {"concatenate", "cumsum", "dynamic_slice", "gather", "reduce_sum", "reduce_window_sum", "select_n", "split"}
+SUMS = {
+    *("concatenate", "cumsum", "dynamic_slice", "gather", "reduce_sum", "reduce_window_sum", "select_n", "split"),
+    *("stack", "unstack"),
+}
 MAXIMA = {"max", "reduce_max", "reduce_window_max"}
 
 

@@ -121,7 +121,10 @@ def named(program: Program, found: Sequence[LayerEntry], name: str) -> LayerEntr
 def listing(found: Sequence[LayerEntry]) -> str:
     """Names the last activation of each scope, for an error message."""
     if not found:
-        return "The model has no activations [h, w, channels] outside loops"
+        return (
+            "The program shows no activations [h, w, channels] of the image: they lie within loops, or in a batch of "
+            "several views of it, or their places are not told"
+        )
     last = {activation.scope: activation for activation in found}
     return "The model's activations are (the last of each scope): " + ", ".join(map(str, last.values()))
 

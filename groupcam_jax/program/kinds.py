@@ -67,8 +67,8 @@ def affine_in(x: np.ndarray, y: np.ndarray) -> bool:
 
 
 def close(expected: np.ndarray, values: np.ndarray) -> bool:
-    """Equal but for rounding."""
-    return bool(np.allclose(values, expected, rtol=1e-5, atol=1e-4))
+    """Equal but for rounding, by the range of the values."""
+    return bool(np.allclose(values, expected, rtol=1e-5, atol=1e-5 * np.ptp(expected)))
 
 
 def is_floating(var: Var) -> bool:
@@ -77,27 +77,31 @@ def is_floating(var: Var) -> bool:
 
 
 def is_gate(values: np.ndarray, var: Var, uses: Uses) -> bool:
-    """Whether a function that saturates on both sides (sigmoid, tanh) is only a factor of another activation."""
+    """Whether a function that saturates on both sides (sigmoid, tanh) is only a factor of another activation.
+
+    It lies within -1 and 1: a ReLU6 does not.
+    """
     far_below, below, above, far_above = values[-4:].astype(np.float64)  # of -150, -40, 40 and 150
-    saturates = abs(far_below - below) < 1e-2 and abs(far_above - above) < 1e-2
+    saturates = abs(far_below - below) < 1e-2 and abs(far_above - above) < 1e-2 and np.abs(values).max() < 1.01
     return bool(saturates) and leads(
         var, uses, lambda var, eqn: eqn.primitive.name in FACTORS and len(uses.arrived(eqn)) > 1
     )
 
 
-def is_statistic(function: Function, made_by: set[str], uses: Uses, var: Var) -> bool:
-    """Whether a value is only used in a root, or to divide by: variances, their roots, the sums of a softmax.
+def is_statistic(made_by: set[str], uses: Uses, var: Var) -> bool:
+    """Whether a value only scales others: a variance, its root, the sum of a softmax or its logarithm.
 
-    A root itself is one where it is that of a variance, which is not negative, or where it only scales.
+    A root that is a feature by itself, as in pooling by a norm, is none.
     """
 
-    def divides(var: Var, eqn: JaxprEqn) -> bool:
+    def ends(var: Var, eqn: JaxprEqn) -> bool:
         name = eqn.primitive.name
-        return name in ROOTS or (name == "div" and ("exp" in made_by or var is eqn.invars[1]))
+        if name in ROOTS:
+            return is_statistic({*made_by, name}, uses, eqn.outvars[0])
+        if name == "div":
+            return "exp" in made_by or var is eqn.invars[1]
+        if name == "sub":
+            return "log" in made_by and var is eqn.invars[1]
+        return name in FACTORS and not made_by.isdisjoint(ROOTS) and len(uses.arrived(eqn)) > 1
 
-    def scales(var: Var, eqn: JaxprEqn) -> bool:
-        return divides(var, eqn) or (eqn.primitive.name in FACTORS and len(uses.arrived(eqn)) > 1)
-
-    if made_by.isdisjoint(ROOTS):
-        return leads(var, uses, divides)
-    return not np.isfinite(function.values[NUMBERS < 0]).any() or leads(var, uses, scales)
+    return leads(var, uses, ends)

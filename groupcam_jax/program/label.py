@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from jax.extend.core import Jaxpr, JaxprEqn, Literal, Var, jaxprs_in_params
 
 from groupcam_jax.program.axes import Axes, combined, image_axes, plain, plain_axes
-from groupcam_jax.program.axis_rules import RULES, cut, place_by_place
+from groupcam_jax.program.axis_rules import RULES, cut, place_by_place, without
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Atom, shape_of
 
@@ -53,6 +53,8 @@ def axes_after(eqn: JaxprEqn, operands: Sequence[Axes]) -> list[Axes]:
         return through(inner[0], operands)
     if name == "split":
         return after_split(eqn, operands[0])
+    if name == "unstack":
+        return [without(operands[0], [eqn.params["axis"]]) for _ in eqn.outvars]
     if name in SCRAMBLING:
         return [axes_of_type(var) for var in eqn.outvars]
     if rule := RULES.get(name):

@@ -6,7 +6,7 @@ agrees with a softmax, a log-softmax or a sigmoid on random values.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -79,8 +79,8 @@ def ends(program: Program) -> Iterator[tuple[Var, list[Equation]]]:
 
 def link_of(tail: Sequence[Equation], logits: Var, output: Var) -> str | None:
     """Which of the links the equations compute, if any."""
-    of_logits: Any = logits.aval
-    rounding = float(jnp.finfo(of_logits.dtype).eps)
+    of_logits, of_output = cast(Any, logits.aval), cast(Any, output.aval)
+    rounding = max(float(jnp.finfo(of.dtype).eps) for of in (of_logits, of_output))
     with jax.ensure_compile_time_eval():
         drawn = jnp.asarray(3 * np.random.default_rng(0).standard_normal(of_logits.shape), of_logits.dtype)
         both_signs = (drawn, -drawn)  # a single logit must not lie where another function happens to agree

@@ -44,7 +44,7 @@ def read_operands(eqn: JaxprEqn, read: dict[Var, Read], constant: Constants) -> 
     if not any(places.any() for places in wanted):
         return
     for atom, places in zip(eqn.invars, operands_read(eqn, wanted, constant), strict=True):
-        if isinstance(atom, Var) and jnp.issubdtype(getattr(atom.aval, "dtype", bool), jnp.floating):
+        if isinstance(atom, Var) and jnp.issubdtype(getattr(atom.aval, "dtype", bool), jnp.inexact):
             read[atom] = np.logical_or(places, read.get(atom, False), out=np.empty(places.shape, bool))
 
 
@@ -56,6 +56,8 @@ def operands_read(eqn: JaxprEqn, wanted: Sequence[Read], constant: Constants) ->
         return [~one for one in everything]
     if len(inner) == 1 and name not in ("scan", "while") and len(inner[0].invars) == len(eqn.invars):
         return through(inner[0], wanted)
+    if name in JOINING:
+        return [JOINING[name](wanted, eqn.params["axis"])]
     if len(wanted) == 1 and name in RULES:
         return RULES[name](eqn, wanted[0], constant)
     if len(wanted) == 1 and name in ELEMENTWISE:
@@ -155,18 +157,30 @@ def concatenate(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Re
 
 
 def dot_general(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
-    """A product reads whole rows of one factor and whole columns of the other."""
-    del constant
+    """A product reads whole rows of one factor and whole columns of the other, but for what a constant hides."""
     contracted, batched = eqn.params["dimension_numbers"]
-    reads, start = [], len(batched[0])
-    for atom, sums, batch in zip(eqn.invars, contracted, batched, strict=True):
-        shape = shape_of(atom)
-        free = [axis for axis in range(len(shape)) if axis not in (*sums, *batch)]
-        own = [*range(len(batch)), *range(start, start + len(free))]
-        start += len(free)
-        kept = wanted.any(tuple(axis for axis in range(wanted.ndim) if axis not in own))
-        ordered = np.expand_dims(kept, tuple(range(kept.ndim, len(shape))))
-        reads.append(np.broadcast_to(ordered.transpose(np.argsort([*batch, *free, *sums])), shape))
+    free = [
+        [axis for axis in range(len(shape_of(atom))) if axis not in (*contracted[side], *batched[side])]
+        for side, atom in enumerate(eqn.invars)
+    ]
+    together, own, reads = len(batched[0]), (len(free[0]), len(free[1])), []
+    for side, atom in enumerate(eqn.invars):
+        shape, other = shape_of(atom), eqn.invars[1 - side]
+        order = [*batched[side], *free[side], *contracted[side]]
+        # The result as [batch, own places, places of the other factor], and the other factor as [batch, places, sums].
+        mine = wanted if side == 0 else np.moveaxis(wanted, range(-own[1], 0), range(together, together + own[1]))
+        mine = mine.reshape(*mine.shape[: together + own[side]], -1)
+        value = constant(other)
+        if value is None or (value != 0).all():
+            kept = mine.any(-1)
+            kept = np.expand_dims(kept, tuple(range(kept.ndim, len(shape))))
+        else:
+            shown = (value != 0).transpose(*batched[1 - side], *free[1 - side], *contracted[1 - side])
+            batch, places = mine.shape[:together], mine.shape[together:-1]
+            rows = mine.reshape(*batch, -1, mine.shape[-1]).astype(np.float32)
+            columns = shown.reshape(*batch, mine.shape[-1], -1).astype(np.float32)
+            kept = (rows @ columns > 0).reshape(*batch, *places, *(shape[axis] for axis in contracted[side]))
+        reads.append(np.broadcast_to(kept, [shape[axis] for axis in order]).transpose(np.argsort(order)))
     return reads
 
 
@@ -195,6 +209,12 @@ def dynamic_slice(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[
     return [places, *(np.zeros((), bool) for _ in starts)]
 
 
+def stack(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
+    del constant
+    return [*np.moveaxis(wanted, eqn.params["axis"], 0)]
+
+
+JOINING: dict[str, Callable[..., Read]] = {"split": np.concatenate, "unstack": np.stack}
 RULES: dict[str, Rule] = {
     **dict.fromkeys(REDUCTIONS, reduce),
     "broadcast_in_dim": broadcast_in_dim,
@@ -209,5 +229,6 @@ RULES: dict[str, Rule] = {
     "select_n": select,
     "slice": slice_,
     "squeeze": reshape,
+    "stack": stack,
     "transpose": transpose,
 }

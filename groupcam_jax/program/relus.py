@@ -84,7 +84,14 @@ def find_activations(
             continue
         chain = [*ancestors(var, functions), var]
         made_by = {equations[functions[one].position].eqn.primitive.name for one in chain}
-        if is_gate(function.values, var, uses) or is_statistic(function, made_by, uses, var):
+        if is_statistic(made_by, uses, var):
+            found.factors.add(function.position)
+            continue
+        straight = [one for one in chain if is_floating(one) and affine_in(NUMBERS, functions[one].values)]
+        arguments = [function.root, *straight][::-1]
+        of = ((one, values_from(one, chain, functions, equations, constant)) for one in arguments)
+        argument, values = next((one, values) for one, values in of if values is not None)
+        if is_gate(values, var, uses):  # of its last straight argument: a mean of many numbers hardly moves
             found.factors.add(function.position)
             continue
         relus = [(one, relu) for one in chain if (relu := as_relu(one, functions))]
@@ -101,12 +108,6 @@ def find_activations(
                 for one in chain
                 if is_floating(one) and one not in harmless and not affine_in(NUMBERS, functions[one].values)
             )
-            straight = [one for one in chain if is_floating(one) and affine_in(NUMBERS, functions[one].values)]
-            of = (
-                (one, values_from(one, chain, functions, equations, constant))
-                for one in [function.root, *straight][::-1]
-            )
-            argument, values = next((one, values) for one, values in of if values is not None)
             begins = functions[next(bent, var)].position
             found.others[function.position] = Other(argument, float(values[NUMBERS == 0][0]), begins)
     return found
