@@ -87,7 +87,7 @@ def mean_of_heads(attention: Attention, weights: Array) -> Float[Array, "queries
     return mean if attention.query < attention.key else mean.T
 
 
-def roll(attentions: list[Attention], maps: list[Float[Array, "queries keys"]]) -> Float[Array, " tokens"]:
+def roll(attentions: list[Attention], maps: list[Float[Array, "_ _"]]) -> Float[Array, " tokens"]:
     """Follows what the logits read down through the blocks."""
     read = jnp.asarray(attentions[-1].read, jnp.float32)
     seen = read / read.sum()

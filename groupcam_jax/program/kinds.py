@@ -68,7 +68,8 @@ def affine_in(x: np.ndarray, y: np.ndarray) -> bool:
 
 def close(expected: np.ndarray, values: np.ndarray) -> bool:
     """Equal but for rounding, by the range of the values."""
-    return bool(np.allclose(values, expected, rtol=1e-5, atol=1e-5 * np.ptp(expected)))
+    rounding = 4 * np.finfo(np.float32).eps * np.abs(expected).max()
+    return bool(np.allclose(values, expected, rtol=0, atol=1e-5 * np.ptp(expected) + rounding))
 
 
 def is_floating(var: Var) -> bool:

@@ -78,17 +78,17 @@ def find_activations(
     """Finds the activation functions among equations; see `entrywise_functions`."""
     functions, uses = entrywise_functions(equations, inputs, constant), uses_of(equations, inputs)
     found = Activations({}, {}, set(), set(), {function.position for function in functions.values()})
+    straight = straight_functions(functions, equations, constant)
     for var, function in functions.items():
         of_others = [eqn for eqn in uses.readers.get(var, ()) if not continues(eqn, function.root, functions)]
-        if not (of_others or var in outputs) or not is_floating(var) or affine_in(NUMBERS, function.values):
+        if not (of_others or var in outputs) or not is_floating(var) or var in straight:
             continue
         chain = [*ancestors(var, functions), var]
         made_by = {equations[functions[one].position].eqn.primitive.name for one in chain}
         if is_statistic(made_by, uses, var):
             found.factors.add(function.position)
             continue
-        straight = [one for one in chain if is_floating(one) and affine_in(NUMBERS, functions[one].values)]
-        arguments = [function.root, *straight][::-1]
+        arguments = [function.root, *(one for one in chain if one in straight)][::-1]
         of = ((one, values_from(one, chain, functions, equations, constant)) for one in arguments)
         argument, values = next((one, values) for one, values in of if values is not None)
         if is_gate(values, var, uses):  # of its last straight argument: a mean of many numbers hardly moves
@@ -103,14 +103,27 @@ def find_activations(
             found.inside.update(functions[one].position for one in serving)
         else:
             harmless = {one for one, _ in relus}
-            bent = (
-                one
-                for one in chain
-                if is_floating(one) and one not in harmless and not affine_in(NUMBERS, functions[one].values)
-            )
+            bent = (one for one in chain if is_floating(one) and one not in harmless and one not in straight)
             begins = functions[next(bent, var)].position
             found.others[function.position] = Other(argument, float(values[NUMBERS == 0][0]), begins)
     return found
+
+
+def straight_functions(functions: Functions, equations: Sequence[Equation], constant: Constants) -> set[Var]:
+    """The functions a x + b, found step by step: what follows a mean over many numbers hardly moves with their sum."""
+    straight: set[Var] = set()
+    for var, function in functions.items():
+        if not is_floating(var):
+            continue
+        if len(function.operands) > 1:
+            values = function.values
+        elif function.operands[0] is function.root or function.operands[0] in straight:
+            values = values_from(function.operands[0], [var], functions, equations, constant)
+        else:
+            values = None
+        if values is not None and affine_in(NUMBERS, values):
+            straight.add(var)
+    return straight
 
 
 def first_of(others: Mapping[int, Other]) -> int:
