@@ -241,7 +241,7 @@ LIBRARIES = (
         ("VGG16", "ResNet50V2", "MobileNetV2", "MobileNetV3Small", "EfficientNetV2B0", "ConvNeXtTiny"),
     ),
     Library("Transformers 4", "transformers", transformers, ("ViT", "Beit", "Dinov2", "ResNet", "RegNet")),
-    Library("flaxmodels", "flaxmodels", flaxmodels, ("ResNet18", "VGG16")),
+    Library("flaxmodels", "flaxmodels", flaxmodels, ("ResNet18",)),
     Library("jax-resnet", "jax-resnet", jax_resnet, ("ResNet18",)),
     Library("stax", "jax", stax, ("residual network",)),
     Library("Objax", "objax", objax, ("convolutions",)),

@@ -49,15 +49,17 @@ COLUMNS = ("library", "version", "model", "lines", "default layer", "shape", "cu
 
 
 def randomize(params: Any) -> Any:
-    """Adds noise to every weight: a head that a library sets to zero would explain nothing."""
+    """Adds noise to every weight: a head that a library sets to zero would explain nothing. Variances stay positive."""
     leaves, tree = jax.tree.flatten(params)
+
+    def noisy(leaf: Any, key: jax.Array) -> Any:
+        if not (hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)):
+            return leaf
+        moved = leaf + 0.05 * jax.random.normal(key, leaf.shape, leaf.dtype)
+        return jnp.abs(moved) if (leaf >= 0).all() else moved
+
     keys = jax.random.split(jax.random.key(1), len(leaves))
-    floating = [hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves]
-    noisy = [
-        leaf + 0.05 * jax.random.normal(key, leaf.shape, leaf.dtype) if is_float else leaf
-        for leaf, key, is_float in zip(leaves, keys, floating, strict=True)
-    ]
-    return jax.tree.unflatten(tree, noisy)
+    return jax.tree.unflatten(tree, [*map(noisy, leaves, keys)])
 
 
 def compiled(function: Callable[..., Any], params: Any, image: jax.Array) -> jax.Array:
@@ -110,7 +112,8 @@ def row(library: Library, name: str, image: jax.Array) -> dict[str, Any]:
     """All that is told of a model."""
     apply, params = library.build(name)
     params = randomize(params)
-    (default,) = [one for one in g.list_layers(apply, params, image.shape) if one.remark == "default"]
+    (default,) = [one for one in g.list_layers(apply, params, (SIZE, SIZE, 3)) if one.remark == "default"]
+    assert default.grid is not None
     return {
         "library": library.name,
         "version": metadata.version(library.package),

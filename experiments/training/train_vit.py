@@ -68,7 +68,8 @@ def trunk(images: jax.Array) -> jax.Array:
 
 def apply(variables: Any, images: jax.Array) -> jax.Array:
     """The logits of normalised images `[n, 96, 96, 3]`."""
-    return Hybrid().apply(variables, trunk(images))
+    module: Any = Hybrid()
+    return module.apply(variables, trunk(images))
 
 
 def train(steps: int, batch: int, rate: float) -> Any:

@@ -12,7 +12,7 @@ from groupcam_jax.program.axis_rules import kinds_of
 from groupcam_jax.program.calls import open_calls
 from groupcam_jax.program.default import holds_product
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Equation, shape_of, variables
+from groupcam_jax.program.inline import Atom, Equation, shape_of, variables
 from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layers import VIEWS
 from groupcam_jax.program.layout import Grid, find_grid
@@ -99,7 +99,7 @@ def attention(eqn: JaxprEqn, side: int, labels: Mapping[Var, Axes], reads: Mappi
         everywhere = reads.get(eqn.outvars[0], np.zeros(shape_of(eqn.outvars[0]), bool))
         before = 0 if side == 0 else len(shape_of(values)) - len(batched[1 - side]) - 1  # the values' own axes
         queries = len(batched[side]) + before + free.index(asking[0])
-        read = everywhere.any(tuple(axis for axis in range(everywhere.ndim) if axis != queries))
+        read = np.asarray(everywhere.any(tuple(axis for axis in range(everywhere.ndim) if axis != queries)))
     grid = find_grid(labels[values], 1)
     return Attention(weights, asking[0] if asking else None, key, values, tokens, grid, read)
 
@@ -145,7 +145,7 @@ def averages(eqn: JaxprEqn, normalised: Mapping[Var, int]) -> Iterator[int]:
 
 def normalised_axes(program: Program) -> dict[Var, int]:
     """The values that are a softmax over one axis, and that axis."""
-    made = {var: equation.eqn for equation in program.equations for var in equation.eqn.outvars}
+    made: dict[Atom, JaxprEqn] = {var: one.eqn for one in program.equations for var in one.eqn.outvars}
     found: dict[Var, int] = {}
     for _, eqn, _ in program.equations:
         name, (result, *_) = eqn.primitive.name, eqn.outvars
@@ -153,7 +153,8 @@ def normalised_axes(program: Program) -> dict[Var, int]:
         if name == "div" and len(variables(eqn.invars)) == 2 and isinstance(first, Var):
             total = made.get(eqn.invars[1])
             while total is not None and total.primitive.name in VIEWS:
-                total = made.get(total.invars[0])
+                (viewed, *_) = total.invars
+                total = made.get(viewed) if isinstance(viewed, Var) else None
             if total is not None and total.primitive.name == "reduce_sum" and total.invars[0] is first:
                 axes = total.params["axes"]
                 if len(axes) == 1:

@@ -115,10 +115,11 @@ def straight_functions(functions: Functions, equations: Sequence[Equation], cons
     for var, function in functions.items():
         if not is_floating(var):
             continue
-        if len(function.operands) > 1:
+        first, *others = function.operands
+        if others:
             values = function.values
-        elif function.operands[0] is function.root or function.operands[0] in straight:
-            values = values_from(function.operands[0], [var], functions, equations, constant)
+        elif first is function.root or first in straight:
+            values = values_from(first, [var], functions, equations, constant)
         else:
             values = None
         if values is not None and affine_in(NUMBERS, values):
