@@ -106,6 +106,24 @@ def test_smooth_activations_are_refused_by_their_place(build, activation):
         build(apply, PARAMS)(IMAGE, 2)
 
 
+def test_what_nobody_reads_of_a_batch_norm_is_no_activation():
+    """The new averages of a batch norm in training, which a model returns beside its logits."""
+
+    def apply(params, images, averages=None):
+        x = models.conv(params["stem"], images)
+        mean, square = x.mean((0, 1, 2)), (x * x).mean((0, 1, 2))
+        variance = square - mean * mean
+        new = None if averages is None else (0.9 * averages + 0.1 * variance)
+        x = jax.nn.relu((x - mean[None, None, None]) / jnp.sqrt(variance + 1e-3)[None, None, None])
+        return models.above(params, x), new
+
+    plain, updating = (
+        g.guided_backprop(lambda params, images, a=averages: apply(params, images, a)[0], PARAMS)(IMAGE, 2)
+        for averages in (None, jnp.zeros(8))
+    )
+    np.testing.assert_allclose(plain, updating, atol=1e-6)
+
+
 OTHERS = {
     "leaky": lambda z: jnp.where(z > 0, z, 0.1 * z),
     "abs": jnp.abs,

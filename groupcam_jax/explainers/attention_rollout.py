@@ -19,11 +19,10 @@ from groupcam_jax.families.class_activation import show_heat
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.attention import Attention, find_attention
 from groupcam_jax.program.cut import cut_program_at_image
-from groupcam_jax.program.inline import Equation, shape_of
+from groupcam_jax.program.inline import Equation, equations_for, shape_of
 from groupcam_jax.program.layers import operation
 from groupcam_jax.program.output import trace_logits
 from groupcam_jax.program.source import source_of
-from groupcam_jax.program.split import equations_for
 from groupcam_jax.types import Explainer, HasAux, Heat, Model, Params
 
 

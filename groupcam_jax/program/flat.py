@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from groupcam_jax.program.advice import is_logits, no_logits
 from groupcam_jax.program.evaluate import evaluator
-from groupcam_jax.program.inline import Constant, Equation, inline
+from groupcam_jax.program.inline import Constant, Equation, equations_for, inline
 from groupcam_jax.program.modules import module_paths, name_modules
 from groupcam_jax.program.params import partition
 from groupcam_jax.program.stops import without_stops
@@ -81,6 +81,8 @@ def trace(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStr
     equations, (logits,) = inline(closed, closed.jaxpr.invars, None, constants)
     equations = name_modules(equations, param_vars, module_paths(params), image_var)
     equations, logits = without_stops(equations, image_var, cast(Var, logits))
+    if not any(equation.eqn.effects for equation in equations):  # prints stay
+        equations = equations_for(equations, [logits])  # without the new averages of a batch norm, say
     return Program(equations, constants, param_vars, image_var, logits)
 
 

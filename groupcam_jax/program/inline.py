@@ -76,6 +76,16 @@ def inline(
     return equations, rename(jaxpr.outvars)
 
 
+def equations_for(equations: Sequence[Equation], outputs: Sequence[Var]) -> list[Equation]:
+    """The equations that the outputs need."""
+    needed, kept = set(outputs), []
+    for equation in reversed(equations):
+        if not needed.isdisjoint(equation.eqn.outvars):
+            needed.update(variables(equation.eqn.invars))
+            kept.append(equation)
+    return kept[::-1]
+
+
 def variables(atoms: Sequence[Atom]) -> list[Var]:
     """The variables among atoms, without the literals."""
     return [atom for atom in atoms if not isinstance(atom, Literal)]

@@ -3,7 +3,6 @@
 The gradient with respect to the activation is that of `head` alone: nothing below the layer is differentiated.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -11,7 +10,7 @@ from jax.extend.core import Var
 
 from groupcam_jax.program.find import find_activation
 from groupcam_jax.program.flat import Program, trace
-from groupcam_jax.program.inline import Equation, shape_of, variables
+from groupcam_jax.program.inline import Equation, equations_for, shape_of, variables
 from groupcam_jax.program.layers import LayerEntry
 from groupcam_jax.types import Features, Head, Images, Layer, LayerLike, Model, Params
 
@@ -71,16 +70,6 @@ def split_program(program: Program, layer: LayerLike) -> Parts:
         return logits
 
     return Parts(features, head, str(activation))
-
-
-def equations_for(equations: Sequence[Equation], outputs: Sequence[Var]) -> list[Equation]:
-    """The equations that the outputs need."""
-    needed, kept = set(outputs), []
-    for equation in reversed(equations):
-        if not needed.isdisjoint(equation.eqn.outvars):
-            needed.update(variables(equation.eqn.invars))
-            kept.append(equation)
-    return kept[::-1]
 
 
 def equations_above(program: Program, activation: LayerEntry) -> tuple[list[Equation], list[Var]]:
