@@ -200,29 +200,12 @@ def stax(name: str) -> Model:
     return apply, init(jax.random.key(0), (1, SIZE, SIZE, 3))[1]
 
 
-def objax(name: str) -> Model:
-    """Objax."""
-    import objax
-
-    model = objax.nn.Sequential([
-        objax.nn.Conv2D(3, 16, 8, strides=8), objax.functional.relu, objax.nn.Conv2D(16, 16, 3), objax.functional.relu,
-        lambda x: x.mean((2, 3)), objax.nn.Linear(16, 10),
-    ])  # fmt: skip
-    variables = model.vars()
-
-    def apply(params, images):
-        variables.assign(params)
-        return model(images.transpose(0, 3, 1, 2))
-
-    return apply, variables.tensors()
-
-
 def nanodl(name: str) -> Model:
     """NanoDL."""
     import nanodl as library
 
     model = library.ViT(
-        dropout=0.0, num_heads=2, feedforward_dim=64, patch_size=(16, 16), hidden_dim=32, num_layers=2, n_outputs=10
+        dropout=0.0, num_heads=2, feedforward_dim=32, patch_size=(16, 16), hidden_dim=32, num_layers=2, n_outputs=10
     )
     params = model.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)))
     return lambda params, images: model.apply(params, images)[0], params
@@ -244,7 +227,6 @@ LIBRARIES = (
     Library("flaxmodels", "flaxmodels", flaxmodels, ("ResNet18",)),
     Library("jax-resnet", "jax-resnet", jax_resnet, ("ResNet18",)),
     Library("stax", "jax", stax, ("residual network",)),
-    Library("Objax", "objax", objax, ("convolutions",)),
     Library("NanoDL", "nanodl", nanodl, ("ViT",)),
     Library("pretrained", "groupcam-jax", ours, ("resnet18", "vgg11", "efficientnet-lite0")),
 )
