@@ -22,7 +22,7 @@ from groupcam_jax.program.cut import cut_program_at_image
 from groupcam_jax.program.inline import Equation, equations_for, shape_of
 from groupcam_jax.program.layers import operation
 from groupcam_jax.program.output import trace_logits
-from groupcam_jax.program.source import source_of
+from groupcam_jax.program.source import place_of
 from groupcam_jax.types import Explainer, HasAux, Heat, Model, Params
 
 
@@ -62,7 +62,7 @@ def check(attentions: list[Attention], unread: list[Equation]) -> None:
     if unread:
         scope, eqn, _ = unread[0]
         raise ValueError(
-            f"attention_rollout cannot follow {operation(eqn)} at {scope or 'the top level'!r} ({source_of(eqn)}): "
+            f"attention_rollout cannot follow {operation(eqn)} at {place_of(scope, eqn)}: "
             f"tokens are mixed there in another way than by softmax(scores) @ values, or beside that. {other}"
         )
     if not attentions:

@@ -1,6 +1,5 @@
 """Finds the attention of a model in its program: softmax weights over tokens, and who is averaged by them."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -12,15 +11,13 @@ from groupcam_jax.program.axis_rules import kinds_of
 from groupcam_jax.program.calls import open_calls
 from groupcam_jax.program.default import holds_product
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Atom, Equation, shape_of, variables
+from groupcam_jax.program.inline import Equation, shape_of, variables
 from groupcam_jax.program.label import label_axes
-from groupcam_jax.program.layers import VIEWS
 from groupcam_jax.program.layout import Grid, find_grid
 from groupcam_jax.program.reads import Read, read_backward
 from groupcam_jax.program.relus import find_relus
+from groupcam_jax.program.softmaxes import normalised_axes
 from groupcam_jax.program.uses import uses_of
-
-SAME = {"convert_element_type", "copy", "reduce_precision", "stop_gradient"}
 
 
 class Attention(NamedTuple):
@@ -141,42 +138,3 @@ def averages(eqn: JaxprEqn, normalised: Mapping[Var, int]) -> Iterator[int]:
         for side, atom in enumerate(eqn.invars):
             if isinstance(atom, Var) and atom in normalised and tuple(contract[side]) == (normalised[atom],):
                 yield side
-
-
-def normalised_axes(program: Program) -> dict[Var, int]:
-    """The values that are a softmax over one axis, and that axis."""
-    made: dict[Atom, JaxprEqn] = {var: one.eqn for one in program.equations for var in one.eqn.outvars}
-    found: dict[Var, int] = {}
-    for _, eqn, _ in program.equations:
-        name, (result, *_) = eqn.primitive.name, eqn.outvars
-        first = eqn.invars[0] if eqn.invars else None
-        if name == "div" and len(variables(eqn.invars)) == 2 and isinstance(first, Var):
-            total = made.get(eqn.invars[1])
-            while total is not None and total.primitive.name in VIEWS:
-                (viewed, *_) = total.invars
-                total = made.get(viewed) if isinstance(viewed, Var) else None
-            if total is not None and total.primitive.name == "reduce_sum" and total.invars[0] is first:
-                axes = total.params["axes"]
-                if len(axes) == 1:
-                    found[result] = int(axes[0])
-        elif isinstance(first, Var) and first in found:
-            axis = moved_axis(eqn, found[first])
-            if axis is not None:
-                found[result] = axis
-    return found
-
-
-def moved_axis(eqn: JaxprEqn, axis: int) -> int | None:
-    """Where a view puts an axis of its operand; None if it does not keep it."""
-    name, params = eqn.primitive.name, eqn.params
-    if name in SAME:
-        return axis
-    if name == "transpose":
-        return [*map(int, params["permutation"])].index(axis)
-    if name == "broadcast_in_dim":
-        return int(params["broadcast_dimensions"][axis])
-    if name in ("reshape", "squeeze"):
-        before, after = shape_of(eqn.invars[0]), shape_of(eqn.outvars[0])
-        same = [place for place, n in enumerate(after) if n == before[axis]]
-        return next((place for place in same if math.prod(after[place:]) == math.prod(before[axis:])), None)
-    return None

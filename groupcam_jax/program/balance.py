@@ -28,7 +28,7 @@ from groupcam_jax.program.inline import Constant, Equation
 from groupcam_jax.program.layers import PRODUCTS, VIEWS, operation
 from groupcam_jax.program.params import partition
 from groupcam_jax.program.relus import Activations, find_relus
-from groupcam_jax.program.source import source_of
+from groupcam_jax.program.source import place_of
 from groupcam_jax.program.uses import uses_of
 from groupcam_jax.types import Images, Params
 
@@ -118,5 +118,5 @@ def proportional_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]
 
 def no_balance(equation: Equation) -> str:
     """Says which operation has no rule, and where it was written."""
-    place = f"{equation.scope or 'the top level'!r} ({source_of(equation.eqn)})"
+    place = place_of(equation.scope, equation.eqn)
     return f"libragrad has no rule for {operation(equation.eqn)} at {place}; explain the model without libragrad"

@@ -23,7 +23,7 @@ from groupcam_jax.program.kinds import (
     is_statistic,
 )
 from groupcam_jax.program.layers import operation
-from groupcam_jax.program.source import source_of
+from groupcam_jax.program.source import place_of
 from groupcam_jax.program.uses import uses_of
 
 
@@ -134,7 +134,7 @@ def first_of(others: Mapping[int, Other]) -> int:
 
 def no_rule(method: str, equation: Equation) -> str:
     """Says which operation a method has no rule for, and where it was written."""
-    place = f"{equation.scope or 'the top level'!r} ({source_of(equation.eqn)})"
+    place = place_of(equation.scope, equation.eqn)
     return (
         f"{method} has no rule for {operation(equation.eqn)} at {place}: it is defined for networks of linear layers, "
         "ReLUs and pooling. grad_cam, integrated_gradients and group_cam need no rule for it"

@@ -66,12 +66,9 @@ def downloaded(name: str, build: Callable[..., Any]) -> Any:
     """The model with its published weights; Keras downloads and checks them."""
     try:
         return build(weights="imagenet")
-    except OSError:
-        raise
     except Exception as error:
-        if type(error) is not Exception:
+        if type(error) is not Exception:  # which is what Keras raises when a download fails
             raise
-        # What Keras raises when a download fails.
         raise OSError(f"the weights of keras:{name} cannot be downloaded: {error}; --weights takes a file") from error
 
 
