@@ -244,3 +244,14 @@ def test_random_keys_in_a_model_are_no_constants():
 
     layers = list_layers(apply, models.plain().params, (12, 12, 3))
     assert [layer.scope for layer in layers if layer.remark == "default"] == ["block"]
+
+
+def test_layers_below_a_fourier_transform_are_read():
+    def apply(params, images):
+        x = jax.nn.relu(models.conv(params["stem"], images))
+        x = jnp.fft.irfft2(jnp.fft.rfft2(x, axes=(1, 2)), s=(12, 12), axes=(1, 2))
+        return models.above(params, x)
+
+    image, params = models.image(), models.plain().params
+    expected = grad_cam(lambda p, x: models.above(p, jax.nn.relu(models.conv(p["stem"], x))), params, layer=1)(image, 2)
+    np.testing.assert_allclose(grad_cam(apply, params, layer=1)(image, 2), expected, atol=1e-4)
