@@ -13,6 +13,7 @@ from groupcam_jax.types import Classifier
 from pretrained.convert import to_flax
 from pretrained.fetching.download import download
 from pretrained.fetching.installed import installed
+from pretrained.fine_tuned import read_fine_tuned, with_weights
 from pretrained.networks import efficientnet_lite, imagenet, keras_applications, resnet, shapes, vgg
 from pretrained.torch_files.state_dict import read_state_dict
 
@@ -21,21 +22,21 @@ class Network(NamedTuple):
     """A network trained on ImageNet.
 
     Attributes:
-      build: makes the module.
+      build: makes the module; takes `num_classes`.
       layer: the layer to explain: the last ReLU, which in VGG comes before the last pooling.
       image_size: height and width of its images.
       preprocess: uint8 `[h, w, 3]` to an image.
       published: finds the published weights by the network's name.
     """
 
-    build: Callable[[], nn.Module]
+    build: Callable[..., nn.Module]
     layer: str
     image_size: int = 224
     preprocess: Callable[[Any], Any] = imagenet.normalize
     published: Callable[[str], Path] = download
 
 
-def lite(build: Callable[[], nn.Module], image_size: int) -> Network:
+def lite(build: Callable[..., nn.Module], image_size: int) -> Network:
     """An EfficientNet-Lite."""
     return Network(build, "_swish", image_size, efficientnet_lite.normalize, installed)
 
@@ -67,8 +68,8 @@ def load(name: str, weights: str | os.PathLike[str] | None = None) -> Classifier
         names drawn shapes. The others name ImageNet's 1,000 classes: the weights of "efficientnet-lite0", 1 and 2 are
         packages of their own, torchvision's are downloaded once; both are checked by their hash. Keras downloads and
         checks its own.
-      weights: a state dict of the network, `.pth` or `.safetensors` (Keras: `.weights.h5`), instead of the published
-        one.
+      weights: a state dict of the network, `.pth` or `.safetensors` (Keras: `.weights.h5`), or what
+        `groupcam fine-tune` has written, with its own classes, instead of the published one.
 
     Returns:
       The classifier with its weights, preprocessing and class names.
@@ -82,14 +83,28 @@ def load(name: str, weights: str | os.PathLike[str] | None = None) -> Classifier
         return keras_applications.load(name.removeprefix("keras:"), weights)
     if name not in NAMES:
         raise ValueError(f"there is no network {name!r}; there are {', '.join(NAMES)}, and keras:NAME")
+    tuned = None if weights is None else read_fine_tuned(weights)
+    if tuned is not None:
+        return with_weights(untrained(name, len(tuned.class_names)), tuned)
     if name == "shapes":
         if weights is not None:
-            raise ValueError("the network 'shapes' has its own weights; other weights go with a network of ImageNet's")
+            raise ValueError(
+                "the network 'shapes' has its own weights; other weights, but those of a fine-tuning of it, go with a "
+                "network of ImageNet's"
+            )
         return shapes.load()
+    network = untrained(name)
+    state_dict = read_state_dict(IMAGENET[name].published(name) if weights is None else weights)
+    return network._replace(params=to_flax(state_dict, network.params))
+
+
+def untrained(name: str, num_classes: int = 1000) -> Classifier:
+    """A network of `NAMES` with the shapes of its weights alone; the names of its classes are ImageNet's."""
+    if name == "shapes":
+        return shapes.untrained(num_classes)
     network = IMAGENET[name]
-    module = network.build()
+    module = network.build(num_classes=num_classes)
     template: Any = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, 224, 224, 3)))
-    params = to_flax(read_state_dict(network.published(name) if weights is None else weights), template)
     return Classifier(
-        module.apply, params, network.preprocess, imagenet.class_names(), network.layer, network.image_size
+        module.apply, template, network.preprocess, imagenet.class_names(), network.layer, network.image_size
     )

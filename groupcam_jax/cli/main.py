@@ -2,7 +2,7 @@
 
 import pathlib
 import sys
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -126,12 +126,23 @@ def methods() -> None:
     Console(highlight=False, width=None if console.is_terminal else 100).print(methods_table())
 
 
-@app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    add_help_option=False,  # the experiments have their own help
-)
+ELSEWHERE: dict[str, Any] = {  # commands with a file, and help, of their own, which take seconds to import
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
+    "add_help_option": False,
+}
+
+
+@app.command(**ELSEWHERE)
 def evaluate(context: typer.Context) -> None:
     """Measure methods on a data set: the paper's tables and figures."""
-    from groupcam_jax.cli.evaluate import app as experiments  # takes seconds to import
+    from groupcam_jax.cli.evaluate import app as experiments
 
     experiments(context.args, prog_name="groupcam evaluate")
+
+
+@app.command("fine-tune", **ELSEWHERE)
+def fine_tune(context: typer.Context) -> None:
+    """Train a network on your own pictures, augmented by what it finds salient itself."""
+    from groupcam_jax.cli.fine_tune import app as training
+
+    training(context.args, prog_name="groupcam fine-tune")

@@ -1,6 +1,6 @@
 """Separates the arrays of a parameter tree from its other leaves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -26,3 +26,11 @@ def partition(params: Params) -> tuple[list[Leaf], Callable[[Sequence[Leaf]], Pa
         )
 
     return [leaf for leaf, is_traced in zip(leaves, traced, strict=True) if is_traced], rebuild
+
+
+def by_name(params: Params) -> tuple[dict[str, Leaf], Callable[[Mapping[str, Leaf]], Params]]:
+    """As `partition`, with a name for each array: its path in the tree, such as "params/conv1/kernel"."""
+    arrays, rebuild = partition(params)
+    paths = jax.tree_util.tree_leaves_with_path(params)
+    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, leaf in paths if hasattr(leaf, "dtype")]
+    return dict(zip(names, arrays, strict=True)), lambda named: rebuild([named[name] for name in names])

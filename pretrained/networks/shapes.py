@@ -66,13 +66,18 @@ def load() -> Classifier:
     Raises:
       ValueError: the weights file does not fit this network.
     """
-    module = ShapesNet()
-    template = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)))
-    expected: dict[str, Any] = flatten_dict(template, sep="/")
+    template = untrained(len(CLASS_NAMES))
+    expected: dict[str, Any] = flatten_dict(template.params, sep="/")
     arrays = load_file(WEIGHTS)
     found = {name: (*array.shape,) for name, array in arrays.items()}
     wrong = found.items() ^ {name: (*leaf.shape,) for name, leaf in expected.items()}.items()
     if wrong:
         raise ValueError(f"{WEIGHTS} is not of this network, install the package again; what differs: {sorted(wrong)}")
-    params = unflatten_dict({name: jnp.asarray(array) for name, array in arrays.items()}, sep="/")
-    return Classifier(module.apply, params, preprocess, CLASS_NAMES, LAYER, SIZE)
+    return template._replace(params=unflatten_dict({name: jnp.asarray(array) for name, array in arrays.items()}, sep="/"))
+
+
+def untrained(num_classes: int) -> Classifier:
+    """The network with the shapes of its weights alone."""
+    module = ShapesNet(num_classes=num_classes)
+    shapes = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)))
+    return Classifier(module.apply, shapes, preprocess, CLASS_NAMES, LAYER, SIZE)

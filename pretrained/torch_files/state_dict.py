@@ -37,12 +37,15 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         raise CheckpointError(f"{Path(path)}: broken or cut short safetensors file ({error})") from error
 
 
-def write_safetensors(path: str | os.PathLike[str], state_dict: Mapping[str, np.ndarray]) -> None:
+def write_safetensors(
+    path: str | os.PathLike[str], state_dict: Mapping[str, np.ndarray], header: Mapping[str, str] | None = None
+) -> None:
     """Writes a state dict as a `.safetensors` file, whole or not at all.
 
     Args:
       path: the file, replaced if there is one.
       state_dict: name -> array of any shape and layout in memory.
+      header: text to store beside it, by name.
 
     Raises:
       OSError: the folder does not exist or cannot be written.
@@ -50,4 +53,5 @@ def write_safetensors(path: str | os.PathLike[str], state_dict: Mapping[str, np.
     # safetensors copies raw memory: a transposed view would silently be written in the wrong order. Its own
     # `save_file` makes files that only their owner can read.
     with whole_file(Path(path)) as file:
-        file.write(save({name: np.asarray(array, order="C") for name, array in state_dict.items()}))
+        arrays = {name: np.asarray(array, order="C") for name, array in state_dict.items()}
+        file.write(save(arrays, header and dict(header)))

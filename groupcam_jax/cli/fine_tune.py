@@ -1,0 +1,175 @@
+"""Fine-tunes a network on your own pictures, augmented by what it finds salient itself (section 5 of the paper).
+
+    groupcam fine-tune --model efficientnet-lite0 --data FOLDER            with the folders train/CLASS and val/CLASS
+    groupcam fine-tune --model resnet50 --data imagenet2012 --mask-batch 4           as the paper, which had 8 GPUs
+    groupcam fine-tune --model shapes --data scenes --batch 32 --epochs 1                     drawn scenes, offline
+
+The folder of results gets `weights.safetensors`, which `--weights` takes, `epochs.jsonl`, and checkpoints. A run that is
+stopped, or killed, goes on from its last checkpoint when its command is given again, and ends with the same weights. To
+share it among several processes, give each the same command with `--processes N --process I --coordinator HOST:PORT`,
+and a folder that all of them can reach.
+"""
+
+import functools
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import jax.numpy as jnp
+import optax
+import typer
+from rich.console import Console
+
+from groupcam_jax.augmentation import in_training, saliency_augmentation
+from groupcam_jax.classifiers import load_classifier
+from groupcam_jax.cli.run import REFUSALS
+from groupcam_jax.evaluation.devices import connect
+from groupcam_jax.evaluation.manifest import code_of, fingerprint
+from groupcam_jax.methods import METHODS, fix_options
+from groupcam_jax.training.classes import fit_classes
+from groupcam_jax.training.data import open_pair
+from groupcam_jax.training.feed import Source, steps_per_epoch
+from groupcam_jax.training.run import Job, Stopped, fine_tune
+from groupcam_jax.training.step import Augment
+from groupcam_jax.training.trainable import Trainable, trainable
+from groupcam_jax.types import LayerLike
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def main(*arguments: str) -> None:
+    """Runs the command; errors that a user can fix take one line, not a traceback."""
+    try:
+        app([*arguments, *sys.argv[1:]], prog_name="groupcam fine-tune")
+    except (*REFUSALS, OSError) as error:
+        errors.print("error:", str(error), style="red", markup=False)
+        sys.exit(2)
+
+
+@app.command(help=__doc__)
+def run(
+    model: Annotated[str, typer.Option(help="A network's name, or FILE.py:factory for your own.")] = "shapes",
+    weights: Annotated[Path | None, typer.Option(help="What to begin with, instead of the published weights.")] = None,
+    data: Annotated[str, typer.Option(help="A folder, imagenet2012, or scenes (drawn).")] = "scenes",
+    validation: Annotated[str | None, typer.Option(help="Pictures held out, if --data is a folder without.")] = None,
+    augment: Annotated[str, typer.Option(help="group-cam, another method of `groupcam methods`, or none.")] = "group-cam",
+    groups: Annotated[int | None, typer.Option(min=1, help="Groups of channels; 16 by default.")] = None,
+    mask_batch: Annotated[int | None, typer.Option(min=1, help="Masks at once; fewer need less memory.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Quantile of the saliency below which pixels are blurred; its mean by default.")
+    ] = None,
+    share: Annotated[float, typer.Option(help="Of the pictures that are augmented.")] = 1.0,
+    epochs: Annotated[int, typer.Option(min=1)] = 20,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures a step, on all devices together.")] = 256,
+    rate: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
+    decay_every: Annotated[int, typer.Option(min=1, help="Epochs after which the rate is divided by 10.")] = 15,
+    momentum: Annotated[float, typer.Option()] = 0.9,
+    weight_decay: Annotated[float, typer.Option()] = 1e-4,
+    batch_stats: Annotated[
+        Literal["frozen", "updated"], typer.Option(help="Statistics of batch norm, in training and after it.")
+    ] = "frozen",
+    frozen: Annotated[
+        list[str] | None, typer.Option(help="Regular expression; arrays whose names it finds do not train; repeatable.")
+    ] = None,
+    dtype: Annotated[Literal["float32", "bfloat16"], typer.Option(help="Of the passes; weights are float32.")] = "float32",
+    smallest_crop: Annotated[float, typer.Option(min=0, max=1, help="Share of a picture in a crop, at least.")] = 0.08,
+    image_size: Annotated[int | None, typer.Option(min=1, help="Pixels; the network's own by default.")] = None,
+    checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Steps; an epoch by default.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is random.")] = 0,
+    output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("fine-tuned"),
+    processes: Annotated[int, typer.Option(min=1, help="Processes that share the run.")] = 1,
+    process: Annotated[int, typer.Option(min=0, help="Which of them this is, from 0.")] = 0,
+    coordinator: Annotated[str | None, typer.Option(help="HOST:PORT of process 0.")] = None,
+) -> None:
+    """See above."""
+    connect(coordinator, processes, process)
+    if batch % processes:
+        raise ValueError(f"--batch {batch}: expected a multiple of the {processes} processes")
+    classifier = load_classifier(model, weights)
+    if image_size is not None:
+        classifier = classifier._replace(image_size=image_size)
+    training, held_out = open_pair(data, validation)
+    classifier, class_of, told = fit_classes(classifier, training.categories)
+    network = trainable(classifier, frozen or [], batch_stats == "updated", dtype)
+    counts = [sum(array.size for array in arrays.values()) for arrays in (network.trained, network.fixed)]
+    console.print(f"{model}: {told}; {counts[0]:,} numbers train, {counts[1]:,} do not", markup=False)
+    options = {"groups": groups, "mask_batch": mask_batch}
+    source = Source(training, class_of, classifier.image_size, batch, process, processes)
+    schedule = optax.exponential_decay(rate, decay_every * steps_per_epoch(source), 0.1, staircase=True)
+    manifest = {
+        "model": model,
+        "code": code_of(model),
+        "weights": fingerprint(classifier.params),
+        "data": data,
+        "pictures": len(training),
+        "validation": held_out.name,
+        "augment": augment,
+        **options,
+        "threshold": threshold,
+        "share": share,
+        "batch": batch,
+        "rate": rate,
+        "decay_every": decay_every,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+        "batch_stats": batch_stats,
+        "frozen": frozen,
+        "dtype": dtype,
+        "smallest_crop": smallest_crop,
+        "image_size": classifier.image_size,
+        "seed": seed,
+    }
+    job = Job(
+        classifier,
+        network,
+        source,
+        source._replace(dataset=held_out),
+        schedule,
+        optax.chain(optax.add_decayed_weights(weight_decay), optax.sgd(schedule, momentum)),
+        augmentation(augment, network, classifier.layer, options, threshold, share),
+        epochs,
+        checkpoint_every,
+        smallest_crop,
+        seed,
+        manifest,
+        output,
+    )
+    try:
+        fine_tune(job, console, errors)
+    except Stopped as stopped:
+        errors.print(str(stopped), style="red")
+        raise typer.Exit(130) from None
+    console.print(f"its weights: {output / 'weights.safetensors'}; to use them: --model {model} --weights FILE")
+
+
+def augmentation(
+    name: str,
+    network: Trainable,
+    layer: LayerLike,
+    options: dict[str, int | None],
+    threshold: float | None,
+    share: float,
+) -> Augment | None:
+    """The augmentation of this name, see `saliency_augmentation`.
+
+    Raises:
+      ValueError: no such method, an option that it has not, or a value out of range.
+    """
+    if name == "none":
+        return None
+    if name not in METHODS:
+        raise ValueError(f"--augment {name}: there is none of this name; there are none, {', '.join(METHODS)}")
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ValueError(f"--threshold {threshold}: expected a quantile, from 0 to 1")
+    method: Any = fix_options([name], options, {"layer": layer})[name]
+    if name == "group-cam":
+        method = functools.partial(in_training, **method.keywords)
+    level = jnp.mean if threshold is None else functools.partial(jnp.quantile, q=threshold)
+
+    def augment(params, item, key):
+        one = saliency_augmentation(network.apply, params, method=method, threshold=level, share=share)
+        return one(item.image, item.label, key=key)
+
+    return augment

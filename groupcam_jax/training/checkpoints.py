@@ -1,0 +1,26 @@
+"""Checkpoints by Orbax: the last two, each complete or not there at all."""
+
+from pathlib import Path
+
+import jax
+import orbax.checkpoint as ocp
+
+from groupcam_jax.training.step import State
+
+
+def open_checkpoints(folder: Path) -> ocp.CheckpointManager:
+    """Opens a folder of checkpoints; on leaving its context, all of them are on the disk."""
+    options = ocp.CheckpointManagerOptions(max_to_keep=2, cleanup_tmp_directories=True)
+    return ocp.CheckpointManager(folder.absolute(), options=options)
+
+
+def save(manager: ocp.CheckpointManager, state: State, step: int) -> None:
+    """Begins to write the state, unless that step is there already; the state may be given away at once."""
+    if manager.latest_step() != step:
+        manager.save(step, args=ocp.args.StandardSave(jax.tree.leaves(state)))
+
+
+def restore(manager: ocp.CheckpointManager, like: State) -> State:
+    """Reads the last checkpoint, in the shapes and on the devices of another state."""
+    leaves, tree = jax.tree.flatten(like)
+    return tree.unflatten(manager.restore(manager.latest_step(), args=ocp.args.StandardRestore(leaves)))

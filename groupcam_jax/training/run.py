@@ -1,0 +1,208 @@
+"""One run of a fine-tuning: trains, measures after each epoch, and can be stopped and resumed anywhere."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import optax
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+
+from groupcam_jax.bundled import bundled
+from groupcam_jax.evaluation.manifest import claim
+from groupcam_jax.evaluation.runner import PictureColumn
+from groupcam_jax.training.checkpoints import open_checkpoints, restore, save
+from groupcam_jax.training.feed import Examples, Source, evaluation_batches, steps_per_epoch, training_batches
+from groupcam_jax.training.log import Epoch, read_log, write_events, write_log
+from groupcam_jax.training.programs import compile_programs
+from groupcam_jax.training.step import Augment, Outcome, State, Sums
+from groupcam_jax.training.trainable import Trainable
+from groupcam_jax.types import Classifier
+
+
+class Job(NamedTuple):
+    """What to train, on what, and how.
+
+    Attributes:
+      classifier: what is trained.
+      network: as it is trained, from `trainable`.
+      training: the pictures to train on.
+      validation: the pictures to measure it on, in batches of the same size.
+      rate: the learning rate at a step.
+      optimizer: from gradients to updates.
+      augment: see `training_step`.
+      epochs: how many.
+      every: steps between two checkpoints; None makes one after each epoch.
+      smallest: the part of a picture that a random crop shows at least.
+      seed: of the order, the crops and the augmentation.
+      manifest: what distinguishes this run from others.
+      folder: where the results go.
+    """
+
+    classifier: Classifier
+    network: Trainable
+    training: Source
+    validation: Source
+    rate: optax.Schedule
+    optimizer: optax.GradientTransformation
+    augment: Augment | None
+    epochs: int
+    every: int | None
+    smallest: float
+    seed: int
+    manifest: Mapping[str, object]
+    folder: Path
+
+
+class Stopped(Exception):
+    """The user has stopped the run at this step, and a checkpoint of it is left."""
+
+
+def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
+    """Trains until the last epoch, from the last checkpoint on if there is one. Returns what was measured.
+
+    After each epoch the folder has its weights (`weights.safetensors`) and all figures (`epochs.jsonl`).
+
+    Raises:
+      ValueError: the folder holds another run, the loss is not finite, or a label is no class.
+      Stopped: after SIGINT or SIGTERM.
+    """
+    claim(job.folder, job.manifest)
+    per_epoch = steps_per_epoch(job.training)
+    programs = compile_programs(
+        job.classifier,
+        job.network,
+        job.optimizer,
+        job.augment,
+        batch=job.training.batch,
+        steps_per_epoch=per_epoch,
+    )
+    columns = "{task.description}", BarColumn(), PictureColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    with (
+        open_checkpoints(job.folder / "checkpoints") as manager,
+        Progress(*columns, console=errors, transient=True) as bar,
+        stop_requests() as stop,
+    ):
+        state, at = programs.start(job.seed), manager.latest_step() or 0
+        if at:
+            state = restore(manager, state)
+            console.print(f"going on after step {at}, in epoch {at // per_epoch + 1}")
+        last, batch = job.epochs * per_epoch, job.training.batch
+        log = read_log(job.folder / "epochs.jsonl", at // per_epoch)
+        task = bar.add_task("compiling", total=last * batch, completed=at * batch)
+        told: set[str] = set()
+
+        def tell(examples: Examples) -> Examples:
+            for message in {*examples.broken} - told:
+                errors.print(f"left out {message}", style="red", markup=False)
+            told.update(examples.broken)
+            return examples
+
+        feed = training_batches(job.training, range(at, last), job.seed, job.smallest)
+        outcome, started = None, time.perf_counter()
+        while True:
+            if at % per_epoch == 0 and len(log) <= at // per_epoch:
+                require_finite(outcome, at, manager.latest_step())
+                save(manager, state, at)
+                seconds = time.perf_counter() - started
+                measured = programs.measure(state, map(tell, evaluation_batches(job.validation)))
+                log.append(epoch_of(job, at // per_epoch, at, state.sums, measured, seconds, len(told)))
+                if jax.process_index() == 0:
+                    publish(job, state, log)
+                console.print(described(log[-1], job.epochs))
+                started = time.perf_counter()
+            if at >= last:
+                return log
+            if stop.is_set:
+                require_finite(outcome, at, manager.latest_step())
+                save(manager, state, at)
+                raise Stopped(f"stopped after step {at}; the same command goes on from there")
+            previous = outcome
+            state, outcome = programs.train(state, tell(next(feed)))
+            at += 1
+            require_finite(previous, at - 1, manager.latest_step())  # one step late, so that the device need not wait
+            if previous is not None:
+                bar.update(task, advance=batch, description=f"loss {float(previous.loss):.3f}")
+            if job.every and at % job.every == 0:
+                require_finite(outcome, at, manager.latest_step())
+                save(manager, state, at)
+
+
+def require_finite(outcome: Outcome | None, step: int, kept: int | None) -> None:
+    """Stops a run that has diverged, before anything of it is saved."""
+    if outcome is not None and not bool(outcome.finite):
+        raise ValueError(
+            f"step {step}: the loss or its gradient is not finite ({float(outcome.loss)}). The checkpoint of step "
+            f"{kept or 0} is kept, and the weights after the last whole epoch; a smaller --rate may help, into another "
+            "--output"
+        )
+
+
+def epoch_of(
+    job: Job, epoch: int, step: int, trained: Sums, measured: Sums, seconds: float, broken: int
+) -> Epoch:
+    """What is told of an epoch; that before the first one trained on nothing."""
+    pictures = int(trained.pictures)
+    return {
+        "epoch": epoch,
+        "step": step,
+        "rate": float(job.rate(max(step - 1, 0))),
+        "loss": float(trained.loss) / pictures if pictures else None,
+        "accuracy": int(trained.right) / pictures if pictures else None,
+        "validation_loss": float(measured.loss) / int(measured.pictures) if int(measured.pictures) else None,
+        "validation_accuracy": int(measured.right) / int(measured.pictures) if int(measured.pictures) else None,
+        "validation_pictures": int(measured.pictures),
+        "broken": broken,
+        "seconds": round(seconds, 3),
+        "pictures_per_second": round(pictures / seconds, 1) if pictures else None,
+    }
+
+
+def described(row: Epoch, epochs: int) -> str:
+    """An epoch as a line."""
+    held_out = f"{row['validation_pictures']} pictures held out"
+    right = "none of them can be read" if row["validation_accuracy"] is None else f"{row['validation_accuracy']:.1%}"
+    if row["loss"] is None:
+        return f"before training: {right} of {held_out}"
+    return (
+        f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, {row['accuracy']:.1%} right; {right} of {held_out}; "
+        f"{row['pictures_per_second']} pictures a second"
+    )
+
+
+def publish(job: Job, state: State, log: list[Epoch]) -> None:
+    """Writes the weights and the log."""
+    params = job.network.join(jax.device_get({**state.trained, **state.fixed}))
+    bundled("fine_tuned").write_fine_tuned(job.folder / "weights.safetensors", job.classifier._replace(params=params))
+    write_log(job.folder / "epochs.jsonl", log)
+    write_events(job.folder / "events", log[-1])
+
+
+class StopRequest:
+    """Whether the user has asked the run to stop."""
+
+    is_set = False
+
+
+@contextlib.contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """Turns the first SIGINT or SIGTERM into a request to stop between two steps; a second one stops at once."""
+    request = StopRequest()
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number, frame):
+        request.is_set = True
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+    for one in before:
+        signal.signal(one, ask)
+    try:
+        yield request
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -1,0 +1,121 @@
+"""What of a classifier trains, and how it runs while it does.
+
+Batch norm is frozen by default: the statistics stay those of the network's first training, of whole pictures. That is
+right for pictures of which a part is blurred, since the network is used on whole ones; and it is how most networks are
+fine-tuned on few pictures. Updated, batch norm uses the statistics of what it trains on, and stores averages of those of
+the whole pictures, in a forward pass of their own (as the auxiliary batch norm of AdvProp, arXiv:1911.09665).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from groupcam_jax.precision import in_dtype
+from groupcam_jax.program.flat import column, trace
+from groupcam_jax.program.output import below_link
+from groupcam_jax.program.params import by_name
+from groupcam_jax.targets import class_logits
+from groupcam_jax.training.classes import module_of
+from groupcam_jax.types import Classifier, Images, Model, Params
+
+STATISTICS = re.compile(r"(batch_stats|running_|moving_|(^|/)(mean|var|average|hidden|counter)s?($|/))")
+Arrays: TypeAlias = Mapping[str, Array]
+BatchLogits = Float[Array, "n classes"]
+
+
+class Trainable(NamedTuple):
+    """A classifier as it is trained.
+
+    Attributes:
+      apply: the classifier as it is evaluated, and explained.
+      in_training: `(params, images) -> (logits, params)`; updated statistics are in the params that it returns. A
+        single logit has become those of two classes.
+      updates: whether it updates statistics.
+      trained: the arrays that train, by name.
+      fixed: all others.
+      join: both as the params of `apply`.
+    """
+
+    apply: Model
+    in_training: Callable[[Params, Images], tuple[BatchLogits, Params]]
+    updates: bool
+    trained: Arrays
+    fixed: Arrays
+    join: Callable[[Arrays], Params]
+
+
+def trainable(
+    classifier: Classifier, frozen: Sequence[str] = (), update_statistics: bool = False, dtype: str = "float32"
+) -> Trainable:
+    """Prepares a classifier for training. Of Flax's variables "params" train, of other trees all floating arrays.
+
+    Args:
+      classifier: see `Classifier`.
+      frozen: regular expressions; arrays whose names they find do not train.
+      update_statistics: whether batch norm uses and updates the statistics of batches.
+      dtype: in which passes are computed, "float32" or "bfloat16"; the weights stay as they are.
+
+    Raises:
+      ValueError: nothing trains, stored statistics would, or there are none to update.
+    """
+    arrays, join = by_name(classifier.params)
+    flax = isinstance(classifier.params, Mapping) and "params" in classifier.params
+    trained = {
+        name: array
+        for name, array in arrays.items()
+        if jnp.issubdtype(array.dtype, jnp.floating)
+        and (name.startswith("params/") or not flax)
+        and not any(re.search(pattern, name) for pattern in frozen)
+    }
+    if not trained:
+        raise ValueError("nothing trains: all arrays of the network are frozen, or none is floating")
+    if doubtful := [name for name in trained if STATISTICS.search(name)]:
+        raise ValueError(
+            f"{', '.join(doubtful[:3])} look like stored statistics, which gradients must not change; "
+            "name them by --frozen REGULAR_EXPRESSION"
+        )
+    fixed = {name: array for name, array in arrays.items() if name not in trained}
+    require_logits(classifier)
+    apply = classifier.apply if dtype == "float32" else in_dtype(classifier.apply, dtype)
+
+    def as_evaluated(params, images):
+        return of_all_classes(apply(params, images)), params
+
+    if not update_statistics:
+        return Trainable(apply, as_evaluated, False, trained, fixed, join)
+    if dtype != "float32":
+        raise ValueError("updated statistics need float32: averages in bfloat16 hardly move")
+    module: Any = module_of(classifier)
+    if not hasattr(module, "use_running_average") or not any(name.startswith("batch_stats/") for name in fixed):
+        raise ValueError(
+            "this network has no statistics that could be updated here: it takes a Flax module with batch_stats and "
+            "the attribute use_running_average"
+        )
+    module = module.clone(use_running_average=False)
+
+    def in_training(params, images):
+        logits, state = module.apply(params, images, mutable=["batch_stats"])
+        return of_all_classes(logits), {**params, **state}
+
+    return Trainable(apply, in_training, True, trained, fixed, join)
+
+
+def require_logits(classifier: Classifier) -> None:
+    """Refuses a classifier that ends in probabilities: the loss is of logits."""
+    size = classifier.image_size
+    image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    program = trace(classifier.apply, classifier.params, image)
+    if below_link(program).logits is not program.logits:
+        raise ValueError(
+            "the network ends in a softmax or sigmoids, and is trained by its logits; leave that last function out of "
+            "your factory's apply (it is explained alike without it)"
+        )
+
+
+def of_all_classes(output: Array) -> BatchLogits:
+    """The logits of each class, `[n, 2]` where the model has one for both."""
+    return jax.vmap(class_logits)(column(output, len(output)))

@@ -1,0 +1,80 @@
+"""A fine-tuned classifier in one file: its weights, and in the header the names of its classes and its image size.
+
+The arrays are called by their paths in the tree of weights ("params/fc/kernel"), and stored as they are.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from groupcam_jax.program.params import by_name
+from groupcam_jax.types import Classifier, Params
+from pretrained.torch_files.state_dict import read_state_dict, write_safetensors
+
+KEY = "groupcam_jax"  # in the header, so that nobody else's state dict is taken for one of ours
+
+
+class FineTuned(NamedTuple):
+    """What is in a file: arrays by name, a name for each class, and height and width of the images."""
+
+    source: Path
+    arrays: Mapping[str, np.ndarray]
+    class_names: list[str]
+    image_size: int
+
+
+def write_fine_tuned(path: Path, classifier: Classifier) -> None:
+    """Writes the weights of a classifier, whole or not at all.
+
+    Raises:
+      OSError: the folder does not exist or cannot be written.
+    """
+    arrays = {name: np.asarray(leaf) for name, leaf in by_name(classifier.params)[0].items()}
+    told = {"class_names": [*classifier.class_names], "image_size": classifier.image_size}
+    write_safetensors(path, arrays, {KEY: json.dumps(told)})
+
+
+def read_fine_tuned(path: str | os.PathLike[str]) -> FineTuned | None:
+    """Reads what `write_fine_tuned` has written; None for any other file.
+
+    Raises:
+      CheckpointError: the file is broken.
+      OSError: there is no such file, or it may not be read.
+    """
+    try:
+        with safe_open(path, "numpy") as file:
+            header = file.metadata() or {}
+    except SafetensorError:
+        return None
+    if KEY not in header:
+        return None
+    return FineTuned(Path(path), read_state_dict(path), **json.loads(header[KEY]))
+
+
+def with_weights(classifier: Classifier, tuned: FineTuned) -> Classifier:
+    """Puts fine-tuned weights, class names and image size into a classifier; its `params` may be shapes alone.
+
+    Raises:
+      ValueError: the file is of another network; the message lists the arrays that differ.
+    """
+    expected, rebuild = by_name(classifier.params)
+    shapes = {name: (*leaf.shape,) for name, leaf in expected.items()}
+    found = {name: array.shape for name, array in tuned.arrays.items()}
+    differing = sorted(name for name, _ in shapes.items() ^ found.items())
+    if differing:
+        name = differing[0]
+        raise ValueError(
+            f"{tuned.source} is not of this network: {len({*differing})} arrays differ, the first is {name}, "
+            f"{[*found[name]] if name in found else 'missing'} in the file and "
+            f"{[*shapes[name]] if name in shapes else 'unknown'} to the network"
+        )
+    params: Params = rebuild(
+        {name: jax.device_put(tuned.arrays[name].astype(leaf.dtype)) for name, leaf in expected.items()}
+    )
+    return classifier._replace(params=params, class_names=tuned.class_names, image_size=tuned.image_size)
