@@ -83,7 +83,7 @@ def photographs(name: str, size: int = 128) -> Task:
     scene_of = Counter((row["class"], row.get("scene")) for row in rows.values() if row.get("aligned") == "1")
     own = {kind: row for (kind, row), _ in reversed(scene_of.most_common())}
     tests = {split: held_out(in_memory(folder, split, rows), rows, split, own, size) for split in splits}
-    return Task(before, classifier, training, name == "leeds", tests, 32, 0.01, 0.3)
+    return Task(before, classifier, training, name == "leeds", tests, 32, 0.003, 0.3)
 
 
 def in_memory(folder: Path, split: str, rows: Mapping[str, Mapping[str, str]]) -> Dataset:
@@ -158,7 +158,7 @@ def draw(seed: int, count: int, cue: str | None) -> Test:
         return (image * 255).round().astype(jnp.uint8), drawn.label, drawn.mask, told
 
     keys = jax.random.split(jax.random.key(seed), count)
-    parts = [jax.device_get(one(part)) for part in jnp.split(keys, range(500, count, 500))]
+    parts = [jax.device_get(one(part)) for part in (keys[start : start + 500] for start in range(0, count, 500))]
     images, labels, masks, told = (np.concatenate(column) for column in zip(*parts, strict=True))
     cues = np.eye(classes, dtype=bool)[told] if cue == "other" else None
     return Test(images, labels.astype(np.int32), masks, cues)
