@@ -25,7 +25,7 @@ from groupcam_jax.types import Classifier
 
 EPOCHS = 20
 CHUNK, EXPLAINED = 50, 100  # pictures at once; pictures of each test whose maps are measured
-DRAWN, DRAWN_AFTER = 4, (0, 5, 10, 15, 20)  # figure 8
+DRAWN, DRAWN_AFTER, DRAWN_ARMS = 4, (0, 5, 10, 15, 20), ("plain", "group-cam")  # figure 8
 
 
 def train_all(task: Task, arms: Sequence[str], seeds: Sequence[int], mask_batch: int | None, folder: Path) -> None:
@@ -75,10 +75,10 @@ def train_one(
             raise ValueError(f"{arm}, seed {seed}: the loss is not finite in epoch {epoch}")
         last = epoch == EPOCHS
         row = {"arm": arm, "seed": seed, "epoch": epoch, "loss": float(state.sums.loss) / int(state.sums.pictures)}
-        row |= measure.accuracy(state, None if last else 1000)
+        row |= measure.accuracy(state, None if last else 300)
         if last:
             row |= figures_of_maps(measure.maps(state), task)
-        if seed == 0 and epoch in DRAWN_AFTER:
+        if seed == 0 and epoch in DRAWN_AFTER and arm in DRAWN_ARMS:
             drawn = measure.maps(state, DRAWN)
             write_maps(folder / f"maps-{arm.replace(' ', '-')}-{epoch}.npz", drawn)
         yield row
