@@ -17,16 +17,23 @@ def load_classifier(model: str, weights: pathlib.Path | None) -> Classifier:
     Args:
       model: a name that `pretrained.load` takes, or `path/to/file.py:factory`, a function that returns anything with
         the attributes of `Classifier`.
-      weights: for a name, a state dict to load instead of the published one.
+      weights: for a name, a state dict to load instead of the published one; for both, what `groupcam fine-tune` has
+        written.
 
     Raises:
-      ValueError: no such name, file or factory, or one that returns no classifier.
+      ValueError: no such name, file or factory, or one that returns no classifier; weights of another network.
     """
     path, colon, factory = model.rpartition(":")
     if not colon or path == "keras":
         return bundled("catalogue").load(model, weights)
+    tuned = None
     if weights is not None:
-        raise ValueError(f"--weights goes with a name of a network; {model} loads its own")
+        tuned = bundled("fine_tuned").read_fine_tuned(weights)
+        if tuned is None:
+            raise ValueError(
+                f"--weights {weights}: a state dict goes with a name of a network; {model} loads its own weights, or "
+                "takes those that groupcam fine-tune has written"
+            )
     file = pathlib.Path(path)
     if not file.is_file():
         raise ValueError(f"--model {model}: there is no file {path}")
@@ -49,7 +56,12 @@ def load_classifier(model: str, weights: pathlib.Path | None) -> Classifier:
     missing = [name for name in Classifier._fields if not hasattr(classifier, name)]
     if missing:
         raise ValueError(f"--model {model}: what {factory}() returns has no {', '.join(missing)}")
-    return Classifier(*(getattr(classifier, name) for name in Classifier._fields))
+    classifier = Classifier(*(getattr(classifier, name) for name in Classifier._fields))
+    if tuned is None:
+        return classifier
+    from groupcam_jax.training.classes import fit_classes  # needs Flax
+
+    return bundled("fine_tuned").with_weights(fit_classes(classifier, tuned.class_names).classifier, tuned)
 
 
 def chosen_layer(wanted: str, usual: LayerLike) -> Layer:

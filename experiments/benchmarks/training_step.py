@@ -120,7 +120,9 @@ def compile_one(function: Callable[..., Any], *arguments: Any) -> tuple[Callable
 def needed(compiled: Any) -> int:
     """The bytes of a program's arguments, results and intermediate values."""
     sizes = compiled.memory_analysis()
-    return sizes.argument_size_in_bytes + sizes.output_size_in_bytes + sizes.temp_size_in_bytes - sizes.alias_size_in_bytes
+    return (
+        sizes.argument_size_in_bytes + sizes.output_size_in_bytes + sizes.temp_size_in_bytes - sizes.alias_size_in_bytes
+    )
 
 
 if __name__ == "__main__":

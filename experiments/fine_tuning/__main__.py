@@ -1,6 +1,6 @@
 """Trains all arms of a task from several seeds.
 
-    python -m experiments.fine_tuning leeds --seeds 5 --output DIR        (or cub20, or scenes)
+python -m experiments.fine_tuning leeds --seeds 5 --output DIR        (or cub20, or scenes)
 """
 
 from pathlib import Path

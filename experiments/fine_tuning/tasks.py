@@ -23,7 +23,7 @@ from groupcam_jax.evaluation.data import Dataset, Example, open_data, resize_sho
 from groupcam_jax.pictures.decode import decode
 from groupcam_jax.training.classes import fit_classes
 from groupcam_jax.types import Classifier
-from pretrained.scenes.draw import CLASS_NAMES, SIZE, scene
+from pretrained.scenes.draw import CLASS_NAMES, scene
 
 
 class Test(NamedTuple):
@@ -137,7 +137,6 @@ def scenes(count: int = 200, tests: int = 10_000) -> Task:
     held = {
         "no tint": draw(2030, tests, cue=None),
         "tint of another": draw(2030, tests, cue="other"),
-        "tint of its own": draw(2030, tests, cue="own"),
     }
     return Task(before, classifier, training, True, held, 32, 0.01, 0.5)
 

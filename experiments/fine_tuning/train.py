@@ -12,7 +12,7 @@ import numpy as np
 import optax
 
 from experiments.fine_tuning.arms import ARMS, augmentation, with_arms
-from experiments.fine_tuning.tasks import Task, Test
+from experiments.fine_tuning.tasks import Task
 from groupcam_jax import group_cam
 from groupcam_jax.evaluation.records import append_rows, mend
 from groupcam_jax.files import whole_file
@@ -25,7 +25,7 @@ from groupcam_jax.types import Classifier
 
 EPOCHS = 20
 CHUNK, EXPLAINED = 50, 100  # pictures at once; pictures of each test whose maps are measured
-DRAWN, DRAWN_AFTER, DRAWN_ARMS = 4, (0, 5, 10, 15, 20), ("plain", "group-cam")  # figure 8
+DRAWN, DRAWN_AFTER = 4, (0, 5, 10, 15, 20)  # figure 8
 
 
 def train_all(task: Task, arms: Sequence[str], seeds: Sequence[int], mask_batch: int | None, folder: Path) -> None:
@@ -46,7 +46,9 @@ def train_all(task: Task, arms: Sequence[str], seeds: Sequence[int], mask_batch:
     measure = Measure(task, classifier)
     file = folder / "epochs.jsonl"
     mend(file)
-    done = {(row["arm"], row["seed"]) for row in map(json.loads, file.read_text().splitlines())} if file.exists() else {}
+    done = (
+        {(row["arm"], row["seed"]) for row in map(json.loads, file.read_text().splitlines())} if file.exists() else {}
+    )
     if not (folder / "before.json").exists():
         write_maps(folder / "maps-0.npz", before := measure.before())
         (folder / "before.json").write_text(json.dumps(figures_of_maps(before, task)) + "\n")
@@ -70,15 +72,15 @@ def train_one(
     feed = training_batches(source, range(EPOCHS * per_epoch), seed, task.smallest)
     for epoch in range(1, EPOCHS + 1):
         for _ in range(per_epoch):
-            state, outcome = programs.train(state, next(feed))
-        if not bool(outcome.finite):
+            state, _ = programs.train(state, next(feed))
+        if not jnp.isfinite(state.sums.loss):
             raise ValueError(f"{arm}, seed {seed}: the loss is not finite in epoch {epoch}")
         last = epoch == EPOCHS
         row = {"arm": arm, "seed": seed, "epoch": epoch, "loss": float(state.sums.loss) / int(state.sums.pictures)}
         row |= measure.accuracy(state, None if last else 300)
         if last:
             row |= figures_of_maps(measure.maps(state), task)
-        if seed == 0 and epoch in DRAWN_AFTER and arm in DRAWN_ARMS:
+        if seed == 0 and epoch in DRAWN_AFTER and arm == "group-cam":
             drawn = measure.maps(state, DRAWN)
             write_maps(folder / f"maps-{arm.replace(' ', '-')}-{epoch}.npz", drawn)
         yield row
@@ -91,7 +93,7 @@ class Measure:
         """Compiles nothing yet."""
         self.task, self.classifier = task, classifier
         self.join = trainable(classifier, frozen=["batch_stats"]).join
-        here, there = preprocessing(classifier)
+        there = preprocessing(classifier)[1]
 
         @jax.jit
         def predict(params, pixels):
@@ -169,4 +171,6 @@ def figures_of_maps(maps: Mapping[str, np.ndarray], task: Task) -> dict[str, flo
 def write_maps(path: Path, maps: Mapping[str, np.ndarray]) -> None:
     """Writes the maps that figure 8 shows."""
     with whole_file(path) as file:
-        np.savez(file, allow_pickle=False, **{name: spaced(rows, DRAWN).astype(np.float16) for name, rows in maps.items()})
+        np.savez(
+            file, allow_pickle=False, **{name: spaced(rows, DRAWN).astype(np.float16) for name, rows in maps.items()}
+        )

@@ -36,8 +36,8 @@ EXPERIMENTS = (
     "class-discrimination",
 )
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)  # tables are wide
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 200, emoji=False)  # tables are wide
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def main(*arguments: str) -> None:
@@ -79,7 +79,7 @@ def evaluate(
     """See above."""
     if name != "all" and name not in EXPERIMENTS:
         raise ValueError(f"there is no experiment {name!r}; there are {', '.join(EXPERIMENTS)}, and all")
-    connect(coordinator, processes, process)
+    connect(coordinator, processes, process, independent=True)
     classifier, dataset = load_classifier(model, weights), open_data(data)
     if category_classes is not None:
         categories = read_categories(category_classes)

@@ -4,10 +4,10 @@
     groupcam fine-tune --model resnet50 --data imagenet2012 --mask-batch 4           as the paper, which had 8 GPUs
     groupcam fine-tune --model shapes --data scenes --batch 32 --epochs 1                     drawn scenes, offline
 
-The folder of results gets `weights.safetensors`, which `--weights` takes, `epochs.jsonl`, and checkpoints. A run that is
-stopped, or killed, goes on from its last checkpoint when its command is given again, and ends with the same weights. To
-share it among several processes, give each the same command with `--processes N --process I --coordinator HOST:PORT`,
-and a folder that all of them can reach.
+The folder of results gets `weights.safetensors`, which `--weights` takes, `epochs.jsonl`, and checkpoints. A run that
+is stopped, or killed, goes on from its last checkpoint when its command is given again, and ends with the same weights.
+To share it among several processes, give each the same command with `--processes N --process I --coordinator
+HOST:PORT`, and a folder that all of them can reach.
 """
 
 import functools
@@ -35,8 +35,8 @@ from groupcam_jax.training.trainable import Trainable, trainable
 from groupcam_jax.types import LayerLike
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, emoji=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def main(*arguments: str) -> None:
@@ -54,9 +54,13 @@ def run(
     weights: Annotated[Path | None, typer.Option(help="What to begin with, instead of the published weights.")] = None,
     data: Annotated[str, typer.Option(help="A folder, imagenet2012, or scenes (drawn).")] = "scenes",
     validation: Annotated[str | None, typer.Option(help="Pictures held out, if --data is a folder without.")] = None,
-    augment: Annotated[str, typer.Option(help="group-cam, another method of `groupcam methods`, or none.")] = "group-cam",
+    augment: Annotated[
+        str, typer.Option(help="group-cam, another method of `groupcam methods`, or none.")
+    ] = "group-cam",
     groups: Annotated[int | None, typer.Option(min=1, help="Groups of channels; 16 by default.")] = None,
-    mask_batch: Annotated[int | None, typer.Option(min=1, help="Masks at once; fewer need less memory.")] = None,
+    mask_batch: Annotated[
+        int | None, typer.Option(min=1, help="Masks of each picture at once; fewer need less memory.")
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Quantile of the saliency below which pixels are blurred; its mean by default.")
     ] = None,
@@ -73,7 +77,9 @@ def run(
     frozen: Annotated[
         list[str] | None, typer.Option(help="Regular expression; arrays whose names it finds do not train; repeatable.")
     ] = None,
-    dtype: Annotated[Literal["float32", "bfloat16"], typer.Option(help="Of the passes; weights are float32.")] = "float32",
+    dtype: Annotated[
+        Literal["float32", "bfloat16"], typer.Option(help="Of the passes; weights are float32.")
+    ] = "float32",
     smallest_crop: Annotated[float, typer.Option(min=0, max=1, help="Share of a picture in a crop, at least.")] = 0.08,
     image_size: Annotated[int | None, typer.Option(min=1, help="Pixels; the network's own by default.")] = None,
     checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Steps; an epoch by default.")] = None,
@@ -84,7 +90,8 @@ def run(
     coordinator: Annotated[str | None, typer.Option(help="HOST:PORT of process 0.")] = None,
 ) -> None:
     """See above."""
-    connect(coordinator, processes, process)
+    connect(coordinator, processes, process, independent=False)
+    console.quiet = process != 0  # all of them would say the same
     if batch % processes:
         raise ValueError(f"--batch {batch}: expected a multiple of the {processes} processes")
     classifier = load_classifier(model, weights)

@@ -1,7 +1,9 @@
 """The `groupcam` command and its options."""
 
+import contextlib
 import pathlib
 import sys
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import typer
@@ -19,7 +21,9 @@ from groupcam_jax.methods import find_methods, fix_options
 from groupcam_jax.pictures.decode import BrokenPicture
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+# No emoji: my_model.py:factory would become one.
+console = Console(highlight=False, soft_wrap=True, emoji=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def main() -> None:
@@ -126,6 +130,15 @@ def methods() -> None:
     Console(highlight=False, width=None if console.is_terminal else 100).print(methods_table())
 
 
+@contextlib.contextmanager
+def needing(extra: str) -> Iterator[None]:
+    """Says how to install what a command needs, where it is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ImportError(f'{error.name} is not installed: pip install "groupcam-jax[{extra}]"') from error
+
+
 ELSEWHERE: dict[str, Any] = {  # commands with a file, and help, of their own, which take seconds to import
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
     "add_help_option": False,
@@ -135,7 +148,8 @@ ELSEWHERE: dict[str, Any] = {  # commands with a file, and help, of their own, w
 @app.command(**ELSEWHERE)
 def evaluate(context: typer.Context) -> None:
     """Measure methods on a data set: the paper's tables and figures."""
-    from groupcam_jax.cli.evaluate import app as experiments
+    with needing("evaluation"):
+        from groupcam_jax.cli.evaluate import app as experiments
 
     experiments(context.args, prog_name="groupcam evaluate")
 
@@ -143,6 +157,7 @@ def evaluate(context: typer.Context) -> None:
 @app.command("fine-tune", **ELSEWHERE)
 def fine_tune(context: typer.Context) -> None:
     """Train a network on your own pictures, augmented by what it finds salient itself."""
-    from groupcam_jax.cli.fine_tune import app as training
+    with needing("training"):
+        from groupcam_jax.cli.fine_tune import app as training
 
     training(context.args, prog_name="groupcam fine-tune")

@@ -16,13 +16,14 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 
-def connect(coordinator: str | None, processes: int, process: int) -> None:
+def connect(coordinator: str | None, processes: int, process: int, *, independent: bool) -> None:
     """Makes this process one of several; call it before JAX is first used. Does nothing for a single process.
 
     Args:
       coordinator: host and port of process 0.
       processes: how many there are.
       process: which of them this is.
+      independent: whether the others go on when one dies; else they die with it.
 
     Raises:
       ValueError: a process number out of range, or no coordinator.
@@ -33,7 +34,7 @@ def connect(coordinator: str | None, processes: int, process: int) -> None:
         return
     if coordinator is None:
         raise ValueError("--processes needs --coordinator HOST:PORT, an address of process 0 that all of them reach")
-    jax.config.update("jax_enable_recoverability", True)  # a process that dies does not stop the others
+    jax.config.update("jax_enable_recoverability", independent)
     jax.distributed.initialize(coordinator, processes, process)
 
 

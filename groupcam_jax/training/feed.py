@@ -5,7 +5,7 @@ anywhere. Of several processes each reads its own part of every batch.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grain
 import numpy as np
@@ -88,7 +88,7 @@ def training_batches(source: Source, steps: range, seed: int, smallest: float) -
       ValueError: while reading, a label that is no class; many broken pictures in a row.
     """
     count = len(source.dataset)
-    order = grain.MapDataset.range(count).seed(seed).shuffle().batch(source.batch, drop_remainder=True).repeat()
+    order: Any = grain.MapDataset.range(count).seed(seed).shuffle().batch(source.batch, drop_remainder=True).repeat()
 
     def read(step: int) -> Examples:
         rows, broken = [], []
@@ -100,8 +100,7 @@ def training_batches(source: Source, steps: range, seed: int, smallest: float) -
                     broken.append(str(error))
                     continue
                 random = np.random.default_rng((seed, step, row))
-                mask = None if example.masks is None else example.masks[example.categories == example.label].any(0)
-                image, mask = random_crop(example.image, mask, source.size, smallest, random)
+                image, mask = random_crop(example.image, object_of(example), source.size, smallest, random)
                 rows.append(Row(image, class_of(source, example), mask))
                 break
             else:
@@ -141,6 +140,11 @@ def mine(source: Source, positions: Sequence[int] | np.ndarray) -> list[tuple[in
     share = source.batch // source.processes
     rows = range(source.process * share, (source.process + 1) * share)
     return [(row, int(positions[row])) for row in rows]
+
+
+def object_of(example: Example) -> np.ndarray | None:
+    """The pixels of the objects of the picture's class, if they are known."""
+    return None if example.masks is None else np.any(example.masks[example.categories == example.label], axis=0)
 
 
 def class_of(source: Source, example: Example) -> int:

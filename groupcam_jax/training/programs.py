@@ -58,7 +58,7 @@ def compile_programs(
     one_step, sums_of = training_step(network, optimizer, augment, steps_per_epoch), evaluation(network)
 
     def item(examples: Examples) -> Item:
-        return put(Item(here(examples.images), examples.labels, examples.masks), split)
+        return Item(*put((here(examples.images), examples.labels, examples.masks), split))
 
     def prepared(batch: Item) -> Item:
         return batch._replace(image=there(batch.image))

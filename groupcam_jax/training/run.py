@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import numpy as np
 import optax
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
@@ -142,34 +143,39 @@ def require_finite(outcome: Outcome | None, step: int, kept: int | None) -> None
         )
 
 
-def epoch_of(
-    job: Job, epoch: int, step: int, trained: Sums, measured: Sums, seconds: float, broken: int
-) -> Epoch:
+def epoch_of(job: Job, epoch: int, step: int, trained: Sums, measured: Sums, seconds: float, broken: int) -> Epoch:
     """What is told of an epoch; that before the first one trained on nothing."""
-    pictures = int(trained.pictures)
+    loss, accuracy = means(trained)
+    held_out_loss, held_out_accuracy = means(measured)
     return {
         "epoch": epoch,
         "step": step,
-        "rate": float(job.rate(max(step - 1, 0))),
-        "loss": float(trained.loss) / pictures if pictures else None,
-        "accuracy": int(trained.right) / pictures if pictures else None,
-        "validation_loss": float(measured.loss) / int(measured.pictures) if int(measured.pictures) else None,
-        "validation_accuracy": int(measured.right) / int(measured.pictures) if int(measured.pictures) else None,
+        "rate": float(np.asarray(job.rate(max(step - 1, 0)))),
+        "loss": loss,
+        "accuracy": accuracy,
+        "validation_loss": held_out_loss,
+        "validation_accuracy": held_out_accuracy,
         "validation_pictures": int(measured.pictures),
         "broken": broken,
         "seconds": round(seconds, 3),
-        "pictures_per_second": round(pictures / seconds, 1) if pictures else None,
+        "pictures_per_second": round(int(trained.pictures) / seconds, 1) if epoch else None,
     }
+
+
+def means(sums: Sums) -> tuple[float | None, float | None]:
+    """The mean loss and the share of right answers; None of no picture."""
+    pictures = int(sums.pictures)
+    return (float(sums.loss) / pictures, int(sums.right) / pictures) if pictures else (None, None)
 
 
 def described(row: Epoch, epochs: int) -> str:
     """An epoch as a line."""
-    held_out = f"{row['validation_pictures']} pictures held out"
-    right = "none of them can be read" if row["validation_accuracy"] is None else f"{row['validation_accuracy']:.1%}"
+    accuracy = row["validation_accuracy"]
+    right = "no picture held out can be read" if accuracy is None else f"{accuracy:.1%} right of those held out"
     if row["loss"] is None:
-        return f"before training: {right} of {held_out}"
+        return f"before training: {right}"
     return (
-        f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, {row['accuracy']:.1%} right; {right} of {held_out}; "
+        f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, {row['accuracy']:.1%} right; {right}; "
         f"{row['pictures_per_second']} pictures a second"
     )
 

@@ -5,7 +5,7 @@ the number of the step and the place in the batch: a run that is resumed goes on
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -113,12 +113,12 @@ def training_step(
         if augment is not None and network.updates:
             _, after = network.in_training(params, batch.image)
         updates, moments = optimizer.update(gradient, state.moments, dict(state.trained))
-        trained = optax.apply_updates(dict(state.trained), updates)
+        trained: Any = optax.apply_updates(dict(state.trained), updates)
         named = by_name(after)[0]
         sums = jax.tree.map(lambda old: jnp.where(state.step % steps_per_epoch == 0, 0, old), state.sums)
         count = len(batch.label)
         sums = Sums(sums.loss + count * loss, sums.right + right.sum(), sums.pictures + count)
-        finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradient))
+        finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
         fixed = {name: named[name] for name in state.fixed}
         return State(state.seed, state.step + 1, trained, fixed, moments, sums), Outcome(loss, right.mean(), finite)
 

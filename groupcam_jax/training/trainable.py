@@ -1,9 +1,10 @@
 """What of a classifier trains, and how it runs while it does.
 
-Batch norm is frozen by default: the statistics stay those of the network's first training, of whole pictures. That is
-right for pictures of which a part is blurred, since the network is used on whole ones; and it is how most networks are
-fine-tuned on few pictures. Updated, batch norm uses the statistics of what it trains on, and stores averages of those of
-the whole pictures, in a forward pass of their own (as the auxiliary batch norm of AdvProp, arXiv:1911.09665).
+Batch norm is frozen by default: the statistics stay those of the network's first training, of whole pictures. The
+network is used on whole pictures, so what it learns from partly blurred ones must fit those statistics; and few
+pictures to train on give poor ones. Updated, batch norm uses the statistics of what it trains on, and stores averages
+of those of the whole pictures, in a forward pass of their own: as AdvProp, which has a batch norm for augmented
+pictures and keeps that of plain ones for use (arXiv:1911.09665).
 """
 
 import re

@@ -73,7 +73,9 @@ def load() -> Classifier:
     wrong = found.items() ^ {name: (*leaf.shape,) for name, leaf in expected.items()}.items()
     if wrong:
         raise ValueError(f"{WEIGHTS} is not of this network, install the package again; what differs: {sorted(wrong)}")
-    return template._replace(params=unflatten_dict({name: jnp.asarray(array) for name, array in arrays.items()}, sep="/"))
+    return template._replace(
+        params=unflatten_dict({name: jnp.asarray(array) for name, array in arrays.items()}, sep="/")
+    )
 
 
 def untrained(num_classes: int) -> Classifier:

@@ -38,7 +38,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 def write_safetensors(
-    path: str | os.PathLike[str], state_dict: Mapping[str, np.ndarray], header: Mapping[str, str] | None = None
+    path: str | os.PathLike[str], state_dict: Mapping[str, np.ndarray], header: dict[str, str] | None = None
 ) -> None:
     """Writes a state dict as a `.safetensors` file, whole or not at all.
 
@@ -54,4 +54,4 @@ def write_safetensors(
     # `save_file` makes files that only their owner can read.
     with whole_file(Path(path)) as file:
         arrays = {name: np.asarray(array, order="C") for name, array in state_dict.items()}
-        file.write(save(arrays, header and dict(header)))
+        file.write(save(arrays, header))

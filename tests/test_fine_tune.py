@@ -1,0 +1,253 @@
+"""`groupcam fine-tune`: what it leaves behind, how it is resumed, and what it says to bad input."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import trained_here
+from safetensors.numpy import load_file
+from typer.testing import CliRunner
+
+import pretrained
+from groupcam_jax.classifiers import load_classifier
+from groupcam_jax.cli.fine_tune import app
+
+FILE = trained_here.__file__
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("squares")
+    trained_here.write_squares(folder / "train", 16)
+    trained_here.write_squares(folder / "val", 8, seed=1)
+    return folder
+
+
+def options(data, output, factory="factory", network=None, **changed):
+    settings = {
+        "model": network or f"{FILE}:{factory}",
+        "data": data,
+        "output": output,
+        "batch": 8,
+        "epochs": 3,
+        "rate": 0.1,
+        "groups": 4,
+        "smallest-crop": 0.5,
+        **changed,
+    }
+    return [part for name, value in settings.items() for part in (f"--{name}", str(value))]
+
+
+def fine_tune(*arguments, **changed):
+    result = CliRunner().invoke(app, options(*arguments, **changed))
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0
+    return result.output
+
+
+def epochs(folder):
+    return [json.loads(line) for line in (folder / "epochs.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    output = fine_tune(data, folder)
+    assert "the last layer is kept: same classes" in output
+    return folder
+
+
+def test_it_learns_and_its_weights_are_taken_as_any_others(undisturbed, data):
+    rows = epochs(undisturbed)
+    assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
+    assert [row["step"] for row in rows] == [0, 6, 12, 18]
+    assert rows[-1]["loss"] < 0.8 * rows[1]["loss"]
+    assert rows[-1]["validation_accuracy"] > 0.8
+    tuned = load_classifier(f"{FILE}:factory", undisturbed / "weights.safetensors")
+    assert [*tuned.class_names] == ["red", "green", "blue"]
+    wanted = load_file(undisturbed / "weights.safetensors")
+    np.testing.assert_array_equal(tuned.params["params"]["fc"]["kernel"], wanted["params/fc/kernel"])
+    before = trained_here.factory().params
+    np.testing.assert_array_equal(wanted["batch_stats/bn1/mean"], before["batch_stats"]["bn1"]["mean"])
+    with pytest.raises(ValueError, match=r"weights.safetensors is not of this network: .* arrays differ"):
+        pretrained.load("shapes", undisturbed / "weights.safetensors")
+
+
+def test_tensorboard_reads_the_epochs(undisturbed):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    events = EventAccumulator(str(undisturbed / "events")).Reload().Tensors("validation_accuracy")
+    read = {event.step: float(make_ndarray(event.tensor_proto)) for event in events}
+    assert read == pytest.approx({row["epoch"]: row["validation_accuracy"] for row in epochs(undisturbed)})
+
+
+def test_another_number_of_classes_gets_a_new_layer(data, tmp_path):
+    output = fine_tune(data, tmp_path, "other_classes", epochs=1, augment="none")
+    assert "a new last layer for 3 classes, of zeros; the network had 5 others" in output
+    tuned = load_classifier(f"{FILE}:other_classes", tmp_path / "weights.safetensors")
+    assert tuned.class_names == ["blue", "green", "red"]
+    assert tuned.params["params"]["fc"]["kernel"].shape == (8, 3)
+
+
+def test_a_network_of_the_catalogue_is_loaded_with_its_new_classes(data, tmp_path):
+    fine_tune(data, tmp_path, network="shapes", epochs=1, augment="none", **{"image-size": 32})
+    tuned = pretrained.load("shapes", tmp_path / "weights.safetensors")
+    assert (tuned.class_names, tuned.image_size) == (["blue", "green", "red"], 32)
+    assert tuned.apply(tuned.params, np.zeros((1, 32, 32, 3), np.float32)).shape == (1, 3)
+
+
+def test_preprocessing_in_numpy_trains_the_same(undisturbed, data, tmp_path):
+    fine_tune(data, tmp_path, "in_numpy")
+    for name, array in load_file(undisturbed / "weights.safetensors").items():
+        np.testing.assert_allclose(load_file(tmp_path / "weights.safetensors")[name], array, atol=1e-4)
+
+
+def test_a_longer_run_goes_on_and_another_run_is_refused(undisturbed, data, tmp_path):
+    shutil.copytree(undisturbed, tmp_path / "copy")
+    output = fine_tune(data, tmp_path / "copy", epochs=4)
+    assert "going on after step 18, in epoch 4" in output
+    assert epochs(tmp_path / "copy")[:4] == epochs(undisturbed)
+    with pytest.raises(ValueError, match=r"holds another run \(rate is 0.1, not 0.2\)"):
+        fine_tune(data, tmp_path / "copy", rate=0.2)
+
+
+def test_a_loss_that_is_not_finite_ends_it_and_the_last_good_weights_stay(data, tmp_path):
+    with pytest.raises(ValueError, match=r"step \d+: the loss or its gradient is not finite .* checkpoint of step \d+"):
+        fine_tune(data, tmp_path, rate=1e25, augment="none")
+    assert all(np.isfinite(array).all() for array in load_file(tmp_path / "weights.safetensors").values())
+    steps = [int(folder.name) for folder in (tmp_path / "checkpoints").iterdir() if folder.name.isdecimal()]
+    assert steps == [0]
+
+
+def test_broken_pictures_are_named_and_left_out(data, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    (tmp_path / "data/train/red/3.png").write_bytes(b"no picture")
+    (tmp_path / "data/val/blue/2.png").write_bytes(b"")
+    output = fine_tune(tmp_path / "data", tmp_path / "out", epochs=1, augment="none")
+    assert output.count("left out red/3.png: is not a picture") == 1
+    assert output.count("left out blue/2.png: is not a picture") == 1
+    last = epochs(tmp_path / "out")[-1]
+    assert (last["validation_pictures"], last["broken"]) == (23, 2)
+    assert last["pictures_per_second"] > 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"factory": "softmax"}, "the network ends in a softmax or sigmoids, and is trained by its logits"),
+        ({"factory": "plain"}, "bn/bn1/mean, bn/bn1/var look like stored statistics, .* --frozen"),
+        ({"frozen": "."}, "nothing trains"),
+        ({"batch": 64}, "--batch 64: .*train has 48 pictures; choose fewer"),
+        ({"batch": 12}, "--batch 12: expected a multiple of the 8 devices"),
+        ({"augment": "smoke"}, "--augment smoke: there is none of this name; there are none, group-cam"),
+        ({"augment": "grad-cam"}, "--groups is no option of --method grad-cam"),
+        ({"threshold": 2.0}, "--threshold 2.0: expected a quantile, from 0 to 1"),
+        ({"share": 2.0}, "share=2.0: expected a share of the pictures"),
+        ({"groups": 9}, "groups=9 but layer .* has 8 channels"),
+        ({"dtype": "bfloat16", "batch-stats": "updated"}, "updated statistics need float32"),
+    ],
+)
+def test_what_cannot_be_trained_is_said(data, tmp_path, changed, message):
+    with pytest.raises(ValueError, match=message):
+        fine_tune(data, tmp_path, **changed)
+
+
+def test_folders_must_match(data, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    shutil.rmtree(tmp_path / "data/val/green")
+    with pytest.raises(ValueError, match=r"val has no pictures of green, which .*train has"):
+        fine_tune(tmp_path / "data", tmp_path / "out")
+    shutil.rmtree(tmp_path / "data/val")
+    with pytest.raises(FileNotFoundError, match=r"expected the folders train and val in it, or --validation FOLDER"):
+        fine_tune(tmp_path / "data", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def start(data, output, *more, devices=1, **changed):
+    environment = {
+        **os.environ,
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "PYTHONPATH": os.path.dirname(FILE),
+        # A process that is killed may leave a cut program, which no test in this process must read.
+        "JAX_COMPILATION_CACHE_DIR": os.path.join(os.environ["JAX_COMPILATION_CACHE_DIR"], "fine_tune"),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments.training.fine_tune", *options(data, output, **changed), *more],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process):
+    output, errors = process.communicate(timeout=240)
+    return process.returncode, output, errors
+
+
+@pytest.fixture(scope="module")
+def alone(data, tmp_path_factory):
+    """A run in a process of its own, on one device."""
+    folder = tmp_path_factory.mktemp("alone")
+    code, _, errors = finish(start(data, folder, epochs=20, **{"checkpoint-every": 7}))
+    assert code == 0, errors
+    return load_file(folder / "weights.safetensors")
+
+
+KILLS = int(os.environ.get("KILLS", "2"))
+
+
+def test_killed_anywhere_it_ends_with_the_same_weights(alone, data, tmp_path):
+    random = np.random.default_rng(int(time.time()))
+    killed = 0
+    for _ in range(KILLS):
+        process = start(data, tmp_path, epochs=20, **{"checkpoint-every": 7})
+        while not (tmp_path / "checkpoints").exists() and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 5))
+        killed += process.poll() is None
+        process.kill()
+        process.communicate()
+    code, output, errors = finish(start(data, tmp_path, epochs=20, **{"checkpoint-every": 7}))
+    assert code == 0, errors
+    print(f"{killed} of {KILLS} killed before the end; {output}")
+    assert [row["epoch"] for row in epochs(tmp_path)] == [*range(21)]
+    found = load_file(tmp_path / "weights.safetensors")
+    for name, array in alone.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_leaves_a_checkpoint_of_that_step(sign, data, tmp_path):
+    process = start(data, tmp_path, epochs=10_000)
+    while not (tmp_path / "epochs.jsonl").exists() or len(epochs(tmp_path)) < 2:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(sign)
+    code, _, errors = finish(process)
+    assert code == 130, errors
+    step = int(errors.split("stopped after step ")[1].split(";")[0])
+    assert (tmp_path / f"checkpoints/{step}").is_dir()
+
+
+def test_two_processes_train_as_one(alone, data, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    share = ["--processes", "2", "--coordinator", address]
+    changed = {"epochs": 20, "checkpoint-every": 7}
+    processes = [start(data, tmp_path, *share, "--process", str(number), **changed) for number in range(2)]
+    for process in processes:
+        code, _, errors = finish(process)
+        assert code == 0, errors
+    found = load_file(tmp_path / "weights.safetensors")
+    for name, array in alone.items():
+        np.testing.assert_allclose(found[name], array, atol=1e-4)
