@@ -1,7 +1,7 @@
 """Section 5: fine-tunes a network on pictures that it augments itself, by Group-CAM.
 
-    python -m experiments.training.fine_tune --model resnet50 --data imagenet2012 --output resnet50-group-cam
-    groupcam fine-tune ...        the same
+python -m experiments.training.fine_tune --model resnet50 --data imagenet2012 --output resnet50-group-cam
+groupcam fine-tune ...        the same
 """
 
 from groupcam_jax.cli.fine_tune import main

@@ -1,7 +1,7 @@
 """Fits a classifier to the categories of a data set: by their names, or with a new last layer."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -45,10 +45,10 @@ def fit_classes(classifier: Classifier, categories: Sequence[str]) -> Fitted:
     renamed = classifier._replace(class_names=[*categories])
     module = module_of(classifier)
     if module is not None and hasattr(module, "num_classes"):
-        module = module.clone(num_classes=count)
-        params = new_head(module, classifier)
+        params = new_head(module, count, classifier)
         told = f"a new last layer for {count} classes, of zeros; the network had {len(names)} others"
-        return Fitted(renamed._replace(apply=module.apply, params=params), range(count), told)
+        apply = module.clone(num_classes=count).apply
+        return Fitted(renamed._replace(apply=apply, params=params), range(count), told)
     if len(names) != count:
         raise ValueError(
             f"the network has {len(names)} classes and the data {count} categories; a new last layer is made for Flax "
@@ -70,12 +70,16 @@ def module_of(classifier: Classifier) -> nn.Module | None:
     return module if isinstance(module, nn.Module) else None
 
 
-def new_head(module: nn.Module, classifier: Classifier) -> Params:
-    """The classifier's weights for a module with another last layer: zeros where the shape differs."""
-    size = classifier.image_size
-    shapes = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
+def new_head(module: Any, count: int, classifier: Classifier) -> Params:
+    """The classifier's weights, with zeros for those whose shape the number of classes decides."""
+    images = jnp.zeros((1, classifier.image_size, classifier.image_size, 3))
+    wanted, more = (
+        jax.eval_shape(module.clone(num_classes=number).init, jax.random.key(0), images)
+        for number in (count, count + 1)
+    )
     return jax.tree.map(
-        lambda shape, leaf: leaf if shape.shape == leaf.shape else jnp.zeros(shape.shape, shape.dtype),
-        shapes,
+        lambda shape, other, leaf: leaf if shape.shape == other.shape else jnp.zeros(shape.shape, shape.dtype),
+        wanted,
+        more,
         classifier.params,
     )

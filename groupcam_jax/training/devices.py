@@ -1,14 +1,12 @@
 """Where training runs: the state on all devices of all processes, each batch split over them."""
 
-from typing import TypeVar
+from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import PyTree
-
-Tree = TypeVar("Tree", bound=PyTree)
 
 
 def shardings(batch: int) -> tuple[NamedSharding, NamedSharding]:
@@ -24,6 +22,6 @@ def shardings(batch: int) -> tuple[NamedSharding, NamedSharding]:
     return NamedSharding(mesh, P()), NamedSharding(mesh, P("pictures"))
 
 
-def put(mine: Tree, sharding: NamedSharding) -> Tree:
+def put(mine: PyTree, sharding: NamedSharding) -> Any:
     """The arrays on the devices, of the part of them that this process has."""
     return jax.tree.map(lambda leaf: jax.make_array_from_process_local_data(sharding, np.asarray(leaf)), mine)
