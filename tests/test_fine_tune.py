@@ -206,17 +206,23 @@ def alone(data, tmp_path_factory):
 KILLS = int(os.environ.get("KILLS", "2"))
 
 
+def saved(folder):
+    """What a run has left so far, unfinished checkpoints included."""
+    return sorted(folder.glob("checkpoints/*"))
+
+
 def test_killed_anywhere_it_ends_with_the_same_weights(alone, data, tmp_path):
-    random = np.random.default_rng(int(time.time()))
-    killed = 0
+    random, killed = np.random.default_rng(int(time.time())), 0
     for _ in range(KILLS):
+        before = saved(tmp_path)
         process = start(data, tmp_path, epochs=20, **{"checkpoint-every": 7})
-        while not (tmp_path / "checkpoints").exists() and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(random.uniform(0, 5))
+        while saved(tmp_path) == before and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(random.uniform(0, 0.2))  # in a step, while a checkpoint is written, or the epoch's files
         killed += process.poll() is None
         process.kill()
         process.communicate()
+    assert killed
     code, output, errors = finish(start(data, tmp_path, epochs=20, **{"checkpoint-every": 7}))
     assert code == 0, errors
     print(f"{killed} of {KILLS} killed before the end; {output}")
