@@ -39,7 +39,7 @@ def test_commands_run(tmp_path, monkeypatch):
     lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("groupcam")]
     # ImageNet is not for tests; all experiments are a step of their own in .ci/run.
     lines = [line for line in lines if "imagenet2012" not in line and "evaluate all" not in line]
-    assert len(lines) == 8
+    assert len(lines) == 9
     monkeypatch.chdir(tmp_path)
     for line in lines:
         monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))

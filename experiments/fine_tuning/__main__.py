@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from experiments.fine_tuning.arms import ARMS
+from experiments.fine_tuning.report import write_figures
 from experiments.fine_tuning.tasks import open_task
 from experiments.fine_tuning.train import train_all
 
@@ -28,6 +29,7 @@ def main(
         learnt = learnt._replace(rate=rate)
     chosen = [arm for arm in arms.split(",") if arm != "true mask" or learnt.outlined]
     train_all(learnt, chosen, range(seeds), mask_batch, output)
+    write_figures(output, learnt)
 
 
 if __name__ == "__main__":
