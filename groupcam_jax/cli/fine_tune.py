@@ -32,7 +32,6 @@ from groupcam_jax.training.feed import Source, steps_per_epoch
 from groupcam_jax.training.run import Job, Stopped, fine_tune
 from groupcam_jax.training.step import Augment
 from groupcam_jax.training.trainable import Trainable, trainable
-from groupcam_jax.types import LayerLike
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True, emoji=False)
@@ -58,9 +57,7 @@ def run(
         str, typer.Option(help="group-cam, another method of `groupcam methods`, or none.")
     ] = "group-cam",
     groups: Annotated[int | None, typer.Option(min=1, help="Groups of channels; 16 by default.")] = None,
-    mask_batch: Annotated[
-        int | None, typer.Option(min=1, help="Masks of each picture at once; fewer need less memory.")
-    ] = None,
+    mask_batch: Annotated[int, typer.Option(min=1, help="Masks of each picture at once; fewer need less memory.")] = 4,
     threshold: Annotated[
         float | None, typer.Option(help="Quantile of the saliency below which pixels are blurred; its mean by default.")
     ] = None,
@@ -102,7 +99,6 @@ def run(
     network = trainable(classifier, frozen or [], batch_stats == "updated", dtype)
     counts = [sum(array.size for array in arrays.values()) for arrays in (network.trained, network.fixed)]
     console.print(f"{model}: {told}; {counts[0]:,} numbers train, {counts[1]:,} do not", markup=False)
-    options = {"groups": groups, "mask_batch": mask_batch}
     source = Source(training, class_of, classifier.image_size, batch, process, processes)
     schedule = optax.exponential_decay(rate, decay_every * steps_per_epoch(source), 0.1, staircase=True)
     manifest = {
@@ -113,7 +109,7 @@ def run(
         "pictures": len(training),
         "validation": held_out.name,
         "augment": augment,
-        **options,
+        "groups": groups,
         "threshold": threshold,
         "share": share,
         "batch": batch,
@@ -135,7 +131,7 @@ def run(
         source._replace(dataset=held_out),
         schedule,
         optax.chain(optax.add_decayed_weights(weight_decay), optax.sgd(schedule, momentum)),
-        augmentation(augment, network, classifier.layer, options, threshold, share),
+        augmentation(augment, network, groups, {"layer": classifier.layer, "mask_batch": mask_batch}, threshold, share),
         epochs,
         checkpoint_every,
         smallest_crop,
@@ -154,8 +150,8 @@ def run(
 def augmentation(
     name: str,
     network: Trainable,
-    layer: LayerLike,
-    options: dict[str, int | None],
+    groups: int | None,
+    defaults: dict[str, object],
     threshold: float | None,
     share: float,
 ) -> Augment | None:
@@ -170,7 +166,7 @@ def augmentation(
         raise ValueError(f"--augment {name}: there is none of this name; there are none, {', '.join(METHODS)}")
     if threshold is not None and not 0 <= threshold <= 1:
         raise ValueError(f"--threshold {threshold}: expected a quantile, from 0 to 1")
-    method: Any = fix_options([name], options, {"layer": layer})[name]
+    method: Any = fix_options([name], {"groups": groups}, defaults)[name]
     if name == "group-cam":
         method = functools.partial(in_training, **method.keywords)
     level = jnp.mean if threshold is None else functools.partial(jnp.quantile, q=threshold)
