@@ -8,8 +8,8 @@ gains over "plain" are paired. Nothing was chosen on the tests but the learning 
 validation pictures.
 
 leeds: EfficientNet-Lite0, 128 pixels, 418 butterflies on scenes that betray the species of 95 % in training; 20 epochs,
-batch 32, rate 0.003, frozen batch norm, n = 5 seeds, one NVIDIA H100 (results/fine_tuning/leeds has all). Per cent, gain
-over plain with its 95 % interval:
+batch 32, rate 0.003, frozen batch norm, n = 5 seeds, one NVIDIA H100 (results/fine_tuning/leeds has all). Per cent,
+gain over plain with its 95 % interval:
 
                  scene of its own          scene of another species    taken for a species of the scene
     plain        97.6                      70.8                        21.7
@@ -19,8 +19,8 @@ over plain with its 95 % interval:
     grad-cam     93.9 (-9.7 to +2.4)       63.5 (-14.4 to -0.3)        29.3 (+1.4 to +13.9)
     true mask    86.8 (-14.3 to -7.3)      75.3 (+0.0 to +8.9)          4.8 (-19.4 to -14.3)
 
-So Group-CAM's augmentation does not help here, and does not hurt. It is the saliency, not the hiding, that keeps it from
-hurting: random boxes and blobs of the same area hide the butterfly and leave the scene, and the network learns the
+So Group-CAM's augmentation does not help here, and does not hurt. It is the saliency, not the hiding, that keeps it
+from hurting: random boxes and blobs of the same area hide the butterfly and leave the scene, and the network learns the
 scene. Grad-CAM hurts. The oracle says how little there is to gain: the true outline teaches not to look at the scene
 (4.8 % are taken for it), and costs eleven points where the scene tells the truth, since the network is used on whole
 pictures and has seen none. The maps after training have a little more of their energy on the butterfly with Group-CAM
@@ -34,6 +34,6 @@ ImageNet on 8 GPUs, as the paper, is
     groupcam fine-tune --model resnet50 --data imagenet2012 --mask-batch 16 --dtype bfloat16
 
 on a machine that has them. By the step as measured on one H100 (880 pictures a second with the augmentation, 3,458
-without, batch 32, bfloat16; results/training_step_h100_bfloat16.json), 20 epochs of 1.28 million pictures are an hour on
-eight of them with it and a quarter of an hour without, if the pictures are read as fast.
+without, batch 32, bfloat16; results/training_step_h100_bfloat16.json), 20 epochs of 1.28 million pictures are an hour
+on eight of them with it and a quarter of an hour without, if the pictures are read as fast.
 """
