@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 import trained_here
 from safetensors.numpy import load_file
 from typer.testing import CliRunner
@@ -146,6 +147,7 @@ def test_broken_pictures_are_named_and_left_out(data, tmp_path):
         ({"factory": "softmax"}, "the network ends in a softmax or sigmoids, and is trained by its logits"),
         ({"factory": "plain"}, "bn/bn1/mean, bn/bn1/var look like stored statistics, .* --frozen"),
         ({"frozen": "."}, "nothing trains"),
+        ({"network": "keras:ResNet50"}, "--model keras:ResNet50: Keras trains its networks itself"),
         ({"batch": 64}, "--batch 64: .*train has 48 pictures; choose fewer"),
         ({"batch": 12}, "--batch 12: expected a multiple of the 8 devices"),
         ({"augment": "smoke"}, "--augment smoke: there is none of this name; there are none, group-cam"),
@@ -243,6 +245,38 @@ def test_stopped_it_leaves_a_checkpoint_of_that_step(sign, data, tmp_path):
     assert code == 130, errors
     step = int(errors.split("stopped after step ")[1].split(";")[0])
     assert (tmp_path / f"checkpoints/{step}").is_dir()
+
+
+class Squares(tfds.core.GeneratorBasedBuilder):
+    """The pictures of the folders, as a data set of TFDS."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    folder = None
+
+    def _info(self):
+        labels = tfds.features.ClassLabel(names=sorted(trained_here.COLOURS))
+        features = {"image": tfds.features.Image(encoding_format="png"), "label": labels}
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {split: self._generate_examples(self.folder / part) for split, part in SPLITS.items()}
+
+    def _generate_examples(self, folder):
+        for file in folder.glob("*/*.png"):
+            yield f"{file.parent.name}/{file.name}", {"image": file.read_bytes(), "label": file.parent.name}
+
+
+SPLITS = {"train": "train", "validation": "val"}
+
+
+def test_a_data_set_of_tfds_by_name(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(Squares, "folder", data)
+    Squares(data_dir=tmp_path / "tfds").download_and_prepare(file_format="array_record")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    code, _, errors = finish(start("squares", tmp_path / "out"))
+    assert code == 0, errors
+    assert epochs(tmp_path / "out")[-1]["validation_accuracy"] > 0.8
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["pictures"] == 48
 
 
 def test_two_processes_train_as_one(alone, data, tmp_path):

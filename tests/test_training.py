@@ -191,6 +191,19 @@ def test_a_single_logit_is_trained_as_two_classes(squares):
     assert float(outcome.loss) == pytest.approx(float(expected.mean()), rel=1e-5)
 
 
+def test_statistics_are_known_without_their_names():
+    module, images = trained_here.Net(), jnp.zeros((1, trained_here.SIZE, trained_here.SIZE, 3))
+    leaves, tree = jax.tree.flatten(module.init(jax.random.key(0), images))
+    unnamed = trained_here.factory()._replace(
+        apply=lambda params, x: module.apply(tree.unflatten(params), x), params=leaves
+    )
+    mean, variance = 0, 1  # batch_stats comes before params
+    assert leaves[variance].shape == (8,)
+    with pytest.raises(ValueError, match=r"^1 look like stored statistics of a normalisation"):
+        trainable(unnamed)
+    assert [*trainable(unnamed, frozen=[f"^{mean}$", f"^{variance}$"]).fixed] == ["0", "1"]
+
+
 def test_classes_are_matched_by_their_names():
     fitted = fit_classes(trained_here.factory(), ["blue", "green", "red"])
     assert [*fitted.class_of] == [2, 1, 0]  # the network has red, green, blue

@@ -91,6 +91,8 @@ def run(
     console.quiet = process != 0  # all of them would say the same
     if batch % processes:
         raise ValueError(f"--batch {batch}: expected a multiple of the {processes} processes")
+    if model.startswith("keras:"):
+        raise ValueError(f"--model {model}: Keras trains its networks itself; a factory of your own may return one")
     classifier = load_classifier(model, weights)
     if image_size is not None:
         classifier = classifier._replace(image_size=image_size)

@@ -9,13 +9,16 @@ from groupcam_jax.training.step import State
 
 
 def open_checkpoints(folder: Path) -> ocp.CheckpointManager:
-    """Opens a folder of checkpoints; on leaving its context, all of them are on the disk."""
-    options = ocp.CheckpointManagerOptions(max_to_keep=2, cleanup_tmp_directories=True)
+    """Opens a folder of checkpoints."""
+    # Written at once: a step gives the arrays of the state away, which on CPU a writer in the background still reads.
+    options = ocp.CheckpointManagerOptions(
+        max_to_keep=2, cleanup_tmp_directories=True, enable_async_checkpointing=False
+    )
     return ocp.CheckpointManager(folder.absolute(), options=options)
 
 
 def save(manager: ocp.CheckpointManager, state: State, step: int) -> None:
-    """Begins to write the state, unless that step is there already; the state may be given away at once."""
+    """Writes the state, unless that step is there already."""
     if manager.latest_step() != step:
         manager.save(step, args=ocp.args.StandardSave(jax.tree.leaves(state)))
 

@@ -94,7 +94,7 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
             console.print(f"going on after step {at}, in epoch {at // per_epoch + 1}")
         last, batch = job.epochs * per_epoch, job.training.batch
         log = read_log(job.folder / "epochs.jsonl", at // per_epoch)
-        task = bar.add_task("compiling", total=last * batch, completed=at * batch)
+        task = bar.add_task("", total=last * batch, completed=at * batch)
         told: set[str] = set()
 
         def tell(examples: Examples) -> Examples:
@@ -110,6 +110,7 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
                 require_finite(outcome, at, manager.latest_step())
                 save(manager, state, at)
                 seconds = time.perf_counter() - started
+                bar.update(task, description="measuring")
                 measured = programs.measure(state, map(tell, evaluation_batches(job.validation)))
                 log.append(epoch_of(job, at // per_epoch, at, state.sums, measured, seconds, len(told)))
                 if jax.process_index() == 0:
@@ -122,8 +123,14 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
                 require_finite(outcome, at, manager.latest_step())
                 save(manager, state, at)
                 raise Stopped(f"stopped after step {at}; the same command goes on from there")
+            try:
+                examples = tell(next(feed))
+            except (ValueError, OSError):  # of a label or a disk; what is learnt so far is not lost
+                require_finite(outcome, at, manager.latest_step())
+                save(manager, state, at)
+                raise
             previous = outcome
-            state, outcome = programs.train(state, tell(next(feed)))
+            state, outcome = programs.train(state, examples)
             at += 1
             require_finite(previous, at - 1, manager.latest_step())  # one step late, so that the device need not wait
             if previous is not None:
@@ -196,8 +203,14 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Turns the first SIGINT or SIGTERM into a request to stop between two steps; a second one stops at once."""
+    """Turns the first SIGINT or SIGTERM into a request to stop between two steps; a second one stops at once.
+
+    Of several processes each is stopped at once, since they could not agree on a step.
+    """
     request = StopRequest()
+    if jax.process_count() > 1:
+        yield request
+        return
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
 
     def ask(number, frame):

@@ -16,14 +16,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groupcam_jax.precision import in_dtype
-from groupcam_jax.program.flat import column, trace
+from groupcam_jax.program.flat import Program, column, trace
 from groupcam_jax.program.output import below_link
 from groupcam_jax.program.params import by_name
 from groupcam_jax.targets import class_logits
 from groupcam_jax.training.classes import module_of
+from groupcam_jax.training.statistics import statistics
 from groupcam_jax.types import Classifier, Images, Model, Params
 
-STATISTICS = re.compile(r"(batch_stats|running_|moving_|(^|/)(mean|var|average|hidden|counter)s?($|/))")
 Arrays: TypeAlias = Mapping[str, Array]
 BatchLogits = Float[Array, "n classes"]
 
@@ -74,13 +74,14 @@ def trainable(
     }
     if not trained:
         raise ValueError("nothing trains: all arrays of the network are frozen, or none is floating")
-    if doubtful := [name for name in trained if STATISTICS.search(name)]:
+    program = program_of(classifier)
+    if doubtful := [name for name in statistics(program, [*arrays]) if name in trained]:
         raise ValueError(
-            f"{', '.join(doubtful[:3])} look like stored statistics, which gradients must not change; "
-            "name them by --frozen REGULAR_EXPRESSION"
+            f"{', '.join(doubtful[:3])}{' and others' if len(doubtful) > 3 else ''} look like stored statistics of a "
+            "normalisation, which gradients must not change; name them, and the means beside variances, by "
+            "--frozen REGULAR_EXPRESSION"
         )
     fixed = {name: array for name, array in arrays.items() if name not in trained}
-    require_logits(classifier)
     apply = classifier.apply if dtype == "float32" else in_dtype(classifier.apply, dtype)
 
     def as_evaluated(params, images):
@@ -105,8 +106,12 @@ def trainable(
     return Trainable(apply, in_training, True, trained, fixed, join)
 
 
-def require_logits(classifier: Classifier) -> None:
-    """Refuses a classifier that ends in probabilities: the loss is of logits."""
+def program_of(classifier: Classifier) -> Program:
+    """The traced classifier.
+
+    Raises:
+      ValueError: it ends in probabilities, where the loss is of logits.
+    """
     size = classifier.image_size
     image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
     program = trace(classifier.apply, classifier.params, image)
@@ -115,6 +120,7 @@ def require_logits(classifier: Classifier) -> None:
             "the network ends in a softmax or sigmoids, and is trained by its logits; leave that last function out of "
             "your factory's apply (it is explained alike without it)"
         )
+    return program
 
 
 def of_all_classes(output: Array) -> BatchLogits:

@@ -28,7 +28,7 @@ def load(name: str, weights: str | os.PathLike[str] | None = None) -> Classifier
         Keras downloads once.
 
     Returns:
-      The classifier. `params` is the pair of its trainable and other variables; the layer is found in the program.
+      The classifier. `params` are its trainable variables, and `state` the others; the layer is found in the program.
 
     Raises:
       ImportError: Keras is not installed, or runs on another backend than JAX.
@@ -50,10 +50,11 @@ def load(name: str, weights: str | os.PathLike[str] | None = None) -> Classifier
     if weights is not None:
         load_weights(name, model, os.fspath(weights))
     preprocess_input = sys.modules[builders[name].__module__].preprocess_input
-    params = tuple([v.value for v in group] for group in (model.trainable_variables, model.non_trainable_variables))
+    groups = {"params": model.trainable_variables, "state": model.non_trainable_variables}
+    params = {name: [variable.value for variable in group] for name, group in groups.items()}
 
     def apply(params: Any, images: jax.Array) -> jax.Array:
-        return model.stateless_call(*params, images, training=False)[0]
+        return model.stateless_call(params["params"], params["state"], images, training=False)[0]
 
     def preprocess(pixels: Any) -> jax.Array:
         return jnp.asarray(preprocess_input(jnp.asarray(pixels, jnp.float32)))
