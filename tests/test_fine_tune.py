@@ -145,7 +145,7 @@ def test_broken_pictures_are_named_and_left_out(data, tmp_path):
     ("changed", "message"),
     [
         ({"factory": "softmax"}, "the network ends in a softmax or sigmoids, and is trained by its logits"),
-        ({"factory": "plain"}, "bn/bn1/mean, bn/bn1/var look like stored statistics, .* --frozen"),
+        ({"factory": "plain"}, "bn/bn1/mean, bn/bn1/var look like stored statistics .* --frozen"),
         ({"frozen": "."}, "nothing trains"),
         ({"network": "keras:ResNet50"}, "--model keras:ResNet50: Keras trains its networks itself"),
         ({"batch": 64}, "--batch 64: .*train has 48 pictures; choose fewer"),
