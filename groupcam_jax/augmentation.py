@@ -76,7 +76,10 @@ def saliency_augmentation(
         level = threshold(saliency)
         if jnp.shape(level) != ():
             raise ValueError(f"the threshold returned {[*jnp.shape(level)]} for a saliency [h, w]; expected one number")
-        mask = (saliency >= level).astype(image.dtype)
+        lowest = saliency.min()
+        # Of a map that is 0 in most places, a quantile may be 0 too: what is lowest is shown in a flat map alone.
+        salient = jnp.where(level > lowest, saliency >= level, saliency > lowest) | (saliency.max() == lowest)
+        mask = salient.astype(image.dtype)
         shown = reveal(image, hide(baseline, image, baseline_key), mask)
         shown = jnp.where(jnp.isnan(saliency).any(), jnp.nan, shown)
         if share < 1:

@@ -39,6 +39,18 @@ def test_options_are_those_of_the_method():
         g.saliency_augmentation(PLAIN, PARAMS, method=g.grad_cam, groups=16)
 
 
+def test_what_is_lowest_is_not_salient():
+    """Of a map with 91 zeros in a hundred places, a quantile of 0.8 is 0."""
+
+    def method(model_apply, params):
+        return lambda image, label, key=None: jnp.zeros((8, 8)).at[2:4, 3:6].set(image[:2, :3, 0] ** 2 + 1)
+
+    top = functools.partial(jnp.quantile, q=0.8)
+    augment = g.saliency_augmentation(PLAIN, PARAMS, method=method, threshold=top, baseline=g.constant(7.0))
+    hidden = (augment(IMAGE[:8, :8], LABEL) == 7).all(2)
+    assert hidden.sum() == 64 - 6
+
+
 def test_a_share_of_a_batch_is_augmented():
     images = jnp.stack([models.image(seed=seed) for seed in range(24)])
     augment = g.saliency_augmentation(PLAIN, PARAMS, share=0.5, **OPTIONS)

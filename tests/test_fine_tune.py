@@ -116,13 +116,14 @@ def test_a_longer_run_goes_on_and_another_run_is_refused(undisturbed, data, tmp_
     shutil.copytree(undisturbed, tmp_path / "copy")
     output = fine_tune(data, tmp_path / "copy", epochs=4)
     assert "going on after step 18, in epoch 4" in output
+    assert "pictures held out" not in output
     assert epochs(tmp_path / "copy")[:4] == epochs(undisturbed)
     with pytest.raises(ValueError, match=r"holds another run \(rate is 0.1, not 0.2\)"):
         fine_tune(data, tmp_path / "copy", rate=0.2)
 
 
 def test_a_loss_that_is_not_finite_ends_it_and_the_last_good_weights_stay(data, tmp_path):
-    with pytest.raises(ValueError, match=r"step \d+: the loss or its gradient is not finite .* checkpoint of step \d+"):
+    with pytest.raises(ValueError, match=r"step 1: the loss or its update is not finite. The checkpoint of step 0"):
         fine_tune(data, tmp_path, rate=1e25, augment="none")
     assert all(np.isfinite(array).all() for array in load_file(tmp_path / "weights.safetensors").values())
     steps = [int(folder.name) for folder in (tmp_path / "checkpoints").iterdir() if folder.name.isdecimal()]
@@ -153,7 +154,8 @@ def test_broken_pictures_are_named_and_left_out(data, tmp_path):
         ({"augment": "smoke"}, "--augment smoke: there is none of this name; there are none, group-cam"),
         ({"augment": "grad-cam"}, "--groups is no option of --method grad-cam"),
         ({"threshold": 2.0}, "--threshold 2.0: expected a quantile, from 0 to 1"),
-        ({"share": 2.0}, "share=2.0: expected a share of the pictures"),
+        ({"frozen": "conv9"}, "--frozen conv9: finds none of the arrays"),
+        ({"frozen": "["}, r"--frozen \[: is no regular expression"),
         ({"groups": 9}, "groups=9 but layer .* has 8 channels"),
         ({"dtype": "bfloat16", "batch-stats": "updated"}, "updated statistics need float32"),
     ],
@@ -234,6 +236,14 @@ def test_killed_anywhere_it_ends_with_the_same_weights(alone, data, tmp_path):
         np.testing.assert_array_equal(found[name], array)
 
 
+def test_a_loss_held_out_that_is_not_finite_ends_it_too(data, tmp_path):
+    with pytest.raises(ValueError, match=r"step 1: the loss on the pictures held out is not finite"):
+        fine_tune(data, tmp_path, rate=1e13, augment="none", batch=48, epochs=1)
+    assert len(epochs(tmp_path)) == 1
+    steps = [int(folder.name) for folder in (tmp_path / "checkpoints").iterdir() if folder.name.isdecimal()]
+    assert steps == [0]
+
+
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_it_leaves_a_checkpoint_of_that_step(sign, data, tmp_path):
     process = start(data, tmp_path, epochs=10_000)
@@ -245,6 +255,14 @@ def test_stopped_it_leaves_a_checkpoint_of_that_step(sign, data, tmp_path):
     assert code == 130, errors
     step = int(errors.split("stopped after step ")[1].split(";")[0])
     assert (tmp_path / f"checkpoints/{step}").is_dir()
+
+
+def in_two(data, output, **changed):
+    """A run in two processes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    share = ["--processes", "2", "--coordinator", address]
+    return [start(data, output, *share, "--process", str(number), **changed) for number in range(2)]
 
 
 class Squares(tfds.core.GeneratorBasedBuilder):
@@ -279,13 +297,22 @@ def test_a_data_set_of_tfds_by_name(data, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "out" / "run.json").read_text())["pictures"] == 48
 
 
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_two_processes_stop_at_the_same_step(sign, data, tmp_path):
+    processes = in_two(data, tmp_path, epochs=10_000)
+    while not (tmp_path / "epochs.jsonl").exists() or len(epochs(tmp_path)) < 2:
+        assert processes[0].poll() is None, processes[0].communicate()
+        time.sleep(0.01)
+    processes[1].send_signal(sign)
+    told = [finish(process) for process in processes]
+    assert [code for code, _, _ in told] == [130, 130], told
+    steps = {int(errors.split("stopped after step ")[1].split(";")[0]) for _, _, errors in told}
+    assert len(steps) == 1
+    assert (tmp_path / f"checkpoints/{steps.pop()}").is_dir()
+
+
 def test_two_processes_train_as_one(alone, data, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"127.0.0.1:{server.getsockname()[1]}"
-    share = ["--processes", "2", "--coordinator", address]
-    changed = {"epochs": 20, "checkpoint-every": 7}
-    processes = [start(data, tmp_path, *share, "--process", str(number), **changed) for number in range(2)]
-    for process in processes:
+    for process in in_two(data, tmp_path, epochs=20, **{"checkpoint-every": 7}):
         code, _, errors = finish(process)
         assert code == 0, errors
     found = load_file(tmp_path / "weights.safetensors")

@@ -1,5 +1,8 @@
 """The parts of a fine-tuning: crops, batches, the step and its devices."""
 
+import shutil
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,10 +16,12 @@ import groupcam_jax as g
 from groupcam_jax.evaluation.data import BrokenPicture, Dataset, open_data
 from groupcam_jax.training.classes import fit_classes
 from groupcam_jax.training.crops import RATIOS, random_box, random_crop
+from groupcam_jax.training.data import open_pair
 from groupcam_jax.training.feed import Source, evaluation_batches, training_batches
 from groupcam_jax.training.programs import compile_programs
 from groupcam_jax.training.step import Item, first_state, training_step
 from groupcam_jax.training.trainable import trainable
+from pretrained.networks import imagenet
 
 RATE, MOMENTUM, DECAY = 0.1, 0.9, 1e-2
 OPTIMIZER = optax.chain(optax.add_decayed_weights(DECAY), optax.sgd(RATE, MOMENTUM))
@@ -199,9 +204,65 @@ def test_statistics_are_known_without_their_names():
     )
     mean, variance = 0, 1  # batch_stats comes before params
     assert leaves[variance].shape == (8,)
-    with pytest.raises(ValueError, match=r"^1 look like stored statistics of a normalisation"):
+    with pytest.raises(ValueError, match=r"^0, 1 look like stored statistics of a normalisation"):
         trainable(unnamed)
     assert [*trainable(unnamed, frozen=[f"^{mean}$", f"^{variance}$"]).fixed] == ["0", "1"]
+
+
+def test_statistics_of_equinox_are_known():
+    class Net(eqx.Module):
+        conv: eqx.nn.Conv2d
+        norm: eqx.nn.BatchNorm
+        fc: eqx.nn.Linear
+
+        def __init__(self, mode):
+            self.conv = eqx.nn.Conv2d(3, 8, 3, key=jax.random.key(0))
+            self.norm = eqx.nn.BatchNorm(8, "batch", mode=mode)
+            self.fc = eqx.nn.Linear(8, 3, key=jax.random.key(1))
+
+        def __call__(self, x, state):
+            x, state = self.norm(self.conv(x), state)
+            return self.fc(jax.nn.relu(x).mean((1, 2))), state
+
+    for mode in ("batch", "ema"):
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            model = eqx.nn.inference_mode(eqx.nn.make_with_state(Net)(mode))
+
+            def apply(params, images):
+                model, state = params
+                return jax.vmap(lambda x: model(x.transpose(2, 0, 1), state)[0], axis_name="batch")(images)
+
+            classifier = trained_here.factory()._replace(apply=apply, params=model)
+            with pytest.raises(ValueError, match="look like stored statistics"):
+                trainable(classifier)
+            held = trainable(classifier, frozen=["^1/"])
+        assert {name.split("/")[0] for name in held.trained} == {"0"}
+
+
+def test_short_weights_are_trained_in_float32(squares):
+    classifier = trained_here.factory()
+    short = classifier._replace(params=jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), classifier.params))
+    short = short._replace(apply=lambda params, x: classifier.apply(params, x.astype(jnp.bfloat16)))
+    network = trainable(short)
+    with jax.numpy_dtype_promotion("standard"):
+        state, _ = training_step(network, optax.sgd(1e-4), None, 1)(
+            first_state(network, optax.sgd(1e-4), 0), item_of(squares, 8)
+        )
+    assert (state.trained["params/fc/bias"] != network.trained["params/fc/bias"]).all()
+    params = network.join({**state.trained, **state.fixed})
+    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("bfloat16")}
+
+
+def test_folders_of_wordnet_are_the_categories_that_there_are(tmp_path):
+    ids = ["n01440764", "n01443537", "n02123045"]
+    trained_here.write_squares(tmp_path / "train", 1, ids)
+    trained_here.write_squares(tmp_path / "val", 1, ids)
+    training, _ = open_pair(str(tmp_path), None)
+    assert training.categories == tuple(ids)
+    assert [training[index].label for index in range(3)] == [0, 1, 2]
+    shutil.rmtree(tmp_path / "val" / ids[1])
+    with pytest.raises(ValueError, match="val has no pictures of n01443537"):
+        open_pair(str(tmp_path), None)
 
 
 def test_classes_are_matched_by_their_names():
@@ -210,9 +271,17 @@ def test_classes_are_matched_by_their_names():
     assert fitted.classifier.class_names == ("red", "green", "blue")
     fitted = fit_classes(trained_here.factory(), ["cat", "dog", "owl"])
     assert (fitted.classifier.class_names, [*fitted.class_of]) == (["cat", "dog", "owl"], [0, 1, 2])
-    assert not fitted.classifier.params["params"]["fc"]["kernel"].any()
-    bare = trained_here.plain()
-    fitted = fit_classes(bare, ["cat", "dog", "owl"])
     assert "the last layer is kept: 'red' becomes 'cat'" in fitted.told
+    assert fitted.classifier.params["params"]["fc"]["kernel"].all()
+    fitted = fit_classes(trained_here.factory(), ["cat", "dog", "owl"], new=True)
+    assert not fitted.classifier.params["params"]["fc"]["kernel"].any()
+    fitted = fit_classes(trained_here.factory(), ["Red", "red", "green", "blue"])
+    assert fitted.classifier.class_names == ["Red", "red", "green", "blue"]
+    index = imagenet.class_index()
+    ids, readable = [id for id, _ in index], [name for _, name in index]
+    for names in (ids, readable):
+        fitted = fit_classes(trained_here.factory(1000, names), ids)
+        assert fitted.told == "the last layer is kept: same classes"
+    bare = trained_here.plain()
     with pytest.raises(ValueError, match="the network has 3 classes and the data 2 categories"):
         fit_classes(bare, ["cat", "dog"])

@@ -65,9 +65,10 @@ def write_squares(folder, count, names=tuple(COLOURS), seed=0):
     random = np.random.default_rng(seed)
     for name in names:
         (folder / name).mkdir(parents=True)
+        colour = COLOURS.get(name, (0, 0, 0))
         for number in range(count):
             pixels = random.integers(90, 160, (24, 20, 3), dtype=np.uint8)
             row, column = random.integers(4, 12), random.integers(2, 10)
-            pixels[row : row + 8, column : column + 8] = COLOURS[name]
+            pixels[row : row + 8, column : column + 8] = colour
             Image.fromarray(pixels).save(folder / name / f"{number}.png")
     return folder

@@ -12,6 +12,7 @@ from experiments.fine_tuning.arms import ARMS
 from experiments.fine_tuning.report import write_figures
 from experiments.fine_tuning.tasks import open_task
 from experiments.fine_tuning.train import train_all
+from groupcam_jax.evaluation.manifest import claim
 
 
 def main(
@@ -23,11 +24,11 @@ def main(
     rate: Annotated[float | None, typer.Option(help="Learning rate; the task has its own.")] = None,
 ) -> None:
     """Train all arms of a task from several seeds."""
-    output.mkdir(parents=True, exist_ok=True)
     learnt = open_task(task)
     if rate is not None:
         learnt = learnt._replace(rate=rate)
     chosen = [arm for arm in arms.split(",") if arm != "true mask" or learnt.outlined]
+    claim(output, {"task": task, "rate": learnt.rate, "mask_batch": mask_batch})
     train_all(learnt, chosen, range(seeds), mask_batch, output)
     write_figures(output, learnt)
 

@@ -77,7 +77,7 @@ def train_one(
             raise ValueError(f"{arm}, seed {seed}: the loss is not finite in epoch {epoch}")
         last = epoch == EPOCHS
         row = {"arm": arm, "seed": seed, "epoch": epoch, "loss": float(state.sums.loss) / int(state.sums.pictures)}
-        row |= measure.accuracy(state, None if last else 300)
+        row |= measure.accuracy(state, 10_000 if last else 300)
         if last:
             row |= figures_of_maps(measure.maps(state), task)
         if seed == 0 and epoch in DRAWN_AFTER and arm == "group-cam":
@@ -110,16 +110,16 @@ class Measure:
         self.explain_before = explaining(task.before.apply, task.before.layer)
         self.predict_before = jax.jit(lambda params, pixels: task.before.apply(params, there(pixels)).argmax(1))
 
-    def accuracy(self, state: State, limit: int | None) -> dict[str, float]:
+    def accuracy(self, state: State, limit: int) -> dict[str, float]:
         """The share of right answers in each test, and of those that the background speaks for."""
         params, found = self.join({**state.trained, **state.fixed}), {}
         for name, test in self.task.tests.items():
-            images = test.images[:limit]
+            images, labels = spaced(test.images, limit), spaced(test.labels, limit)
             parts = [chunk(images, start, CHUNK * 10) for start in range(0, len(images), CHUNK * 10)]
             guess = np.concatenate([np.asarray(self.predict(params, part)) for part in parts])[: len(images)]
-            found[f"right {name}"] = float((guess == test.labels[:limit]).mean())
+            found[f"right {name}"] = float((guess == labels).mean())
             if test.cue is not None:
-                found[f"cue {name}"] = float(test.cue[: len(images)][np.arange(len(images)), guess].mean())
+                found[f"cue {name}"] = float(spaced(test.cue, limit)[np.arange(len(images)), guess].mean())
         return found
 
     def maps(self, state: State, limit: int = EXPLAINED) -> dict[str, np.ndarray]:

@@ -52,7 +52,12 @@ def run(
     model: Annotated[str, typer.Option(help="A network's name, or FILE.py:factory for your own.")] = "shapes",
     weights: Annotated[Path | None, typer.Option(help="What to begin with, instead of the published weights.")] = None,
     data: Annotated[str, typer.Option(help="A folder, imagenet2012, or scenes (drawn).")] = "scenes",
-    validation: Annotated[str | None, typer.Option(help="Pictures held out, if --data is a folder without.")] = None,
+    validation: Annotated[
+        str | None, typer.Option(help="A folder of categories held out; --data is then one as well, without train/.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of a data set of TFDS, to train on.")] = "train",
+    validation_split: Annotated[str, typer.Option(help="Of a data set of TFDS, held out.")] = "validation",
+    new_head: Annotated[bool, typer.Option("--new-head", help="A new last layer, though the classes fit.")] = False,
     augment: Annotated[
         str, typer.Option(help="group-cam, another method of `groupcam methods`, or none.")
     ] = "group-cam",
@@ -61,13 +66,13 @@ def run(
     threshold: Annotated[
         float | None, typer.Option(help="Quantile of the saliency below which pixels are blurred; its mean by default.")
     ] = None,
-    share: Annotated[float, typer.Option(help="Of the pictures that are augmented.")] = 1.0,
+    share: Annotated[float, typer.Option(min=0, max=1, help="Share of the pictures that are augmented.")] = 1.0,
     epochs: Annotated[int, typer.Option(min=1)] = 20,
     batch: Annotated[int, typer.Option(min=1, help="Pictures a step, on all devices together.")] = 256,
-    rate: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
+    rate: Annotated[float, typer.Option(min=0, help="Learning rate.")] = 1e-3,
     decay_every: Annotated[int, typer.Option(min=1, help="Epochs after which the rate is divided by 10.")] = 15,
-    momentum: Annotated[float, typer.Option()] = 0.9,
-    weight_decay: Annotated[float, typer.Option()] = 1e-4,
+    momentum: Annotated[float, typer.Option(min=0, max=1)] = 0.9,
+    weight_decay: Annotated[float, typer.Option(min=0)] = 1e-4,
     batch_stats: Annotated[
         Literal["frozen", "updated"], typer.Option(help="Statistics of batch norm, in training and after it.")
     ] = "frozen",
@@ -80,7 +85,8 @@ def run(
     smallest_crop: Annotated[float, typer.Option(min=0, max=1, help="Share of a picture in a crop, at least.")] = 0.08,
     image_size: Annotated[int | None, typer.Option(min=1, help="Pixels; the network's own by default.")] = None,
     checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Steps; an epoch by default.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of all that is random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of all that is random.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Batches that are read at once.")] = 4,
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("fine-tuned"),
     processes: Annotated[int, typer.Option(min=1, help="Processes that share the run.")] = 1,
     process: Annotated[int, typer.Option(min=0, help="Which of them this is, from 0.")] = 0,
@@ -96,18 +102,21 @@ def run(
     classifier = load_classifier(model, weights)
     if image_size is not None:
         classifier = classifier._replace(image_size=image_size)
-    training, held_out = open_pair(data, validation)
-    classifier, class_of, told = fit_classes(classifier, training.categories)
+    training, held_out = open_pair(data, validation, split, validation_split)
+    classifier, class_of, told = fit_classes(classifier, training.categories, new_head)
     network = trainable(classifier, frozen or [], batch_stats == "updated", dtype)
     counts = [sum(array.size for array in arrays.values()) for arrays in (network.trained, network.fixed)]
     console.print(f"{model}: {told}; {counts[0]:,} numbers train, {counts[1]:,} do not", markup=False)
-    source = Source(training, class_of, classifier.image_size, batch, process, processes)
-    schedule = optax.exponential_decay(rate, decay_every * steps_per_epoch(source), 0.1, staircase=True)
+    source = Source(training, class_of, classifier.image_size, batch, process, processes, threads)
+    steps = range(decay_every, epochs, decay_every)
+    schedule = optax.piecewise_constant_schedule(rate, {epoch * steps_per_epoch(source): 0.1 for epoch in steps})
     manifest = {
         "model": model,
         "code": code_of(model),
         "weights": fingerprint(classifier.params),
         "data": data,
+        "split": split,
+        "new_head": new_head,
         "pictures": len(training),
         "validation": held_out.name,
         "augment": augment,

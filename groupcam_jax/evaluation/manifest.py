@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from groupcam_jax.files import write_json
+from groupcam_jax.program.params import is_key
 from groupcam_jax.types import Params
 
 DIGITS = 16
@@ -19,6 +20,7 @@ def fingerprint(params: Params) -> str:
     digest = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if hasattr(leaf, "dtype"):
+            leaf = jax.random.key_data(leaf) if is_key(leaf) else leaf
             digest.update(f"{jax.tree_util.keystr(path)} {leaf.dtype}{[*leaf.shape]}".encode())
             digest.update(np.ascontiguousarray(leaf).tobytes())
     return digest.hexdigest()[:DIGITS]

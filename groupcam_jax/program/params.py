@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import jax
+import jax.numpy as jnp
 
 from groupcam_jax.types import Params
 
@@ -29,8 +30,20 @@ def partition(params: Params) -> tuple[list[Leaf], Callable[[Sequence[Leaf]], Pa
 
 
 def by_name(params: Params) -> tuple[dict[str, Leaf], Callable[[Mapping[str, Leaf]], Params]]:
-    """As `partition`, with a name for each array: its path in the tree, such as "params/conv1/kernel"."""
+    """As `partition`, with a name for each array; random keys stay in the tree, since no file holds them."""
     arrays, rebuild = partition(params)
+    names = array_names(params)
+    held = {name: leaf for name, leaf in zip(names, arrays, strict=True) if is_key(leaf)}
+    named = {name: leaf for name, leaf in zip(names, arrays, strict=True) if name not in held}
+    return named, lambda others: rebuild([{**others, **held}[name] for name in names])
+
+
+def array_names(params: Params) -> list[str]:
+    """The path of each array of a tree, such as "params/conv1/kernel"."""
     paths = jax.tree_util.tree_leaves_with_path(params)
-    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, leaf in paths if hasattr(leaf, "dtype")]
-    return dict(zip(names, arrays, strict=True)), lambda named: rebuild([named[name] for name in names])
+    return [jax.tree_util.keystr(path, simple=True, separator="/") for path, leaf in paths if hasattr(leaf, "dtype")]
+
+
+def is_key(leaf: Leaf) -> bool:
+    """Whether an array holds random keys."""
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from groupcam_jax.bundled import bundled
 from groupcam_jax.classifiers import normal
+from groupcam_jax.program.params import by_name
 from groupcam_jax.types import Classifier, Params
 
 
@@ -26,36 +27,39 @@ class Fitted(NamedTuple):
     told: str
 
 
-def fit_classes(classifier: Classifier, categories: Sequence[str]) -> Fitted:
-    """Matches classes and categories by name; if the names differ, the network gets a new last layer of zeros.
+def fit_classes(classifier: Classifier, categories: Sequence[str], new: bool = False) -> Fitted:
+    """Matches classes and categories by name; another number of them gets a new last layer of zeros.
 
     With zeros all classes are equally probable, so that nothing of the old classes is left to be unlearnt, and no map
     says anything until there is something to say.
 
+    Args:
+      classifier: see `Classifier`.
+      categories: of the data.
+      new: whether the last layer is new in any case.
+
     Raises:
-      ValueError: another number of classes than categories, and no module whose last layer could be made anew.
+      ValueError: a new last layer is needed, and there is no module that it could be made for.
     """
-    names = [normal(name) for name in classifier.class_names]
-    wanted = [normal(name) for name in readable(categories)]
+    names, wanted = ([normal(name) for name in readable(named)] for named in (classifier.class_names, categories))
     count = len(categories)
-    if len({*names}) == len(names) and {*names} == {*wanted}:
-        return Fitted(classifier, [names.index(name) for name in wanted], "the last layer is kept: same classes")
-    if names == wanted:  # ImageNet's, two of which have the same name
+    if not new and names == wanted:  # of ImageNet's, two have the same name
         return Fitted(classifier, range(count), "the last layer is kept: same classes")
+    if not new and sorted(names) == sorted(wanted) and len({*names}) == count:
+        return Fitted(classifier, [names.index(name) for name in wanted], "the last layer is kept: same classes")
     renamed = classifier._replace(class_names=[*categories])
-    module = module_of(classifier)
-    if module is not None and hasattr(module, "num_classes"):
-        params = new_head(module, count, classifier)
-        told = f"a new last layer for {count} classes, of zeros; the network had {len(names)} others"
-        apply = module.clone(num_classes=count).apply
-        return Fitted(renamed._replace(apply=apply, params=params), range(count), told)
-    if len(names) != count:
+    if not new and len(names) == count:
+        told = f"the last layer is kept: {classifier.class_names[0]!r} becomes {categories[0]!r}, and so on in order"
+        return Fitted(renamed, range(count), told)
+    module: Any = module_of(classifier)
+    if not hasattr(module, "num_classes"):
         raise ValueError(
             f"the network has {len(names)} classes and the data {count} categories; a new last layer is made for Flax "
             "modules with the attribute num_classes alone: return a network of that many classes from your factory"
         )
-    told = f"the last layer is kept: {classifier.class_names[0]!r} becomes {categories[0]!r}, and so on in order"
-    return Fitted(renamed, range(count), told)
+    told = f"a new last layer for {count} classes, of zeros; the network had {len(names)} others"
+    params = new_head(module, count, classifier)
+    return Fitted(renamed._replace(apply=module.clone(num_classes=count).apply, params=params), range(count), told)
 
 
 def readable(categories: Sequence[str]) -> Sequence[str]:
@@ -67,7 +71,8 @@ def readable(categories: Sequence[str]) -> Sequence[str]:
 def module_of(classifier: Classifier) -> nn.Module | None:
     """The Flax module whose bound `apply` the classifier has, if it has one."""
     module = getattr(classifier.apply, "__self__", None)
-    return module if isinstance(module, nn.Module) else None
+    own = getattr(classifier.apply, "__func__", None)
+    return module if isinstance(module, nn.Module) and own is nn.Module.apply else None
 
 
 def new_head(module: Any, count: int, classifier: Classifier) -> Params:
@@ -77,9 +82,10 @@ def new_head(module: Any, count: int, classifier: Classifier) -> Params:
         jax.eval_shape(module.clone(num_classes=number).init, jax.random.key(0), images)
         for number in (count, count + 1)
     )
-    return jax.tree.map(
-        lambda shape, other, leaf: leaf if shape.shape == other.shape else jnp.zeros(shape.shape, shape.dtype),
-        wanted,
-        more,
-        classifier.params,
+    old, (shapes, rebuild), (others, _) = by_name(classifier.params)[0], by_name(wanted), by_name(more)
+    return rebuild(
+        {
+            name: old[name] if shape.shape == others[name].shape else jnp.zeros(shape.shape, shape.dtype)
+            for name, shape in shapes.items()
+        }
     )

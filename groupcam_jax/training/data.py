@@ -2,40 +2,59 @@
 
 from pathlib import Path
 
-from groupcam_jax.evaluation.data import Dataset, open_data
+from groupcam_jax.evaluation.data import Dataset, Example, open_data
 from groupcam_jax.evaluation.data.drawn import open_scenes
 
-HELD_OUT = ("val", "validation")
+HELD_OUT = ("val", "valid", "validation")
 
 
-def open_pair(data: str, validation: str | None) -> tuple[Dataset, Dataset]:
+def open_pair(
+    data: str, validation: str | None, split: str = "train", validation_split: str = "validation"
+) -> tuple[Dataset, Dataset]:
     """Opens the training and the validation pictures.
 
     Args:
       data: "scenes" (256 drawn ones), the name of a data set of TFDS, a folder of categories, or a folder that holds
         such folders as `train` and `val`.
       validation: a folder of categories; None if `data` has its own.
+      split: of a data set of TFDS, the one to train on.
+      validation_split: of a data set of TFDS, the one held out.
 
     Raises:
       FileNotFoundError: no such data, or no validation pictures.
-      ValueError: the two have other categories.
+      ValueError: the two have other categories, or no such split.
     """
     folder = Path(data)
     if data == "scenes" and validation is None:
         return open_scenes(256, seed=2028), open_scenes()
-    if validation is not None:
-        pair = open_data(data, None if folder.is_dir() else "train"), open_data(validation)
-    elif not folder.is_dir():
-        pair = open_data(data, "train"), open_data(data, "validation")
-    else:
-        held_out = next((folder / name for name in HELD_OUT if (folder / name).is_dir()), None)
-        if held_out is None or not (folder / "train").is_dir():
+    if folder.is_dir() and validation is None:
+        found = next((folder / name for name in HELD_OUT if (folder / name).is_dir()), None)
+        if found is None or not (folder / "train").is_dir():
             raise FileNotFoundError(
                 f"{data}: expected the folders train and val in it, or --validation FOLDER for pictures held out"
             )
-        pair = open_data(folder / "train"), open_data(held_out)
+        pair = open_categories(folder / "train"), open_categories(found)
+    else:
+        training = open_categories(folder) if folder.is_dir() else open_data(data, split)
+        held_out = open_data(data, validation_split) if validation is None else open_categories(Path(validation))
+        pair = training, held_out
     require_same_categories(*pair)
     return pair
+
+
+def open_categories(folder: Path) -> Dataset:
+    """Opens a folder of categories. Those of WordNet are the folders that there are, not all 1,000 of ImageNet's."""
+    dataset = open_data(folder)
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name in dataset.categories)
+    if len(names) in (0, len(dataset.categories)):
+        return dataset
+    position = {dataset.categories.index(name): label for label, name in enumerate(names)}
+
+    def read(index: int) -> Example:
+        example = dataset[index]
+        return example._replace(label=position[example.label])
+
+    return Dataset(dataset.name, tuple(names), len(dataset), read, dataset.shown)
 
 
 def require_same_categories(training: Dataset, validation: Dataset) -> None:

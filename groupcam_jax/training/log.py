@@ -20,7 +20,7 @@ def read_log(file: Path, epochs: int) -> list[Epoch]:
 def write_log(file: Path, rows: list[Epoch]) -> None:
     """Writes all epochs, whole or not at all."""
     with whole_file(file) as lines:
-        lines.write("".join(f"{json.dumps(row)}\n" for row in rows).encode())
+        lines.write("".join(f"{json.dumps(row, allow_nan=False)}\n" for row in rows).encode())
 
 
 def write_events(folder: Path, row: Epoch) -> None:

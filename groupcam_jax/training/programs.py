@@ -57,6 +57,11 @@ def compile_programs(
     here, there = preprocessing(classifier)
     one_step, sums_of = training_step(network, optimizer, augment, steps_per_epoch), evaluation(network)
 
+    # What does not fit the network is told now, and not after the first evaluation.
+    images = np.zeros((batch, classifier.image_size, classifier.image_size, 3), np.float32)
+    like = put((images, np.zeros(batch, np.int32), images[..., 0] > 0), split)
+    jax.eval_shape(one_step, jax.eval_shape(lambda: first_state(network, optimizer, 0)), Item(*like))
+
     def item(examples: Examples) -> Item:
         return Item(*put((here(examples.images), examples.labels, examples.masks), split))
 
@@ -84,9 +89,14 @@ def preprocessing(classifier: Classifier) -> tuple[Callable[[np.ndarray], np.nda
     """What is done to pictures on the host, and within the program: there if JAX can trace it."""
     size = classifier.image_size
     of_batch = jax.vmap(classifier.preprocess)
+
+    def on_host(pixels: np.ndarray) -> np.ndarray:
+        return np.asarray(classifier.preprocess(pixels), np.float32)
+
     try:
         jax.eval_shape(of_batch, jax.ShapeDtypeStruct((1, size, size, 3), jnp.uint8))
-    except jax.errors.JAXTypeError:  # it is written in NumPy or Pillow
-        stack = np.stack
-        return lambda pixels: stack([np.asarray(classifier.preprocess(one), np.float32) for one in pixels]), lambda x: x
+    except Exception:  # each library says in its own way that this is no picture; then it gets one
+        return lambda pixels: np.stack(
+            [np.asarray(classifier.preprocess(one), np.float32) for one in pixels]
+        ), jnp.asarray
     return lambda pixels: pixels, lambda pixels: of_batch(pixels).astype(jnp.float32)

@@ -1,19 +1,22 @@
 """One run of a fine-tuning: trains, measures after each epoch, and can be stopped and resumed anywhere."""
 
 import contextlib
+import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
 import optax
+from jax.experimental import multihost_utils
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
 from groupcam_jax.bundled import bundled
+from groupcam_jax.evaluation.devices import wait_for_others
 from groupcam_jax.evaluation.manifest import claim
 from groupcam_jax.evaluation.runner import PictureColumn
 from groupcam_jax.training.checkpoints import open_checkpoints, restore, save
@@ -23,6 +26,8 @@ from groupcam_jax.training.programs import compile_programs
 from groupcam_jax.training.step import Augment, Outcome, State, Sums
 from groupcam_jax.training.trainable import Trainable
 from groupcam_jax.types import Classifier
+
+WEIGHTS = "weights.safetensors"
 
 
 class Job(NamedTuple):
@@ -72,27 +77,23 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
       ValueError: the folder holds another run, the loss is not finite, or a label is no class.
       Stopped: after SIGINT or SIGTERM.
     """
-    claim(job.folder, job.manifest)
-    per_epoch = steps_per_epoch(job.training)
+    per_epoch, batch = steps_per_epoch(job.training), job.training.batch
     programs = compile_programs(
-        job.classifier,
-        job.network,
-        job.optimizer,
-        job.augment,
-        batch=job.training.batch,
-        steps_per_epoch=per_epoch,
+        job.classifier, job.network, job.optimizer, job.augment, batch=batch, steps_per_epoch=per_epoch
     )
+    enter(job)
     columns = "{task.description}", BarColumn(), PictureColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     with (
         open_checkpoints(job.folder / "checkpoints") as manager,
         Progress(*columns, console=errors, transient=True) as bar,
-        stop_requests() as stop,
+        stop_requests() as asked_to_stop,
     ):
-        state, at = programs.start(job.seed), manager.latest_step() or 0
-        if at:
+        state, first = programs.start(job.seed), manager.latest_step() or 0
+        if first:
             state = restore(manager, state)
+        at, last = first, job.epochs * per_epoch
+        if 0 < at < last:
             console.print(f"going on after step {at}, in epoch {at // per_epoch + 1}")
-        last, batch = job.epochs * per_epoch, job.training.batch
         log = read_log(job.folder / "epochs.jsonl", at // per_epoch)
         task = bar.add_task("", total=last * batch, completed=at * batch)
         told: set[str] = set()
@@ -103,31 +104,45 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
             told.update(examples.broken)
             return examples
 
+        def keep() -> None:
+            require_finite(outcome, at, manager.latest_step())
+            save(manager, state, at)
+
+        def stop() -> None:
+            keep()
+            raise Stopped(f"stopped after step {at}; the same command goes on from there")
+
+        def held_out() -> Iterator[Examples]:
+            for examples in evaluation_batches(job.validation):
+                if asked_to_stop(at):
+                    stop()
+                yield tell(examples)
+
         feed = training_batches(job.training, range(at, last), job.seed, job.smallest)
-        outcome, started = None, time.perf_counter()
+        outcome, began, started = None, at, time.perf_counter()
         while True:
             if at % per_epoch == 0 and len(log) <= at // per_epoch:
-                require_finite(outcome, at, manager.latest_step())
-                save(manager, state, at)
+                keep()
                 seconds = time.perf_counter() - started
                 bar.update(task, description="measuring")
-                measured = programs.measure(state, map(tell, evaluation_batches(job.validation)))
-                log.append(epoch_of(job, at // per_epoch, at, state.sums, measured, seconds, len(told)))
+                measured = programs.measure(state, held_out())
+                if not np.isfinite(measured.loss):
+                    manager.delete(at)
+                    raise ValueError(diverged(at, manager.latest_step(), "on the pictures held out "))
+                speed = (at - began) * batch / seconds if at > began else None
+                log.append(epoch_of(job, at // per_epoch, at, state.sums, measured, speed, len(told)))
                 if jax.process_index() == 0:
                     publish(job, state, log)
                 console.print(described(log[-1], job.epochs))
-                started = time.perf_counter()
+                began, started = at, time.perf_counter()
             if at >= last:
                 return log
-            if stop.is_set:
-                require_finite(outcome, at, manager.latest_step())
-                save(manager, state, at)
-                raise Stopped(f"stopped after step {at}; the same command goes on from there")
+            if asked_to_stop(at):
+                stop()
             try:
                 examples = tell(next(feed))
             except (ValueError, OSError):  # of a label or a disk; what is learnt so far is not lost
-                require_finite(outcome, at, manager.latest_step())
-                save(manager, state, at)
+                keep()
                 raise
             previous = outcome
             state, outcome = programs.train(state, examples)
@@ -136,21 +151,34 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
             if previous is not None:
                 bar.update(task, advance=batch, description=f"loss {float(previous.loss):.3f}")
             if job.every and at % job.every == 0:
-                require_finite(outcome, at, manager.latest_step())
-                save(manager, state, at)
+                keep()
+
+
+def enter(job: Job) -> None:
+    """Claims the folder, and removes the unfinished weights that a killed run left there."""
+    if jax.process_index() == 0:
+        claim(job.folder, job.manifest)
+        for unfinished in job.folder.glob(f".{WEIGHTS}.*.part"):
+            unfinished.unlink()
+    wait_for_others("the folder")
+    claim(job.folder, job.manifest)
 
 
 def require_finite(outcome: Outcome | None, step: int, kept: int | None) -> None:
     """Stops a run that has diverged, before anything of it is saved."""
     if outcome is not None and not bool(outcome.finite):
-        raise ValueError(
-            f"step {step}: the loss or its gradient is not finite ({float(outcome.loss)}). The checkpoint of step "
-            f"{kept or 0} is kept, and the weights after the last whole epoch; a smaller --rate may help, into another "
-            "--output"
-        )
+        raise ValueError(diverged(step, kept, "or its update "))
 
 
-def epoch_of(job: Job, epoch: int, step: int, trained: Sums, measured: Sums, seconds: float, broken: int) -> Epoch:
+def diverged(step: int, kept: int | None, where: str) -> str:
+    """What is told of it."""
+    return (
+        f"step {step}: the loss {where}is not finite. The checkpoint of step {kept or 0} is kept, and the weights of "
+        "the last whole epoch; a smaller --rate may help, into another --output"
+    )
+
+
+def epoch_of(job: Job, epoch: int, step: int, trained: Sums, measured: Sums, speed: float | None, broken: int) -> Epoch:
     """What is told of an epoch; that before the first one trained on nothing."""
     loss, accuracy = means(trained)
     held_out_loss, held_out_accuracy = means(measured)
@@ -164,8 +192,7 @@ def epoch_of(job: Job, epoch: int, step: int, trained: Sums, measured: Sums, sec
         "validation_accuracy": held_out_accuracy,
         "validation_pictures": int(measured.pictures),
         "broken": broken,
-        "seconds": round(seconds, 3),
-        "pictures_per_second": round(int(trained.pictures) / seconds, 1) if epoch else None,
+        "pictures_per_second": None if speed is None else round(speed, 1),
     }
 
 
@@ -181,47 +208,42 @@ def described(row: Epoch, epochs: int) -> str:
     right = "no picture held out can be read" if accuracy is None else f"{accuracy:.1%} right of those held out"
     if row["loss"] is None:
         return f"before training: {right}"
-    return (
-        f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, {row['accuracy']:.1%} right; {right}; "
-        f"{row['pictures_per_second']} pictures a second"
-    )
+    speed = f"; {row['pictures_per_second']} pictures a second" if row["pictures_per_second"] else ""
+    return f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, {row['accuracy']:.1%} right; {right}{speed}"
 
 
 def publish(job: Job, state: State, log: list[Epoch]) -> None:
     """Writes the weights and the log."""
     params = job.network.join(jax.device_get({**state.trained, **state.fixed}))
-    bundled("fine_tuned").write_fine_tuned(job.folder / "weights.safetensors", job.classifier._replace(params=params))
+    bundled("fine_tuned").write_fine_tuned(job.folder / WEIGHTS, job.classifier._replace(params=params))
     write_log(job.folder / "epochs.jsonl", log)
     write_events(job.folder / "events", log[-1])
 
 
-class StopRequest:
-    """Whether the user has asked the run to stop."""
-
-    is_set = False
-
-
 @contextlib.contextmanager
-def stop_requests() -> Iterator[StopRequest]:
+def stop_requests() -> Iterator[Callable[[int], bool]]:
     """Turns the first SIGINT or SIGTERM into a request to stop between two steps; a second one stops at once.
 
-    Of several processes each is stopped at once, since they could not agree on a step.
+    Yields a function of the step, whether to stop at it. Of several processes all are asked by a SIGTERM to one of
+    them, and agree on the step (JAX's preemption notice); a SIGINT is passed on as that.
     """
-    request = StopRequest()
-    if jax.process_count() > 1:
-        yield request
-        return
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    asked = []
+    several = jax.process_count() > 1
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, *(() if several else (signal.SIGTERM,)))}
 
-    def ask(number, frame):
-        request.is_set = True
+    def restore_handlers():
         for one, handler in before.items():
             signal.signal(one, handler)
+
+    def ask(number, frame):
+        asked.append(number)
+        restore_handlers()
+        if several:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     for one in before:
         signal.signal(one, ask)
     try:
-        yield request
+        yield multihost_utils.reached_preemption_sync_point if several else lambda step: bool(asked)
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        restore_handlers()

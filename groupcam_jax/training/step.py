@@ -63,7 +63,7 @@ class State(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Of one step: the mean loss, the share of right answers, and whether loss and gradient are finite."""
+    """Of one step: the mean loss, the share of right answers, and whether loss and update are finite."""
 
     loss: Float[Array, ""]
     accuracy: Float[Array, ""]
@@ -118,7 +118,7 @@ def training_step(
         sums = jax.tree.map(lambda old: jnp.where(state.step % steps_per_epoch == 0, 0, old), state.sums)
         count = len(batch.label)
         sums = Sums(sums.loss + count * loss, sums.right + right.sum(), sums.pictures + count)
-        finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
+        finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(updates))
         fixed = {name: named[name] for name in state.fixed}
         return State(state.seed, state.step + 1, trained, fixed, moments, sums), Outcome(loss, right.mean(), finite)
 

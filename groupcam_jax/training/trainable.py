@@ -4,7 +4,7 @@ Batch norm is frozen by default: the statistics stay those of the network's firs
 network is used on whole pictures, so what it learns from partly blurred ones must fit those statistics; and few
 pictures to train on give poor ones. Updated, batch norm uses the statistics of what it trains on, and stores averages
 of those of the whole pictures, in a forward pass of their own: as AdvProp, which has a batch norm for augmented
-pictures and keeps that of plain ones for use (arXiv:1911.09665).
+pictures and keeps that of plain ones for use (arXiv:1911.09665). There is no dropout, as in `Classifier.apply`.
 """
 
 import re
@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from groupcam_jax.precision import in_dtype
 from groupcam_jax.program.flat import Program, column, trace
 from groupcam_jax.program.output import below_link
-from groupcam_jax.program.params import by_name
+from groupcam_jax.program.params import array_names, by_name
 from groupcam_jax.targets import class_logits
 from groupcam_jax.training.classes import module_of
 from groupcam_jax.training.statistics import statistics
@@ -36,9 +36,9 @@ class Trainable(NamedTuple):
       in_training: `(params, images) -> (logits, params)`; updated statistics are in the params that it returns. A
         single logit has become those of two classes.
       updates: whether it updates statistics.
-      trained: the arrays that train, by name.
+      trained: the arrays that train, by name; in float32, also where the network's are shorter: those hardly move.
       fixed: all others.
-      join: both as the params of `apply`.
+      join: both as the params of `apply`, in the network's own dtypes.
     """
 
     apply: Model
@@ -64,6 +64,8 @@ def trainable(
       ValueError: nothing trains, stored statistics would, or there are none to update.
     """
     arrays, join = by_name(classifier.params)
+    for pattern in frozen:
+        require_found(pattern, arrays)
     flax = isinstance(classifier.params, Mapping) and "params" in classifier.params
     trained = {
         name: array
@@ -75,20 +77,25 @@ def trainable(
     if not trained:
         raise ValueError("nothing trains: all arrays of the network are frozen, or none is floating")
     program = program_of(classifier)
-    if doubtful := [name for name in statistics(program, [*arrays]) if name in trained]:
+    found = [] if flax else statistics(program, array_names(classifier.params))
+    if doubtful := [name for name in found if name in trained]:
         raise ValueError(
-            f"{', '.join(doubtful[:3])}{' and others' if len(doubtful) > 3 else ''} look like stored statistics of a "
-            "normalisation, which gradients must not change; name them, and the means beside variances, by "
-            "--frozen REGULAR_EXPRESSION"
+            f"{', '.join(doubtful[:4])}{' and others' if len(doubtful) > 4 else ''} look like stored statistics of a "
+            "normalisation, which gradients must not change; name all that are by --frozen REGULAR_EXPRESSION"
         )
     fixed = {name: array for name, array in arrays.items() if name not in trained}
+    of_float32 = {name: array.dtype for name, array in trained.items() if array.dtype.itemsize < 4}
+    trained = {name: array.astype(jnp.float32) if name in of_float32 else array for name, array in trained.items()}
     apply = classifier.apply if dtype == "float32" else in_dtype(classifier.apply, dtype)
+
+    def joined(arrays: Arrays) -> Params:
+        return join({name: array.astype(of_float32.get(name, array.dtype)) for name, array in arrays.items()})
 
     def as_evaluated(params, images):
         return of_all_classes(apply(params, images)), params
 
     if not update_statistics:
-        return Trainable(apply, as_evaluated, False, trained, fixed, join)
+        return Trainable(apply, as_evaluated, False, trained, fixed, joined)
     if dtype != "float32":
         raise ValueError("updated statistics need float32: averages in bfloat16 hardly move")
     module: Any = module_of(classifier)
@@ -103,7 +110,17 @@ def trainable(
         logits, state = module.apply(params, images, mutable=["batch_stats"])
         return of_all_classes(logits), {**params, **state}
 
-    return Trainable(apply, in_training, True, trained, fixed, join)
+    return Trainable(apply, in_training, True, trained, fixed, joined)
+
+
+def require_found(pattern: str, arrays: Arrays) -> None:
+    """Refuses a pattern that is none, or finds nothing."""
+    try:
+        found = [name for name in arrays if re.search(pattern, name)]
+    except re.error as error:
+        raise ValueError(f"--frozen {pattern}: is no regular expression: {error}") from error
+    if not found:
+        raise ValueError(f"--frozen {pattern}: finds none of the arrays {', '.join([*arrays][:4])}, ...")
 
 
 def program_of(classifier: Classifier) -> Program:
