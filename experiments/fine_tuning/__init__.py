@@ -9,8 +9,8 @@ chosen.
 
 leeds: EfficientNet-Lite0, 128 pixels, 418 butterflies on scenes that betray the species of 95 % in training; 20 epochs,
 batch 32, rate 0.003, frozen batch norm, n = 5 seeds, one NVIDIA H100 (all of it, and the curves of figure 7, in
-experiments/results/fine_tuning/leeds). Per cent of 287 test pictures; gain over plain with its 95 % interval over seeds,
-which does not hold what other test pictures would change:
+experiments/results/fine_tuning/leeds). Per cent of 287 test pictures; gain over plain with its 95 % interval over
+seeds, which does not hold what other test pictures would change:
 
                  scene of its own          scene of another species    taken for a species of the scene
     plain        97.6                      70.8                        21.7
@@ -21,10 +21,10 @@ which does not hold what other test pictures would change:
     true mask    86.8 (-14.3 to -7.3)      75.3 (+0.0 to +8.9)          4.8 (-19.4 to -14.3)
 
 So the network with Group-CAM's augmentation and the one without cannot be told apart here; the intervals hold losses as
-well as gains of some points. What is shown does matter: random boxes and blobs of the same area hide the butterfly and
-leave the scene, and the network learns the scene; Grad-CAM's map, which on this 4 x 4 grid often misses, does some of
-the same. The oracle says how little there is to gain: the true outline teaches not to look at the scene (4.8 % are
-taken for it), and costs eleven points where the scene tells the truth, since that network has seen no whole picture.
+well as gains of some points. What is shown does matter: after random boxes and blobs of the same area, and after
+Grad-CAM's maps, more pictures are taken for a species of the scene. The oracle says how little there is to gain: with
+the true outline hardly any are (4.8 %), at a cost of eleven points where the scene tells the truth; that network has
+seen no whole picture.
 
 The maps after training have a little more of their energy on the butterfly with Group-CAM than without (scene of
 another species: 20.2 to 18.8 %, gain 1.1 to 1.7; before, 10.0), and blobs as much more (20.8). Of the most salient
@@ -35,6 +35,6 @@ ImageNet on 8 GPUs, as the paper, is
     groupcam fine-tune --model resnet50 --data imagenet2012 --mask-batch 16 --dtype bfloat16
 
 on a machine that has them. By the step as measured on one H100 (880 pictures a second with the augmentation, 3,458
-without, batch 32, bfloat16; results/training_step_h100_bfloat16.json), 20 epochs of 1.28 million pictures are an hour
+without, batch 32, bfloat16; experiments/results/training_step_h100_bfloat16.json), 20 epochs of 1.28 million pictures are an hour
 on eight of them with it and a quarter of an hour without, if the pictures are read as fast.
 """
