@@ -35,6 +35,6 @@ ImageNet on 8 GPUs, as the paper, is
     groupcam fine-tune --model resnet50 --data imagenet2012 --mask-batch 16 --dtype bfloat16
 
 on a machine that has them. By the step as measured on one H100 (880 pictures a second with the augmentation, 3,458
-without, batch 32, bfloat16; experiments/results/training_step_h100_bfloat16.json), 20 epochs of 1.28 million pictures are an hour
-on eight of them with it and a quarter of an hour without, if the pictures are read as fast.
+without, batch 32, bfloat16; experiments/results/training_step_h100_bfloat16.json), 20 epochs of 1.28 million pictures
+are an hour on eight of them with it and a quarter of an hour without, if the pictures are read as fast.
 """
