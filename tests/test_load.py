@@ -99,4 +99,6 @@ def test_errors():
     with pytest.raises(ValueError, match="there is no network 'alexnet'; there are shapes, efficientnet-lite0"):
         pretrained.load("alexnet")
     with pytest.raises(ValueError, match="'shapes' has its own weights"):
+        pretrained.load("shapes", __file__)  # any file that no fine-tuning has written
+    with pytest.raises(FileNotFoundError, match=r"weights.pth"):
         pretrained.load("shapes", "weights.pth")

@@ -41,4 +41,6 @@ def unit_range(mask: Mask) -> Mask:
     """Rescales to [0, 1] by minimum and maximum; a flat mask becomes all 0, one with a NaN all NaN."""
     lowest, highest = mask.min(), mask.max()
     span = highest - lowest
-    return jnp.where(span == 0, 0, (mask - lowest) / jnp.where(span == 0, 1, span))
+    scaled = (mask - lowest) / jnp.where(span == 0, 1, span)
+    # XLA multiplies by the reciprocal of the span, which may miss 1 by a rounding.
+    return jnp.where(span == 0, 0, jnp.where(mask == highest, 1, scaled))
