@@ -31,8 +31,8 @@ another species: 20.2 to 18.8 %, gain 1.1 to 1.7; before, 10.0), and blobs as mu
 pixel little can be said on this grid (22.6 to 21.2 %, -2.4 to +5.2; before, 6.0).
 
 scenes: the embedded network with a new last layer, 200 drawn scenes whose background is tinted by the class; 20 epochs,
-batch 32, rate 0.01; 2 cores of a Xeon. So far n = 2 for the first two arms and 1 for the others, which is too few to
-conclude (figure 8 is there, experiments/results/fine_tuning/scenes/maps.png). Right of 10,000 scenes without a tint,
+batch 32, rate 0.01; 2 cores of an AMD EPYC. So far n = 2 for the first two arms and 1 for the others, which is too few
+to conclude (figure 8 is there, experiments/results/fine_tuning/scenes/maps.png). Right of 10,000 scenes without a tint,
 and of 10,000 with the tint of another class, per cent: plain 94.8 and 92.7, Group-CAM 94.1 and 92.5, Grad-CAM 86.4 and
 81.8, true mask 61.6 and 56.8, box 55.3 and 41.4, blobs 27.3 and 12.3.
 
