@@ -1,8 +1,8 @@
 """Fine-tunes a network on your own pictures, augmented by what it finds salient itself (section 5 of the paper).
 
     groupcam fine-tune --model efficientnet-lite0 --data FOLDER            with the folders train/CLASS and val/CLASS
-    groupcam fine-tune --model resnet50 --data imagenet2012 --mask-batch 4           as the paper, which had 8 GPUs
-    groupcam fine-tune --model shapes --data scenes --batch 32 --epochs 1                     drawn scenes, offline
+    groupcam fine-tune --model resnet50 --data imagenet2012                          as the paper, which had 8 GPUs
+    groupcam fine-tune --model shapes --data scenes --batch 32 --epochs 1 --smallest-crop 0.5      drawn scenes, offline
 
 The folder of results gets `weights.safetensors`, which `--weights` takes, `epochs.jsonl`, and checkpoints. A run that
 is stopped, or killed, goes on from its last checkpoint when its command is given again, and ends with the same weights.
@@ -62,7 +62,9 @@ def run(
         str, typer.Option(help="group-cam, another method of `groupcam methods`, or none.")
     ] = "group-cam",
     groups: Annotated[int | None, typer.Option(min=1, help="Groups of channels; 16 by default.")] = None,
-    mask_batch: Annotated[int, typer.Option(min=1, help="Masks of each picture at once; fewer need less memory.")] = 4,
+    mask_batch: Annotated[
+        int, typer.Option(min=1, help="Masks of each picture at once; more need memory, and are faster on a GPU.")
+    ] = 1,
     threshold: Annotated[
         float | None, typer.Option(help="Quantile of the saliency below which pixels are blurred; its mean by default.")
     ] = None,

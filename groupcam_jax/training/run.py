@@ -85,7 +85,8 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
     columns = "{task.description}", BarColumn(), PictureColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     with (
         open_checkpoints(job.folder / "checkpoints") as manager,
-        Progress(*columns, console=errors, transient=True) as bar,
+        # What is printed must not cut the bar in two: on a terminal both are of one console.
+        Progress(*columns, console=console if console.is_terminal else errors, transient=True) as bar,
         stop_requests() as asked_to_stop,
     ):
         state, first = programs.start(job.seed), manager.latest_step() or 0
@@ -100,7 +101,7 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
 
         def tell(examples: Examples) -> Examples:
             for message in {*examples.broken} - told:
-                errors.print(f"left out {message}", style="red", markup=False)
+                bar.console.print(f"left out {message}", style="red", markup=False)
             told.update(examples.broken)
             return examples
 
