@@ -29,7 +29,7 @@ from groupcam_jax.methods import METHODS, fix_options
 from groupcam_jax.training.classes import fit_classes
 from groupcam_jax.training.data import open_pair
 from groupcam_jax.training.feed import Source, steps_per_epoch
-from groupcam_jax.training.run import Job, Stopped, fine_tune
+from groupcam_jax.training.run import WEIGHTS, Job, Stopped, fine_tune
 from groupcam_jax.training.step import Augment
 from groupcam_jax.training.trainable import Trainable, trainable
 
@@ -157,7 +157,7 @@ def run(
     except Stopped as stopped:
         errors.print(str(stopped), style="red")
         raise typer.Exit(130) from None
-    console.print(f"its weights: {output / 'weights.safetensors'}; to use them: --model {model} --weights FILE")
+    console.print(f"to use it: groupcam explain PICTURE --model {model} --weights {output / WEIGHTS}", markup=False)
 
 
 def augmentation(
