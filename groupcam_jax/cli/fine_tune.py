@@ -29,8 +29,9 @@ from groupcam_jax.methods import METHODS, fix_options
 from groupcam_jax.training.classes import fit_classes
 from groupcam_jax.training.data import open_pair
 from groupcam_jax.training.feed import Source, steps_per_epoch
-from groupcam_jax.training.run import WEIGHTS, Job, Stopped, fine_tune
+from groupcam_jax.training.run import WEIGHTS, Job, fine_tune
 from groupcam_jax.training.step import Augment
+from groupcam_jax.training.stopping import Stopped
 from groupcam_jax.training.trainable import Trainable, trainable
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -5,7 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import optax
+
 from groupcam_jax.files import whole_file
+from groupcam_jax.training.step import Sums
 
 Epoch = dict[str, Any]
 
@@ -34,3 +38,39 @@ def write_events(folder: Path, row: Epoch) -> None:
         if name not in ("epoch", "step") and value is not None:
             writer.add_scalar(name, float(value), row["epoch"])
     writer.close()
+
+
+def epoch_of(
+    rate: optax.Schedule, epoch: int, step: int, trained: Sums, measured: Sums, speed: float | None, broken: int
+) -> Epoch:
+    """What is told of an epoch; that before the first one trained on nothing."""
+    loss, accuracy = means(trained)
+    held_out_loss, held_out_accuracy = means(measured)
+    return {
+        "epoch": epoch,
+        "step": step,
+        "rate": float(np.asarray(rate(max(step - 1, 0)))),
+        "loss": loss,
+        "accuracy": accuracy,
+        "validation_loss": held_out_loss,
+        "validation_accuracy": held_out_accuracy,
+        "validation_pictures": int(measured.pictures),
+        "broken": broken,
+        "pictures_per_second": None if speed is None else round(speed, 1),
+    }
+
+
+def means(sums: Sums) -> tuple[float | None, float | None]:
+    """The mean loss and the share of right answers; None of no picture."""
+    pictures = int(sums.pictures)
+    return (float(sums.loss) / pictures, int(sums.right) / pictures) if pictures else (None, None)
+
+
+def described(row: Epoch, epochs: int) -> str:
+    """An epoch as a line."""
+    accuracy = row["validation_accuracy"]
+    right = "no picture held out can be read" if accuracy is None else f"{accuracy:.1%} right of those held out"
+    if row["loss"] is None:
+        return f"before training: {right}"
+    speed = f"; {row['pictures_per_second']} pictures a second" if row["pictures_per_second"] else ""
+    return f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, {row['accuracy']:.1%} right; {right}{speed}"

@@ -1,17 +1,13 @@
 """One run of a fine-tuning: trains, measures after each epoch, and can be stopped and resumed anywhere."""
 
-import contextlib
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
 import optax
-from jax.experimental import multihost_utils
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
@@ -21,9 +17,10 @@ from groupcam_jax.evaluation.manifest import claim
 from groupcam_jax.evaluation.runner import PictureColumn
 from groupcam_jax.training.checkpoints import open_checkpoints, restore, save
 from groupcam_jax.training.feed import Examples, Source, evaluation_batches, steps_per_epoch, training_batches
-from groupcam_jax.training.log import Epoch, read_log, write_events, write_log
+from groupcam_jax.training.log import Epoch, described, epoch_of, read_log, write_events, write_log
 from groupcam_jax.training.programs import compile_programs
-from groupcam_jax.training.step import Augment, Outcome, State, Sums
+from groupcam_jax.training.step import Augment, Outcome, State
+from groupcam_jax.training.stopping import Stopped, stop_requests
 from groupcam_jax.training.trainable import Trainable
 from groupcam_jax.types import Classifier
 
@@ -62,10 +59,6 @@ class Job(NamedTuple):
     seed: int
     manifest: Mapping[str, object]
     folder: Path
-
-
-class Stopped(Exception):
-    """The user has stopped the run at this step, and a checkpoint of it is left."""
 
 
 def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
@@ -131,7 +124,7 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
                     manager.delete(at)
                     raise ValueError(diverged(at, manager.latest_step(), "on the pictures held out "))
                 speed = (at - began) * batch / seconds if at > began else None
-                log.append(epoch_of(job, at // per_epoch, at, state.sums, measured, speed, len(told)))
+                log.append(epoch_of(job.rate, at // per_epoch, at, state.sums, measured, speed, len(told)))
                 if jax.process_index() == 0:
                     publish(job, state, log)
                 console.print(described(log[-1], job.epochs))
@@ -179,72 +172,9 @@ def diverged(step: int, kept: int | None, where: str) -> str:
     )
 
 
-def epoch_of(job: Job, epoch: int, step: int, trained: Sums, measured: Sums, speed: float | None, broken: int) -> Epoch:
-    """What is told of an epoch; that before the first one trained on nothing."""
-    loss, accuracy = means(trained)
-    held_out_loss, held_out_accuracy = means(measured)
-    return {
-        "epoch": epoch,
-        "step": step,
-        "rate": float(np.asarray(job.rate(max(step - 1, 0)))),
-        "loss": loss,
-        "accuracy": accuracy,
-        "validation_loss": held_out_loss,
-        "validation_accuracy": held_out_accuracy,
-        "validation_pictures": int(measured.pictures),
-        "broken": broken,
-        "pictures_per_second": None if speed is None else round(speed, 1),
-    }
-
-
-def means(sums: Sums) -> tuple[float | None, float | None]:
-    """The mean loss and the share of right answers; None of no picture."""
-    pictures = int(sums.pictures)
-    return (float(sums.loss) / pictures, int(sums.right) / pictures) if pictures else (None, None)
-
-
-def described(row: Epoch, epochs: int) -> str:
-    """An epoch as a line."""
-    accuracy = row["validation_accuracy"]
-    right = "no picture held out can be read" if accuracy is None else f"{accuracy:.1%} right of those held out"
-    if row["loss"] is None:
-        return f"before training: {right}"
-    speed = f"; {row['pictures_per_second']} pictures a second" if row["pictures_per_second"] else ""
-    return f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, {row['accuracy']:.1%} right; {right}{speed}"
-
-
 def publish(job: Job, state: State, log: list[Epoch]) -> None:
     """Writes the weights and the log."""
     params = job.network.join(jax.device_get({**state.trained, **state.fixed}))
     bundled("fine_tuned").write_fine_tuned(job.folder / WEIGHTS, job.classifier._replace(params=params))
     write_log(job.folder / "epochs.jsonl", log)
     write_events(job.folder / "events", log[-1])
-
-
-@contextlib.contextmanager
-def stop_requests() -> Iterator[Callable[[int], bool]]:
-    """Turns the first SIGINT or SIGTERM into a request to stop between two steps; a second one stops at once.
-
-    Yields a function of the step, whether to stop at it. Of several processes all are asked by a SIGTERM to one of
-    them, and agree on the step (JAX's preemption notice); a SIGINT is passed on as that.
-    """
-    asked = []
-    several = jax.process_count() > 1
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, *(() if several else (signal.SIGTERM,)))}
-
-    def restore_handlers():
-        for one, handler in before.items():
-            signal.signal(one, handler)
-
-    def ask(number, frame):
-        asked.append(number)
-        restore_handlers()
-        if several:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    for one in before:
-        signal.signal(one, ask)
-    try:
-        yield multihost_utils.reached_preemption_sync_point if several else lambda step: bool(asked)
-    finally:
-        restore_handlers()
