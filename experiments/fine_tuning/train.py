@@ -19,8 +19,8 @@ from groupcam_jax.files import whole_file
 from groupcam_jax.metrics import energy_inside, hit
 from groupcam_jax.training.feed import Source, steps_per_epoch, training_batches
 from groupcam_jax.training.programs import Programs, compile_programs, preprocessing
-from groupcam_jax.training.step import State
-from groupcam_jax.training.trainable import trainable
+from groupcam_jax.training.step import State, params_of
+from groupcam_jax.training.trainable import Trainable, trainable
 from groupcam_jax.types import Classifier
 
 EPOCHS = 20
@@ -43,7 +43,7 @@ def train_all(task: Task, arms: Sequence[str], seeds: Sequence[int], mask_batch:
         batch=task.batch,
         steps_per_epoch=per_epoch,
     )
-    measure = Measure(task, classifier)
+    measure = Measure(task, classifier, network)
     file = folder / "epochs.jsonl"
     mend(file)
     done = (
@@ -89,10 +89,10 @@ def train_one(
 class Measure:
     """The compiled measures of a task."""
 
-    def __init__(self, task: Task, classifier: Classifier):
+    def __init__(self, task: Task, classifier: Classifier, network: Trainable):
         """Compiles nothing yet."""
         self.task, self.classifier = task, classifier
-        self.join = trainable(classifier, frozen=["batch_stats"]).join
+        self.network = network
         there = preprocessing(classifier)[1]
 
         @jax.jit
@@ -112,7 +112,7 @@ class Measure:
 
     def accuracy(self, state: State, limit: int) -> dict[str, float]:
         """The share of right answers in each test, and of those that the background speaks for."""
-        params, found = self.join({**state.trained, **state.fixed}), {}
+        params, found = params_of(self.network, state), {}
         for name, test in self.task.tests.items():
             images, labels = spaced(test.images, limit), spaced(test.labels, limit)
             parts = [chunk(images, start, CHUNK * 10) for start in range(0, len(images), CHUNK * 10)]
@@ -124,7 +124,7 @@ class Measure:
 
     def maps(self, state: State, limit: int = EXPLAINED) -> dict[str, np.ndarray]:
         """Maps of the first pictures of each test, for their own classes."""
-        params = self.join({**state.trained, **state.fixed})
+        params = params_of(self.network, state)
         return {
             name: self._explained(self.explain, params, spaced(test.images, limit), spaced(test.labels, limit))
             for name, test in self.task.tests.items()

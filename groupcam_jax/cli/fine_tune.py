@@ -67,7 +67,10 @@ def run(
         int, typer.Option(min=1, help="Masks of each picture at once; more need memory, and are faster on a GPU.")
     ] = 1,
     threshold: Annotated[
-        float | None, typer.Option(help="Quantile of the saliency below which pixels are blurred; its mean by default.")
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Quantile of the saliency below which pixels are blurred; its mean by default."
+        ),
     ] = None,
     share: Annotated[float, typer.Option(min=0, max=1, help="Share of the pictures that are augmented.")] = 1.0,
     epochs: Annotated[int, typer.Option(min=1)] = 20,
@@ -178,8 +181,6 @@ def augmentation(
         return None
     if name not in METHODS:
         raise ValueError(f"--augment {name}: there is none of this name; there are none, {', '.join(METHODS)}")
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise ValueError(f"--threshold {threshold}: expected a quantile, from 0 to 1")
     method: Any = fix_options([name], {"groups": groups}, defaults)[name]
     if name == "group-cam":
         method = functools.partial(in_training, **method.keywords)

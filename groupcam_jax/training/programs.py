@@ -91,12 +91,10 @@ def preprocessing(classifier: Classifier) -> tuple[Callable[[np.ndarray], np.nda
     of_batch = jax.vmap(classifier.preprocess)
 
     def on_host(pixels: np.ndarray) -> np.ndarray:
-        return np.asarray(classifier.preprocess(pixels), np.float32)
+        return np.stack([np.asarray(classifier.preprocess(one), np.float32) for one in pixels])
 
     try:
         jax.eval_shape(of_batch, jax.ShapeDtypeStruct((1, size, size, 3), jnp.uint8))
     except Exception:  # each library says in its own way that this is no picture; then it gets one
-        return lambda pixels: np.stack(
-            [np.asarray(classifier.preprocess(one), np.float32) for one in pixels]
-        ), jnp.asarray
+        return on_host, jnp.asarray
     return lambda pixels: pixels, lambda pixels: of_batch(pixels).astype(jnp.float32)

@@ -19,7 +19,7 @@ from groupcam_jax.training.checkpoints import open_checkpoints, restore, save
 from groupcam_jax.training.feed import Examples, Source, evaluation_batches, steps_per_epoch, training_batches
 from groupcam_jax.training.log import Epoch, described, epoch_of, read_log, write_events, write_log
 from groupcam_jax.training.programs import compile_programs
-from groupcam_jax.training.step import Augment, Outcome, State
+from groupcam_jax.training.step import Augment, Outcome, State, params_of
 from groupcam_jax.training.stopping import Stopped, stop_requests
 from groupcam_jax.training.trainable import Trainable
 from groupcam_jax.types import Classifier
@@ -174,7 +174,7 @@ def diverged(step: int, kept: int | None, where: str) -> str:
 
 def publish(job: Job, state: State, log: list[Epoch]) -> None:
     """Writes the weights and the log."""
-    params = job.network.join(jax.device_get({**state.trained, **state.fixed}))
+    params = params_of(job.network, jax.device_get(state))
     bundled("fine_tuned").write_fine_tuned(job.folder / WEIGHTS, job.classifier._replace(params=params))
     write_log(job.folder / "epochs.jsonl", log)
     write_events(job.folder / "events", log[-1])

@@ -97,7 +97,7 @@ def training_step(
     """
 
     def step(state: State, batch: Item) -> tuple[State, Outcome]:
-        params = network.join({**state.trained, **state.fixed})
+        params = params_of(network, state)
         shown = batch.image
         if augment is not None:
             key = jax.random.fold_in(jax.random.key(state.seed), state.step)
@@ -129,11 +129,16 @@ def evaluation(network: Trainable) -> Callable[[State, Item, Bool[Array, " n"]],
     """Builds the evaluation of a batch: its sums over the pictures that count."""
 
     def evaluate(state: State, batch: Item, counts: Bool[Array, " n"]) -> Sums:
-        logits = of_all_classes(network.apply(network.join({**state.trained, **state.fixed}), batch.image))
+        logits = of_all_classes(network.apply(params_of(network, state), batch.image))
         losses = jnp.where(counts, cross_entropy(logits, batch.label), 0)
         return Sums(losses.sum(), (right_answers(logits, batch.label) & counts).sum(), counts.sum())
 
     return evaluate
+
+
+def params_of(network: Trainable, state: State) -> Params:
+    """The params of the network's `apply` at this state."""
+    return network.join({**state.trained, **state.fixed})
 
 
 def cross_entropy(logits: BatchLogits, labels: Int[Array, " n"]) -> Float[Array, " n"]:
