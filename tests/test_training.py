@@ -81,6 +81,13 @@ class Numbered:
         self.example = dataset[number]._replace(image=np.full((24, 20, 3), number, np.uint8))
 
 
+def test_a_picture_is_cropped_anew_in_every_epoch(squares):
+    one = Dataset("one", squares.categories, 1, lambda n: squares[0], lambda n: [])
+    source = Source(one, range(3), trained_here.SIZE, batch=1)
+    shown = {batch.images.tobytes() for batch in training_batches(source, range(6), seed=0, smallest=0.2)}
+    assert len(shown) == 6
+
+
 def test_labels_that_are_none_and_rows_of_broken_pictures_are_said(squares):
     unlabelled = Dataset("coco", squares.categories, 8, lambda n: squares[n]._replace(label=-1), lambda n: [])
     with pytest.raises(ValueError, match=r"coco, blue/0.png: label -1 is none of its 3 categories"):
