@@ -108,7 +108,7 @@ def test_other_convolutions_are_the_library_s():
     assert_close(conv_general_dilated(random(0, (2, 128, 9, 9)), random(1, (128, 128, 3, 3)), (1, 1), "SAME"), expected)
 
 
-@pytest.mark.parametrize("case", [CONVOLUTIONS[6], (*DEPTHWISE[0], 6)], ids=str)
+@pytest.mark.parametrize("case", [CONVOLUTIONS[1], CONVOLUTIONS[6], (*DEPTHWISE[0], 6)], ids=str)
 @pytest.mark.parametrize(("platform", "library_convolutions"), [("cpu", 0), ("cuda", 1)])
 def test_one_form_per_platform_is_compiled(platform, library_convolutions, case):
     fast, _, (x, kernel) = pair(*case)

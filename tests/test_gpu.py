@@ -1,4 +1,4 @@
-"""On a GPU the explanations are those of the CPU."""
+"""On a GPU the explanations and the drawn scenes are those of the CPU."""
 
 import jax
 import jax.numpy as jnp
@@ -6,6 +6,8 @@ import models
 import numpy as np
 import pytest
 from table import METHODS
+
+from pretrained.scenes import scene
 
 
 @pytest.mark.gpu
@@ -26,3 +28,16 @@ def test_gpu_equals_cpu(name):
 
     with jax.default_matmul_precision("highest"):
         np.testing.assert_allclose(explain(gpu), explain(cpu), atol=1e-3)
+
+
+@pytest.mark.gpu
+def test_gpu_draws_the_scenes_of_the_cpu():
+    try:
+        devices = jax.devices("gpu")[0], jax.devices("cpu")[0]
+    except RuntimeError:
+        pytest.skip("no GPU here")
+    keys = jax.random.split(jax.random.key(0), 16)
+    with jax.default_matmul_precision("highest"):
+        gpu, cpu = (jax.jit(jax.vmap(scene))(jax.device_put(keys, device)) for device in devices)
+    np.testing.assert_array_equal(gpu.label, cpu.label)
+    assert np.mean(np.abs(gpu.image - np.asarray(cpu.image)) > 1e-3) < 1e-3  # borders are ramps

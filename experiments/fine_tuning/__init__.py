@@ -36,7 +36,18 @@ to conclude (figure 8 is there, experiments/results/fine_tuning/scenes/maps.png)
 and of 10,000 with the tint of another class, per cent: plain 94.8 and 92.7, Group-CAM 94.1 and 92.5, Grad-CAM 86.4 and
 81.8, true mask 61.6 and 56.8, box 55.3 and 41.4, blobs 27.3 and 12.3.
 
-cub20: 20 birds; the command runs, there are no figures yet.
+cub20: 20 birds, 479 pictures to train on; the same network, size, steps and rate; n = 3 seeds, one NVIDIA H100. Per
+cent right of 585 test pictures; energy of the maps of 100 of them within the bird's box (before, 66.4):
+
+                 right                     energy
+    plain        73.1                      59.6
+    group-cam    71.9 (-7.4 to +4.8)       62.1 (+0.6 to +4.4)
+    box          71.5 (-2.9 to -0.3)       57.5 (-6.5 to +2.4)
+    blobs        69.8 (-5.8 to -0.8)       58.2 (-6.1 to +3.4)
+    grad-cam     68.3 (-9.6 to -0.0)       63.1 (-0.7 to +7.7)
+
+No arm helps; random hiding costs a little, and Group-CAM's cannot be told from none. Its maps keep more of their energy
+on the bird than those of the plain network, which lose some of it in training.
 
 ImageNet on 8 GPUs, as the paper, is
 

@@ -1,6 +1,7 @@
 """`lax.conv_general_dilated` with faster forms of the three convolutions that image classifiers are made of.
 
-- 1x1: a matrix product over the channels, after the stride has dropped the pixels it skips (every platform).
+- 1x1: a matrix product over the channels (every platform); with a stride, of the pixels that it does not skip, on CPU
+  only: XLA for GPUs (jax 0.10 to 0.12) fuses those pixels into the product and aborts the process.
 - 3x3 at stride 1 in float32: Winograd's algorithm, on CPU only, where it is up to three times as fast; accelerators
   have their own. Derivatives are the library's, of the convolution itself.
 - depthwise in float32: shifted products, on CPU only.
@@ -60,8 +61,14 @@ def conv_general_dilated(
 
         return _with_derivative(product, product, product, lhs, rhs)
     if kernel_size == (1, 1) and pads == [(0, 0), (0, 0)]:
-        lhs = lax.slice(lhs, (0, 0, 0, 0), lhs.shape, (1, *strides, 1))
-        return lax.dot_general(lhs, rhs[0, 0], (((3,), (0,)), ((), ())), **options)
+
+        def product_of_channels(x: jax.Array, kernel: jax.Array) -> jax.Array:
+            kept = lax.slice(x, (0, 0, 0, 0), x.shape, (1, *strides, 1))
+            return lax.dot_general(kept, kernel[0, 0], (((3,), (0,)), ((), ())), **options)
+
+        if strides == (1, 1):
+            return product_of_channels(lhs, rhs)
+        return jnp.asarray(lax.platform_dependent(lhs, rhs, cpu=product_of_channels, default=library))
     tile = _winograd_tile(lhs, rhs)
     if kernel_size == (3, 3) and strides == (1, 1) and pads == [(1, 1), (1, 1)] and tile:
         values = partial(lax.platform_dependent, cpu=partial(winograd, tile=tile), default=library)
