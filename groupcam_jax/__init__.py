@@ -32,6 +32,7 @@ from groupcam_jax.explainers.guided_grad_cam import guided_grad_cam as guided_gr
 from groupcam_jax.explainers.input_x_gradient import input_x_gradient as input_x_gradient
 from groupcam_jax.explainers.integrated_gradients import integrated_gradients as integrated_gradients
 from groupcam_jax.explainers.occlusion import occlusion as occlusion
+from groupcam_jax.explainers.refined import refined as refined
 from groupcam_jax.explainers.rise import rise as rise
 from groupcam_jax.explainers.smooth_grad import smooth_grad as smooth_grad
 from groupcam_jax.explainers.xrai import xrai as xrai

@@ -10,6 +10,8 @@ from groupcam_jax.types import Explainer
 METHODS = {
     "group-cam": g.group_cam,
     "group-cam-released": g.released_group_cam,
+    "refined": g.refined,
+    "refined-fast": functools.partial(g.refined, steps=6),
     "cam": g.cam,
     "grad-cam": g.grad_cam,
     "grad-cam-pp": g.grad_cam_pp,

@@ -28,6 +28,8 @@ class Method(NamedTuple):
 
     build: Callable[..., Any]
     stochastic: bool = False
+    # Whether it draws without a key too, always the same.
+    seeded: bool = False
     signed: bool = False
     # Whether the saliency depends on the class.
     labelled: bool = True
@@ -76,6 +78,11 @@ METHODS = {
     "integrated_gradients": Method(functools.partial(g.integrated_gradients, steps=4, step_batch=2)),
     "layer_cam": Method(g.layer_cam),
     "occlusion": Method(functools.partial(g.occlusion, window=4, stride=3, mask_batch=3)),
+    "refined": Method(
+        functools.partial(g.refined, method=functools.partial(g.group_cam, groups=4), steps=4),
+        stochastic=True,
+        seeded=True,
+    ),
     "rise": Method(functools.partial(g.rise, masks=48, cells=3), stochastic=True),
     "score_cam": Method(functools.partial(g.score_cam, mask_batch=3)),
     "score_cam fast": Method(functools.partial(g.score_cam, channels=3)),

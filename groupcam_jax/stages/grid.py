@@ -1,0 +1,33 @@
+"""A map on a coarse grid of square cells, as it is moved by gradients: see `refined`."""
+
+import jax
+import jax.numpy as jnp
+
+from groupcam_jax.stages.masks import upsample
+from groupcam_jax.types import Heat, Scalar
+
+
+def grid_sides(shape: tuple[int, ...], cells: int) -> tuple[int, int]:
+    """The sides of a grid of square cells over an image `[h, w, c]`: `cells` or all pixels on the shorter side."""
+    height, width = shape[:2]
+    shorter = min(height, width)
+    return round(min(cells, shorter) * height / shorter), round(min(cells, shorter) * width / shorter)
+
+
+def total_variation(grid: Heat) -> Scalar:
+    """The absolute differences between neighbours along both axes, summed over the number of cells."""
+    down, across = (jnp.abs(jnp.diff(grid, axis=axis)).sum() for axis in (0, 1))
+    return (down + across) / grid.size
+
+
+def at_all_scales(gradient: Heat) -> Heat:
+    """The sum of a gradient averaged over one, four and sixteen cells, all of the same power."""
+    sizes = [tuple(max(1, side // coarser) for side in gradient.shape) for coarser in (1, 2, 4)]
+    means = [unit_power(jax.image.resize(gradient, size, "linear")) for size in sizes]
+    return jnp.stack([upsample(mean, gradient.shape) for mean in means]).sum(0)
+
+
+def unit_power(grid: Heat) -> Heat:
+    """Rescales to a mean square of 1; zeros stay zeros."""
+    power = (grid**2).mean()
+    return grid / jnp.sqrt(jnp.where(power == 0, 1, power))

@@ -1,0 +1,115 @@
+"""Refined maps: they find what the model sees, from a map that found part of it."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import models
+import numpy as np
+import pytest
+from seen_object import IMAGE, MASK, sees_object
+
+from groupcam_jax import constant, gradient, group_cam, noise, refined
+from groupcam_jax.explainers.refined import SHARES, schedule
+from groupcam_jax.metrics import insertion_deletion
+from groupcam_jax.stages.grid import at_all_scales, grid_sides, total_variation, unit_power
+
+APPLY, PARAMS = models.plain()
+coarse = functools.partial(group_cam, groups=4)
+HALF = jnp.zeros((12, 12)).at[2:6, 1:6].set(1.0)  # left half of the object, and what lies beside it
+
+
+def given(saliency):
+    """The builder of a method whose map is this one."""
+    return lambda model_apply, params: lambda image, label, key: saliency
+
+
+def test_it_finds_the_rest_of_the_object_and_leaves_what_is_none():
+    # Pixels count one by one for this model: no neighbour has to agree.
+    explain = refined(sees_object, {}, method=given(HALF), substrates=[constant(0.0)], smoothness=0.0)
+    saliency = jax.jit(explain)(IMAGE, 1)
+    most = saliency >= jnp.sort(saliency.ravel())[-int(MASK.sum())]
+    assert int((HALF.astype(bool) & MASK).sum()) == 12
+    assert int((most & MASK).sum()) >= 22  # of 24 pixels
+
+
+def test_both_curves_gain_on_what_it_follows():
+    image, substrate = models.image(), constant(0.0)
+    measure = insertion_deletion(APPLY, PARAMS, pixels_per_step=6, insertion_substrate=substrate)
+    explain = refined(APPLY, PARAMS, method=coarse, substrates=[substrate], smoothness=0.0, has_aux=True)
+    for label in range(5):
+        saliency, aux = explain(image, label)
+        np.testing.assert_allclose(aux.start, coarse(APPLY, PARAMS)(image, label), atol=1e-6)
+        if aux.start.any():
+            assert measure(image, saliency, label).overall > measure(image, aux.start, label).overall
+
+
+def test_a_flat_start_stays_blank():
+    flat = refined(APPLY, PARAMS, method=given(jnp.full((12, 12), 0.5)), steps=2)
+    np.testing.assert_array_equal(flat(models.image(), 1), np.zeros((12, 12)))
+
+
+def test_without_a_key_it_is_always_the_same():
+    explain = jax.jit(refined(APPLY, PARAMS, method=coarse, steps=3, substrates=[noise(0.5)]))
+    image = models.image()
+    np.testing.assert_array_equal(explain(image, 2), explain(image, 2, key=jax.random.key(0)))
+    assert np.abs(explain(image, 2) - explain(image, 2, key=jax.random.key(1))).max() > 0
+
+
+def test_the_plan_is_spread_evenly_over_shares_and_substrates():
+    shares, sizes, turns, keys = schedule(9, 3, 0.5, jax.random.key(0))
+    np.testing.assert_allclose(np.sort(shares), np.linspace(*SHARES, 9), rtol=1e-6)
+    assert np.array_equal(np.bincount(turns), [3, 3, 3])
+    assert sizes[0] == 0.5 and (np.diff(sizes) < 0).all() and sizes[-1] > 0
+    assert len(np.unique(jax.random.key_data(keys), axis=0)) == 9
+
+
+@pytest.mark.parametrize(
+    ("shape", "cells", "sides"),
+    [
+        ((224, 224, 3), 28, (28, 28)),
+        ((224, 448, 3), 28, (28, 56)),
+        ((20, 12, 1), 28, (20, 12)),
+        ((1, 1, 3), 28, (1, 1)),
+    ],
+)
+def test_cells_are_square_and_no_smaller_than_a_pixel(shape, cells, sides):
+    assert grid_sides(shape, cells) == sides
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 3), (28, 28)])
+def test_any_grid_has_a_direction_without_nan(shape):
+    gradient_of = jax.random.normal(jax.random.key(0), shape)
+    assert np.isfinite(at_all_scales(gradient_of)).all()
+    np.testing.assert_array_equal(at_all_scales(jnp.zeros(shape)), np.zeros(shape))
+    np.testing.assert_allclose((unit_power(gradient_of) ** 2).mean(), 1, rtol=1e-5)
+    assert total_variation(jnp.ones(shape)) == 0
+
+
+def test_total_variation_counts_every_step_between_neighbours():
+    steps = jnp.zeros((4, 4)).at[:, 2:].set(3.0)
+    assert total_variation(steps) == 4 * 3 / 16
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 0}, "steps=0: expected at least 1"),
+        ({"cells": 0}, "cells=0: expected at least 1"),
+        ({"substrates": []}, "substrates=.*expected at least one"),
+        ({"softness": 0.0}, "softness=0.0: expected a positive number"),
+        ({"step_size": float("nan")}, "step_size=nan: expected a positive number"),
+        ({"smoothness": -1.0}, "smoothness=-1.0: expected at least 0"),
+    ],
+)
+def test_options_that_cannot_be(options, message):
+    with pytest.raises(ValueError, match=message):
+        refined(APPLY, PARAMS, **options)
+
+
+def test_a_layer_is_that_of_the_method():
+    image, expected = models.image(), coarse(APPLY, PARAMS, layer=0)(models.image(), 2)
+    _, aux = refined(APPLY, PARAMS, method=coarse, layer=0, steps=1, has_aux=True)(image, 2)
+    np.testing.assert_allclose(aux.start, expected, atol=1e-6)
+    with pytest.raises(TypeError, match="layer"):
+        refined(APPLY, PARAMS, method=gradient, layer=0)
