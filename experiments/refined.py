@@ -50,7 +50,7 @@ BLUR, SOFT = g.gaussian_blur(51, 50.0), g.gaussian_blur(31, 10.0)
 def flat(model_apply: Any, params: Any, **options: Any) -> Any:
     """The warning: the same steps from a map that means nothing, with the blurred image alone."""
 
-    def speck(model_apply, params, layer=None):
+    def speck(model_apply: Any, params: Any, layer: Any = None) -> Any:
         del layer
         drawn = jax.random.normal(jax.random.key(0), (28, 28))
         return lambda image, label, key: jax.image.resize(drawn, image.shape[:2], "linear")
@@ -208,10 +208,10 @@ def difference(value: float | None, other: float | None) -> float | None:
 
 def write_table(folder: Path, table: Table) -> None:
     """Writes the table, and what it was measured on."""
+    text = io.StringIO()
+    Console(file=text, width=400).print(table)
     with whole_file(folder / "table.md") as file:
-        console = Console(file=io.StringIO(), width=400)
-        console.print(table)
-        file.write("\n".join(line.rstrip() for line in console.file.getvalue().splitlines()).encode() + b"\n")
+        file.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()).encode())
     write_json(folder / "machine.json", machine())
 
 
