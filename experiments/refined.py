@@ -60,10 +60,10 @@ def flat(model_apply: Any, params: Any, **options: Any) -> Any:
 
 METHODS: dict[str, Callable[..., Any]] = {
     "group-cam": g.group_cam,
-    "group-cam-released": g.released_group_cam,
     "grad-cam": g.grad_cam,
     "refined-fast": functools.partial(g.refined, steps=6),
     "refined": g.refined,
+    "refined, 32 steps": functools.partial(g.refined, steps=32),
     "flat start": flat,
 }
 
@@ -89,10 +89,10 @@ def areas(
 
 
 def rounded(params: Params) -> Params:
-    """Weights of 8 bits: each array in 127 steps to its largest magnitude."""
+    """Weights of 8 bits: each channel in 127 steps to its largest magnitude, as for phones."""
 
     def to_8_bits(leaf):
-        step = jnp.abs(leaf).max() / 127
+        step = jnp.abs(leaf).max(tuple(range(leaf.ndim - 1)), keepdims=True) / 127
         return jnp.round(leaf / jnp.where(step == 0, 1, step)) * step
 
     return jax.tree.map(to_8_bits, params)
@@ -133,7 +133,7 @@ def main(
     other: Annotated[str, typer.Option(help="A network of the same classes.")] = "efficientnet-lite0",
     first: Annotated[int, typer.Option(help="Number of the first picture, from 0.")] = 150,
     limit: Annotated[int | None, typer.Option(help="How many pictures.")] = None,
-    methods: Annotated[str, typer.Option(help="Separated by commas.")] = ",".join(METHODS),
+    methods: Annotated[str, typer.Option(help="Separated by semicolons.")] = ";".join(METHODS),
 ) -> None:
     """Measure refined maps by what no step saw."""
     classifier, second = load_classifier(model, None), load_classifier(other, None)
@@ -142,7 +142,7 @@ def main(
     mend(file)
     done = {(row["id"], row["method"]) for row in read(file)}
     measure = build_measure(classifier, second)
-    explain = {name: program(METHODS[name], classifier) for name in methods.split(",")}
+    explain = {name: program(METHODS[name], classifier) for name in methods.split(";")}
     stop = len(dataset) if limit is None else min(len(dataset), first + limit)
     predict = jax.jit(lambda params, image: classifier.apply(params, image[None])[0].argmax().astype(jnp.int32))
     for number in range(first, stop):
