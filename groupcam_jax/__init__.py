@@ -67,6 +67,7 @@ from groupcam_jax.stages.perturb import darkest as darkest
 from groupcam_jax.stages.perturb import gaussian_blur as gaussian_blur
 from groupcam_jax.stages.perturb import noise as noise
 from groupcam_jax.targets import contrast as contrast
+from groupcam_jax.targets import finer as finer
 from groupcam_jax.targets import log_probability as log_probability
 from groupcam_jax.targets import logit as logit
 from groupcam_jax.targets import own_probability as own_probability

@@ -14,6 +14,7 @@ METHODS = {
     "refined-fast": functools.partial(g.refined, steps=6),
     "cam": g.cam,
     "grad-cam": g.grad_cam,
+    "finer-cam": functools.partial(g.grad_cam, target=g.finer()),
     "grad-cam-pp": g.grad_cam_pp,
     "grad-cam-elementwise": g.grad_cam_elementwise,
     "hires-cam": g.hires_cam,

@@ -8,6 +8,7 @@ your own gets the model's logits as they are, a regression's one number among th
 """
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ import jax.core
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from groupcam_jax.checks import check_count
 from groupcam_jax.types import Label, Logits, Scalar
 
 ClassScore: TypeAlias = Callable[[Logits, int | Label], Scalar]
@@ -61,6 +63,37 @@ def contrast(other: int, *, of: ClassScore = logit) -> ClassScore:
 def union(labels: Sequence[int], *, of: ClassScore = probability) -> ClassScore:
     """Any of several classes ("some dog"): the sum of their scores, whatever the label."""
     return lambda logits, label: jnp.stack([of(logits, one) for one in labels]).sum()
+
+
+def finer(*, similar: int = 3, strength: float = 0.6, of: ClassScore = logit) -> ClassScore:
+    """What tells the class from those most like it (Finer-CAM, arXiv:2501.11309): y_c - strength * mean of y_d.
+
+    The classes d are those whose logits lie nearest to that of c, above or below; of equals the first. Every image
+    shown to the model has its own. With strength 0 it is `of`, which the map then shows coarsely.
+
+    The comparisons count alike. The authors' code, and pytorch-grad-cam's, weighs them by the probabilities of d, and
+    differentiates these too; by default its strength is 1. Of classes with one logit it may take another for c.
+
+    Args:
+      similar: how many classes are compared with; all others, if there are fewer.
+      strength: how much of their score is taken off.
+      of: the score that is compared.
+
+    Raises:
+      ValueError: similar below 1, strength not finite.
+    """
+    check_count("similar", similar)
+    if not math.isfinite(strength):
+        raise ValueError(f"strength={strength}: expected a finite number, such as 0.6")
+
+    def score(logits: Logits, label: int | Label) -> Scalar:
+        values = class_logits(logits)
+        distance = jnp.abs(values - pick(values, label)).at[label].set(jnp.inf)
+        _, nearest = jax.lax.top_k(-jax.lax.stop_gradient(distance), min(similar, len(values) - 1))
+        compared = jax.vmap(lambda other: of(logits, other))(nearest).mean()
+        return of(logits, label) - jnp.asarray(strength, logits.dtype) * compared
+
+    return score
 
 
 def pick(scores: Logits, label: int | Label) -> Scalar:

@@ -58,6 +58,7 @@ METHODS = {
     "excitation_backprop": Method(functools.partial(g.excitation_backprop, contrastive=False)),
     "excitation_backprop contrastive": Method(g.excitation_backprop),
     "grad_cam": Method(g.grad_cam),
+    "grad_cam finer": Method(functools.partial(g.grad_cam, target=g.finer())),
     "grad_cam_elementwise": Method(g.grad_cam_elementwise),
     "grad_cam_pp": Method(g.grad_cam_pp),
     "gradient": Method(g.gradient),
