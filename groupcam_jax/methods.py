@@ -25,6 +25,7 @@ METHODS = {
     "smooth-grad-cam-pp": g.smooth_grad_cam_pp,
     "integrated-grad-cam": g.integrated_grad_cam,
     "ablation-cam": g.ablation_cam,
+    "recipro-cam": g.recipro_cam,
     "score-cam": g.score_cam,
     "score-cam-fast": functools.partial(g.score_cam, channels=64),
     "rise": g.rise,

@@ -217,6 +217,37 @@ def test_ablation_cam_on_a_pooled_linear_head():
     close(saliency, unit_range(jax.nn.relu(ACTIVATION @ drop)))
 
 
+@pytest.mark.parametrize("label", range(5))
+def test_recipro_cam_of_the_logit_is_cam_and_the_gaussian_smooths_it(label):
+    close(g.recipro_cam(APPLY, PARAMS, score=g.logit)(IMAGE, label), g.cam(APPLY, PARAMS)(IMAGE, label))
+    padded = np.pad(ACTIVATION @ WEIGHTS[:, label], 1)
+    smooth = sum(
+        weight * padded[i : i + 12, j : j + 12] for (i, j), weight in np.ndenumerate(np.outer([1, 2, 1], [1, 2, 1]))
+    )
+    gaussian = g.recipro_cam(APPLY, PARAMS, score=g.logit, gaussian=True)(IMAGE, label)
+    close(gaussian, unit_range(jnp.asarray(smooth)))
+
+
+@pytest.mark.parametrize("gaussian", [False, True])
+def test_recipro_cam_by_hand(gaussian):
+    """Below the block, whose convolutions see their neighbours: every place in turn, as the equation says."""
+    stem = jax.nn.relu(models.conv(PARAMS["stem"], IMAGE[None]))
+
+    def above(params, x, _=()):
+        block = models.conv(params["conv2"], jax.nn.relu(models.conv(params["conv1"], x)))
+        return models.above(params, jax.nn.relu(x + block))
+
+    around = np.outer([1, 2, 1], [1, 2, 1]) / 16 if gaussian else np.outer([0, 1, 0], [0, 1, 0])
+    masks = np.zeros((144, 14, 14, 1), np.float32)
+    for place, mask in enumerate(masks):
+        mask[place // 12 : place // 12 + 3, place % 12 : place % 12 + 3, 0] = around
+    expected = jax.nn.softmax(above(PARAMS, masks[:, 1:-1, 1:-1] * stem))[:, 2].reshape(12, 12)
+    for options in ({"layer": 0}, {"layer": (lambda params, images: (stem, ()), above), "mask_batch": 50}):
+        saliency, aux = g.recipro_cam(APPLY, PARAMS, gaussian=gaussian, has_aux=True, **options)(IMAGE, 2)
+        close(aux.scores, expected)
+        close(saliency, unit_range(expected), atol=2e-4)
+
+
 def test_ward_finds_the_clusters():
     order = jax.random.permutation(jax.random.key(1), jnp.repeat(jnp.arange(4), 5))
     maps = jnp.eye(4).reshape(2, 2, 4)[:, :, order] + 0.01 * jax.random.normal(jax.random.key(2), (2, 2, 20))

@@ -56,6 +56,7 @@ def test_progress_hears_of_every_batch(mapped, batch):
         lambda **o: g.score_cam(APPLY, PARAMS, mask_batch=3, **o),
         lambda **o: g.occlusion(APPLY, PARAMS, window=4, stride=4, mask_batch=4, **o),
         lambda **o: g.ablation_cam(APPLY, PARAMS, channel_batch=3, **o),
+        lambda **o: g.recipro_cam(APPLY, PARAMS, mask_batch=50, **o),
         lambda **o: g.group_cam(APPLY, PARAMS, groups=4, mask_batch=2, **o),
     ],
 )
@@ -153,6 +154,7 @@ def test_occlusion_averages_over_the_windows_that_cover_a_pixel():
         (lambda: g.score_cam(APPLY, PARAMS, channels=0), "channels=0"),
         (lambda: g.score_cam(APPLY, PARAMS, mask_batch=-1), "mask_batch=-1"),
         (lambda: g.ablation_cam(APPLY, PARAMS, channel_batch=0), "channel_batch=0"),
+        (lambda: g.recipro_cam(APPLY, PARAMS, mask_batch=0), "mask_batch=0"),
         (lambda: g.occlusion(APPLY, PARAMS, window=4, stride=5), "expected stride <= window"),
         (lambda: g.occlusion(APPLY, PARAMS)(IMAGE), "window=32 hides a whole side of the image, 12 x 12"),
         (lambda: g.smooth_grad(APPLY, PARAMS, samples=0), "samples=0"),

@@ -7,7 +7,7 @@ import models
 import numpy as np
 import pytest
 
-from groupcam_jax import Layer, grad_cam, group_cam, list_layers, split
+from groupcam_jax import Layer, grad_cam, group_cam, list_layers, recipro_cam, split
 
 IMAGE = models.image(12, 16)
 
@@ -109,6 +109,23 @@ def test_group_cam_of_a_transformer(at):
     assert (saliency.max((1, 2)) == 1).any()  # what one class loses behind a mask another one gains
     told = group_cam(MODEL.apply, PARAMS, layer=Layer(at, tokens_to_grid=(3, 4)), groups=4)
     np.testing.assert_array_equal(saliency[2], jax.jit(told)(IMAGE, 2))
+
+
+def test_recipro_cam_keeps_one_token_and_what_stands_beside_the_grid():
+    def keep(module_output, place):  # of the first encoder: class token, then 3 x 4
+        return jnp.where(jnp.isin(jnp.arange(13), jnp.array([0, 1 + place]))[None, :, None], module_output, 0)
+
+    def kept(place):
+        def intercept(call, arguments, keywords, context):
+            output = call(*arguments, **keywords)
+            return keep(output, place) if context.module.name == "encoder_0" else output
+
+        with nn.intercept_methods(intercept):
+            return MODEL.apply(PARAMS, IMAGE[None])[0]
+
+    expected = jax.nn.softmax(jnp.stack([kept(place) for place in range(12)]))[:, 2].reshape(3, 4)
+    _, aux = recipro_cam(MODEL.apply, PARAMS, has_aux=True)(IMAGE, 2)
+    np.testing.assert_allclose(aux.scores, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
