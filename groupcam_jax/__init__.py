@@ -27,6 +27,7 @@ from groupcam_jax.explainers.xgrad_cam import xgrad_cam as xgrad_cam
 from groupcam_jax.explainers.attention_rollout import attention_rollout as attention_rollout
 from groupcam_jax.explainers.deconvolution import deconvolution as deconvolution
 from groupcam_jax.explainers.excitation_backprop import excitation_backprop as excitation_backprop
+from groupcam_jax.explainers.expected_gradients import expected_gradients as expected_gradients
 from groupcam_jax.explainers.gradient import gradient as gradient
 from groupcam_jax.explainers.guided_backprop import guided_backprop as guided_backprop
 from groupcam_jax.explainers.guided_grad_cam import guided_grad_cam as guided_grad_cam
@@ -62,6 +63,7 @@ from groupcam_jax.stages.groups import kmeans as kmeans
 from groupcam_jax.stages.groups import ward as ward
 from groupcam_jax.stages.merge import merge_enlarged as merge_enlarged
 from groupcam_jax.stages.merge import merge_shown as merge_shown
+from groupcam_jax.stages.perturb import background as background
 from groupcam_jax.stages.perturb import brightest as brightest
 from groupcam_jax.stages.perturb import constant as constant
 from groupcam_jax.stages.perturb import darkest as darkest

@@ -34,6 +34,7 @@ METHODS = {
     "input-x-gradient": g.input_x_gradient,
     "smooth-grad": functools.partial(g.smooth_grad, sample_batch=5),
     "integrated-gradients": functools.partial(g.integrated_gradients, step_batch=5),
+    "expected-gradients": functools.partial(g.expected_gradients, sample_batch=5),
     "guided-backprop": g.guided_backprop,
     "deconvolution": g.deconvolution,
     "guided-grad-cam": g.guided_grad_cam,

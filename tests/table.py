@@ -57,6 +57,9 @@ METHODS = {
     "eigen_grad_cam": Method(g.eigen_grad_cam),
     "excitation_backprop": Method(functools.partial(g.excitation_backprop, contrastive=False)),
     "excitation_backprop contrastive": Method(g.excitation_backprop),
+    "expected_gradients": Method(
+        functools.partial(g.expected_gradients, samples=4, sample_batch=2), stochastic=True, in_bfloat16=0.9
+    ),
     "grad_cam": Method(g.grad_cam),
     "grad_cam finer": Method(functools.partial(g.grad_cam, target=g.finer())),
     "grad_cam_elementwise": Method(g.grad_cam_elementwise),

@@ -50,6 +50,7 @@ HIDING = {
     "rise": g.rise,
     "occlusion": functools.partial(g.occlusion, window=4, stride=4),
     "integrated_gradients": g.integrated_gradients,
+    "expected_gradients": g.expected_gradients,
     "integrated_grad_cam": g.integrated_grad_cam,
     "xrai": lambda *model, baseline: g.xrai(*model, baselines=[baseline]),
 }
@@ -69,10 +70,18 @@ def test_what_is_no_baseline_is_refused(method, baseline, error, message):
         HIDING[method](PLAIN, PARAMS, baseline=baseline)(IMAGES[0], 3, key=KEYS[0])
 
 
+def test_a_background_has_images_and_draws_one():
+    with pytest.raises(ValueError, match=r"one or more images \[n, h, w, c\].*got float32\[0, 12, 12, 3\]"):
+        g.background(IMAGES[:0])
+    with pytest.raises(TypeError, match="background is stochastic and needs a key"):
+        g.group_cam(PLAIN, PARAMS, groups=4, baseline=g.background(IMAGES))(IMAGES[0], 3)
+
+
 COUNTS = {
     **{"group_cam groups": g.group_cam, "group_cam mask_batch": g.group_cam, "score_cam channels": g.score_cam},
     **{"rise masks": g.rise, "rise cells": g.rise, "occlusion window": g.occlusion, "occlusion stride": g.occlusion},
     **{"integrated_gradients steps": g.integrated_gradients, "smooth_grad samples": g.smooth_grad},
+    **{"expected_gradients samples": g.expected_gradients, "expected_gradients sample_batch": g.expected_gradients},
     **{"smooth_grad_cam_pp sample_batch": g.smooth_grad_cam_pp, "ablation_cam channel_batch": g.ablation_cam},
 }
 
@@ -101,6 +110,8 @@ for case in (
     lambda: g.grad_cam(model, 1.0, layer=1.5)(image),
     lambda: g.grad_cam(model, 1.0, layer=["block"])(image),
     lambda: g.grad_cam(model, 1.0, layer=("block", "fc"))(image),
+    lambda: g.background(image),
+    lambda: g.background(np.zeros((2, 8, 8, 3), np.uint8)),
     lambda: g.Layer(0, tokens_to_grid=14),
     lambda: g.Layer(0, tokens_to_grid=(3.5, 4)),
     lambda: g.Layer(0, tokens_to_grid=(0, 4)),
@@ -124,6 +135,8 @@ def test_wrong_types_say_what_to_do():
         "layer=1.5: expected a scope name, an index, (features, head), Layer(...) or None. The model's",
         "layer=['block']: expected a scope name",
         "layer=('block', 'fc'): of a pair, expected the functions (features, head)",
+        "a background is one or more images [n, h, w, c], floating",
+        "a background is one or more images [n, h, w, c], floating",
         "tokens_to_grid=14: expected (height, width) of the grid, or None",
         "tokens_to_grid=(3.5, 4): expected (height, width)",
         "tokens_to_grid=(0, 4): expected (height, width)",

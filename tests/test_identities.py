@@ -135,6 +135,26 @@ def test_integrated_gradients_from_zero_are_input_x_gradient_without_biases():
     assert abs(path.completeness_error) < 1e-5
 
 
+def test_expected_gradients_are_the_mean_of_integrated_gradients_from_the_background():
+    images = jnp.stack([models.image(seed=seed) for seed in (1, 2, 3)])
+    explain = g.expected_gradients(
+        APPLY, PARAMS, baseline=g.background(images), samples=4000, sample_batch=500, has_aux=True
+    )
+    _, aux = jax.jit(explain)(IMAGE, 2, key=jax.random.key(0))
+    path = functools.partial(g.integrated_gradients, steps=50, has_aux=True)
+    paths = [path(APPLY, PARAMS, baseline=lambda image, key, one=one: one)(IMAGE, 2)[1].attribution for one in images]
+    expected = sum(paths) / 3
+    assert np.corrcoef(aux.attribution.ravel(), expected.ravel())[0, 1] > 0.99
+    gap = (APPLY(PARAMS, IMAGE[None]) - APPLY(PARAMS, images))[:, 2].mean()
+    assert aux.attribution.sum() == pytest.approx(float(gap), abs=0.05 * float(jnp.abs(expected).sum()))
+
+
+def test_expected_gradients_from_one_baseline_without_biases_are_input_x_gradient():
+    explain = g.expected_gradients(APPLY, BIAS_FREE, baseline=g.constant(), samples=3, has_aux=True)
+    _, point = g.input_x_gradient(APPLY, BIAS_FREE, has_aux=True)(IMAGE, 2)
+    close(explain(IMAGE, 2, key=jax.random.key(0))[1].attribution, point.attribution)
+
+
 def test_quadratures_integrate_what_they_are_exact_for():
     for rule, degree in [(g.riemann_left, 0), (g.riemann_right, 0), (g.riemann_middle, 1), (g.trapezoid, 1)]:
         points, weights = rule(6)

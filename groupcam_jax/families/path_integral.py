@@ -91,12 +91,17 @@ def integrated_gradient(
       steps: points on the path.
       step_batch: points differentiated at once.
     """
+    return (end - start) * integrate(path_gradient(cut, target, label), start, end, rule, steps, step_batch)
+
+
+def path_gradient(cut: Cut, target: Target, label: Label) -> Callable[[Image], Attribution]:
+    """Returns the function from a point of the path to the gradient of the score there, both float32."""
 
     def gradient_at(point):
         _, _, gradient = cut.at(point.astype(cut.value.dtype)).gradient(target, label)
         return gradient
 
-    return (end - start) * integrate(gradient_at, start, end, rule, steps, step_batch)
+    return gradient_at
 
 
 def check_steps(rule: Quadrature, steps: int) -> None:

@@ -11,6 +11,7 @@ import dm_pix
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from groupcam_jax.checks import require_key
 from groupcam_jax.types import Image, Mask, PRNGKey
@@ -71,6 +72,26 @@ def noise(scale: float = 1.0) -> Baseline:
 
     def draw(image: Image, key: PRNGKey | None) -> Image:
         return scale * draw_normal(require_key(key, "noise"), image)
+
+    return draw
+
+
+def background(images: Float[jax.Array | np.ndarray, "n h w c"]) -> Baseline:
+    """One of these images, drawn at random, prepared as the image that is explained.
+
+    Raises:
+      ValueError: not one or more floating images `[n, h, w, c]`.
+    """
+    shape, dtype = jnp.shape(images), jnp.result_type(images)
+    if len(shape) != 4 or 0 in shape or not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(
+            f"a background is one or more images [n, h, w, c], floating, normalised as the model expects them, "
+            f"got {dtype}{[*shape]}"
+        )
+
+    def draw(image: Image, key: PRNGKey | None) -> Image:
+        chosen = jax.random.randint(require_key(key, "background"), (), 0, shape[0], jnp.int32)
+        return jnp.asarray(images, image.dtype)[chosen]
 
     return draw
 
