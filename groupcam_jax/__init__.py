@@ -46,9 +46,13 @@ from groupcam_jax.program.split import split as split
 from groupcam_jax.types import Layer as Layer
 
 # isort: split
-# Arguments: coefficients of Grad-CAM++, attributions made maps, groupings, quadratures, baselines, targets.
+# Arguments: coefficients of Grad-CAM++, statistics of SmoothGrad, attributions made maps, groupings, quadratures,
+# baselines, targets.
 from groupcam_jax.explainers.grad_cam_pp import joint as joint
 from groupcam_jax.explainers.grad_cam_pp import separate as separate
+from groupcam_jax.explainers.smooth_grad import mean as mean
+from groupcam_jax.explainers.smooth_grad import mean_square as mean_square
+from groupcam_jax.explainers.smooth_grad import variance as variance
 from groupcam_jax.families.path_integral import gauss_legendre as gauss_legendre
 from groupcam_jax.families.path_integral import riemann_left as riemann_left
 from groupcam_jax.families.path_integral import riemann_middle as riemann_middle

@@ -44,6 +44,38 @@ def sum_batched(
     return scan_batches(add, zeros, inputs, batch)[0]
 
 
+def moments_batched(
+    function: Callable[[Inputs], Outputs], inputs: Inputs, batch: int | None
+) -> tuple[Outputs, Outputs]:
+    """The mean and the variance of a function's values over the first axis of its inputs, never all held at once.
+
+    Batches are merged as by Chan, Golub and LeVeque (1983): rounding loses no small variance, and equal values have 0.
+    """
+    function = traced_once(function)
+    one = jax.eval_shape(function, jax.tree.map(lambda leaf: leaf[0], inputs))
+    zeros = jax.tree.map(lambda shape: jax.lax.full_like(shape, 0), one)
+
+    def add(carry, part):
+        before, means, spreads = carry
+        new = entries(part)
+        share = new / (before + new)
+
+        def center(values):
+            return values[0] + (values - values[:1]).mean(0)
+
+        def spread(mean, total, values):
+            own = ((values - center(values)[None]) ** 2).sum(0)
+            return total + own + before * share * (center(values) - mean) ** 2
+
+        values = jax.vmap(function)(part)
+        spreads = jax.tree.map(spread, means, spreads, values)
+        means = jax.tree.map(lambda mean, values: mean + share * (center(values) - mean), means, values)
+        return (before + new, means, spreads), None
+
+    (count, means, spreads), _ = scan_batches(add, (jnp.float32(0), zeros, zeros), inputs, batch)
+    return means, jax.tree.map(lambda total: total / count, spreads)
+
+
 def scan_batches(
     step: Callable[[Carry, Inputs], tuple[Carry, Outputs]], carry: Carry, inputs: Inputs, batch: int | None
 ) -> tuple[Carry, Outputs]:

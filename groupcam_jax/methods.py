@@ -33,6 +33,8 @@ METHODS = {
     "gradient": g.gradient,
     "input-x-gradient": g.input_x_gradient,
     "smooth-grad": functools.partial(g.smooth_grad, sample_batch=5),
+    "smooth-grad-squared": functools.partial(g.smooth_grad, statistic=g.mean_square, sample_batch=5),
+    "var-grad": functools.partial(g.smooth_grad, statistic=g.variance, sample_batch=5),
     "integrated-gradients": functools.partial(g.integrated_gradients, step_batch=5),
     "expected-gradients": functools.partial(g.expected_gradients, sample_batch=5),
     "guided-backprop": g.guided_backprop,

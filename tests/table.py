@@ -93,6 +93,9 @@ METHODS = {
     "score_cam": Method(functools.partial(g.score_cam, mask_batch=3)),
     "score_cam fast": Method(functools.partial(g.score_cam, channels=3)),
     "smooth_grad": Method(functools.partial(g.smooth_grad, samples=4, sample_batch=2), stochastic=True),
+    "smooth_grad variance": Method(
+        functools.partial(g.smooth_grad, samples=5, sample_batch=2, statistic=g.variance), stochastic=True
+    ),
     "smooth_grad grad_cam": Method(smooth_grad_cam, stochastic=True),
     # Above the last layer the toy network is linear: its gradient does not notice the noise.
     "smooth_grad_cam_pp": Method(

@@ -1,4 +1,4 @@
-"""captum's GradientSHAP, given the very draws that ours makes."""
+"""captum's GradientSHAP, SmoothGrad-squared and VarGrad, given the very draws that ours make."""
 
 import functools
 
@@ -8,7 +8,7 @@ import models
 import numpy as np
 import pytest
 
-from groupcam_jax import background, expected_gradients
+from groupcam_jax import background, expected_gradients, largest_magnitude, mean_square, smooth_grad, variance
 
 torch = pytest.importorskip("torch")
 attr = pytest.importorskip("captum.attr")
@@ -57,3 +57,16 @@ def test_gradient_shap(monkeypatch):
     theirs = attr.GradientShap(forward).attribute(to_torch(IMAGE[None]), to_torch(IMAGES), SAMPLES, target=LABEL)
     ours = expected_gradients(APPLY, PARAMS, baseline=background(IMAGES), samples=SAMPLES, has_aux=True)
     assert_agree(attribution(ours), theirs)
+
+
+@pytest.mark.parametrize(("statistic", "kind"), [(mean_square, "smoothgrad_sq"), (variance, "vargrad")])
+def test_statistics_of_smooth_grad(monkeypatch, statistic, kind):
+    noise_keys, _ = jax.vmap(jax.random.split, out_axes=1)(KEYS)
+    noise = jax.vmap(lambda key: jax.random.normal(key, IMAGE.shape))(noise_keys)
+    noise = to_torch(0.15 * (IMAGE.max() - IMAGE.min()) * noise)
+    monkeypatch.setattr(torch, "normal", lambda *_: noise)
+    tunnel = attr.NoiseTunnel(attr.Saliency(forward))
+    theirs = tunnel.attribute(to_torch(IMAGE[None]), nt_type=kind, nt_samples=SAMPLES, target=LABEL, abs=False)
+    ours = smooth_grad(APPLY, PARAMS, samples=SAMPLES, statistic=statistic)(IMAGE, LABEL, key=jax.random.key(0))
+    reduced = largest_magnitude(jnp.asarray(theirs[0].permute(1, 2, 0).numpy()))
+    np.testing.assert_allclose(ours, reduced, atol=1e-5)

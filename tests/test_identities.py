@@ -111,6 +111,28 @@ def test_smooth_grad_averages_with_signs_and_for_the_class_of_the_clean_image():
     close(explain(IMAGE, key=key), g.signed(slopes.mean(0)))
 
 
+def test_statistics_of_smooth_grad_by_hand():
+    key, samples = jax.random.key(3), 7
+    keys = [jax.random.split(one)[0] for one in jax.random.split(key, samples)]
+    noisy = [IMAGE + 0.15 * (IMAGE.max() - IMAGE.min()) * jax.random.normal(one, IMAGE.shape) for one in keys]
+    slopes = jax.vmap(jax.grad(lambda x: APPLY(PARAMS, x[None])[0, 2]))(jnp.stack(noisy))
+    slopes = np.asarray(slopes, np.float64)
+    for statistic, expected in ((g.mean_square, (slopes**2).mean(0)), (g.variance, slopes.var(0))):
+        for batch in (None, 3):
+            explain = g.smooth_grad(APPLY, PARAMS, samples=samples, statistic=statistic, sample_batch=batch)
+            saliency = jax.jit(explain)(IMAGE, 2, key=key)
+            close(saliency, g.largest_magnitude(jnp.asarray(expected, jnp.float32)))
+    maps = g.smooth_grad(APPLY, PARAMS, samples=samples, statistic=g.variance, method=g.grad_cam)(IMAGE, 2, key=key)
+    close(maps, np.var([g.grad_cam(APPLY, PARAMS)(one, 2) for one in noisy], axis=0))
+
+
+@pytest.mark.parametrize("batch", [None, 2])
+def test_copies_that_agree_have_no_variance(batch):
+    """Rounding would be drawn as a map: it is rescaled to [0, 1]."""
+    explain = g.smooth_grad(APPLY, PARAMS, samples=6, noise=0.0, statistic=g.variance, sample_batch=batch)
+    assert not jax.jit(explain)(IMAGE, 2, key=jax.random.key(0)).any()
+
+
 @pytest.mark.parametrize("rule", [g.riemann_left, g.riemann_right, g.riemann_middle, g.trapezoid, g.gauss_legendre])
 def test_integrated_gradients_are_complete_up_to_the_error_they_state(rule):
     def score(image):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import groupcam_jax as g
-from groupcam_jax.batches import map_batched, sum_batched
+from groupcam_jax.batches import map_batched, moments_batched, sum_batched
 from groupcam_jax.explainers.rise import draw_mask
 from groupcam_jax.stages.masks import unit_range
 
@@ -33,6 +33,17 @@ def test_batches_change_nothing(batch):
         np.testing.assert_array_equal(ours, expected)
     for ours, expected in zip(sum_batched(function, inputs, batch), jax.vmap(function)(inputs), strict=True):
         np.testing.assert_allclose(ours, expected.sum(0))
+
+
+@pytest.mark.parametrize("batch", [None, 1, 5, 12])
+def test_moments_are_those_of_all_values(batch):
+    values = 1e4 + jax.random.normal(jax.random.key(0), (12, 3))
+    exact = np.asarray(values, np.float64)
+    for moments in (moments_batched, jax.jit(moments_batched, static_argnums=(0, 2))):
+        means, variances = moments(lambda one: {"one": one}, values, batch)
+        np.testing.assert_allclose(means["one"], exact.mean(0), rtol=1e-6)
+        np.testing.assert_allclose(variances["one"], exact.var(0), rtol=1e-2)
+        assert not moments(lambda one: one, values[:1].repeat(12, 0), batch)[1].any()
 
 
 @pytest.mark.parametrize("batch", [None, 5])
