@@ -1,4 +1,4 @@
-"""captum's GradientSHAP, SmoothGrad-squared and VarGrad, given the very draws that ours make."""
+"""captum's GradientSHAP, SmoothGrad-squared and VarGrad, given the very draws that ours make; and its occlusion."""
 
 import functools
 
@@ -8,7 +8,18 @@ import models
 import numpy as np
 import pytest
 
-from groupcam_jax import background, expected_gradients, largest_magnitude, mean_square, smooth_grad, variance
+from groupcam_jax import (
+    background,
+    constant,
+    expected_gradients,
+    largest_magnitude,
+    logit,
+    mean_square,
+    occlusion,
+    smooth_grad,
+    variance,
+)
+from groupcam_jax.stages.masks import unit_range
 
 torch = pytest.importorskip("torch")
 attr = pytest.importorskip("captum.attr")
@@ -70,3 +81,13 @@ def test_statistics_of_smooth_grad(monkeypatch, statistic, kind):
     ours = smooth_grad(APPLY, PARAMS, samples=SAMPLES, statistic=statistic)(IMAGE, LABEL, key=jax.random.key(0))
     reduced = largest_magnitude(jnp.asarray(theirs[0].permute(1, 2, 0).numpy()))
     np.testing.assert_allclose(ours, reduced, atol=1e-5)
+
+
+@pytest.mark.parametrize(("window", "stride"), [((4, 6), (2, 3)), ((3, 4), (3, 4)), ((12, 4), (1, 2))])
+def test_occlusion_where_the_strides_fit(window, stride):
+    theirs = attr.Occlusion(forward).attribute(
+        to_torch(IMAGE[None]), (3, *window), (3, *stride), baselines=0.5, target=LABEL
+    )
+    explain = occlusion(APPLY, PARAMS, window=window, stride=stride, baseline=constant(0.5), score=logit)
+    expected = unit_range(jax.nn.relu(jnp.asarray(theirs[0, 0].numpy())))
+    np.testing.assert_allclose(jax.jit(explain)(IMAGE, LABEL), expected, atol=1e-4)

@@ -141,16 +141,25 @@ def test_occlusion_by_hand():
     np.testing.assert_allclose(saliency, expected, atol=1e-6)
 
 
-def test_occlusion_averages_over_the_windows_that_cover_a_pixel():
-    image, window, stride = IMAGE[:10, :11], 4, 3
+@pytest.mark.parametrize(
+    ("window", "stride", "tops", "lefts"),
+    [
+        (4, 3, (0, 3, 6), (0, 3, 6, 7)),
+        ((5, 2), (3, 2), (0, 3, 5), (0, 2, 4, 6, 8, 9)),
+        ((10, 3), 3, (0,), (0, 3, 6, 8)),  # strips
+    ],
+)
+def test_occlusion_averages_over_the_windows_that_cover_a_pixel(window, stride, tops, lefts):
+    image = IMAGE[:10, :11]
+    height, width = np.broadcast_to(window, 2)
     drops, counts = np.zeros((10, 11)), np.zeros((10, 11))
     whole = jax.nn.softmax(APPLY(PARAMS, image[None])[0])[2]
-    for top in (0, 3, 6):
-        for left in (0, 3, 6, 7):
-            hidden = image.at[top : top + window, left : left + window].set(0.5)
+    for top in tops:
+        for left in lefts:
+            hidden = image.at[top : top + height, left : left + width].set(0.5)
             drop = whole - jax.nn.softmax(APPLY(PARAMS, hidden[None])[0])[2]
-            drops[top : top + window, left : left + window] += drop
-            counts[top : top + window, left : left + window] += 1
+            drops[top : top + height, left : left + width] += drop
+            counts[top : top + height, left : left + width] += 1
     explain = g.occlusion(APPLY, PARAMS, window=window, stride=stride, baseline=g.constant(0.5))
     expected = unit_range(jax.nn.relu(jnp.asarray(drops / counts, jnp.float32)))
     np.testing.assert_allclose(explain(image, 2), expected, atol=1e-4)
@@ -167,6 +176,10 @@ def test_occlusion_averages_over_the_windows_that_cover_a_pixel():
         (lambda: g.ablation_cam(APPLY, PARAMS, channel_batch=0), "channel_batch=0"),
         (lambda: g.recipro_cam(APPLY, PARAMS, mask_batch=0), "mask_batch=0"),
         (lambda: g.occlusion(APPLY, PARAMS, window=4, stride=5), "expected stride <= window"),
+        (lambda: g.occlusion(APPLY, PARAMS, window=(4, 2), stride=3), "expected stride <= window"),
+        (lambda: g.occlusion(APPLY, PARAMS, window=(4, 0)), r"window=0: expected at least 1, or \(height, width\)"),
+        (lambda: g.occlusion(APPLY, PARAMS, window=(12, 12), stride=2)(IMAGE), "hides a whole side"),
+        (lambda: g.occlusion(APPLY, PARAMS, window=(2, 13), stride=2)(IMAGE), "hides a whole side"),
         (lambda: g.occlusion(APPLY, PARAMS)(IMAGE), "window=32 hides a whole side of the image, 12 x 12"),
         (lambda: g.smooth_grad(APPLY, PARAMS, samples=0), "samples=0"),
         (lambda: g.smooth_grad(APPLY, PARAMS, noise=-1.0), "noise=-1.0"),

@@ -4,10 +4,13 @@
     d_i        p_c(x) - p_c(x_i)
     saliency   relu(mean of d_i over the windows that cover a pixel), rescaled to [0, 1]
 
-The last windows end at the image's border, so that every pixel is covered.
+The last windows end at the image's border, so that every pixel is covered. captum's `Occlusion` cuts them off there
+instead, and they hide less than the others; where the strides fit it computes what ours does, before the relu.
 """
 
 from __future__ import annotations
+
+from typing import Any, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
@@ -23,13 +26,15 @@ from groupcam_jax.stages.score import masked_confidence
 from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
+Sides: TypeAlias = int | tuple[int, int]
+
 
 def occlusion(
     model_apply: Model,
     params: Params,
     *,
-    window: int = 32,
-    stride: int = 16,
+    window: Sides = 32,
+    stride: Sides = 16,
     baseline: Baseline = constant(0.0),
     score: Target = probability,
     mask_batch: int | None = 16,
@@ -41,8 +46,8 @@ def occlusion(
     Args:
       model_apply: the classifier, see `Model`.
       params: its weights, any pytree; may be traced.
-      window: side of the window in pixels.
-      stride: pixels from one window to the next.
+      window: sides of the window in pixels, `(height, width)`; one number for a square.
+      stride: pixels from one window to the next, downwards and to the right; one number for both.
       baseline: what the window shows, `(image, key) -> image`.
       score: the score of each image shown to the model, a function of the logits and the label.
       mask_batch: images scored at once; None scores all, fewer need less memory.
@@ -58,17 +63,17 @@ def occlusion(
         that hides a whole side of the image.
       ValueError, TypeError: in the explainer, see `Explainer`.
     """
-    check_count("window", window)
-    check_count("stride", stride)
-    if stride > window:
+    windows, strides = both_sides("window", window), both_sides("stride", stride)
+    if any(step > side for side, step in zip(windows, strides, strict=True)):
         raise ValueError(f"window={window}, stride={stride}: expected stride <= window; else pixels are skipped")
     check_batch("mask_batch", mask_batch)
 
     def explain(image, label, key):
-        height, width = image.shape[:2]
-        if window > min(height, width) or window >= max(height, width):
+        shape = image.shape[:2]
+        if windows == shape or any(side > length for side, length in zip(windows, shape, strict=True)):
             raise ValueError(
-                f"window={window} hides a whole side of the image, {height} x {width}; choose about a quarter of it"
+                f"window={window} hides a whole side of the image, {shape[0]} x {shape[1]}; "
+                "choose about a quarter of it"
             )
         cut = cut_at_image(model_apply, params, image)
         label, logits = cut.classify(label)
@@ -76,17 +81,28 @@ def occlusion(
         whole = cut.bind(score, label)(logits)
 
         def drop(corner):
-            rows = covered(corner[0], window, height)
-            columns = covered(corner[1], window, width)
+            rows, columns = map(covered, corner, windows, shape)
             inside = (rows[:, None] & columns[None]).astype(jnp.float32)
             return inside * (whole - confidence(1 - inside)), inside
 
-        tops, lefts = jnp.meshgrid(starts(height, window, stride), starts(width, window, stride), indexing="ij")
+        tops, lefts = jnp.meshgrid(*map(starts, shape, windows, strides), indexing="ij")
         corners = jnp.stack([tops.ravel(), lefts.ravel()], axis=1)
         drops, covering = sum_batched(drop, corners, mask_batch, progress)
         return unit_range(jax.nn.relu(drops / covering)), Aux(label, logits)
 
     return make_explainer(explain, has_aux=has_aux)
+
+
+def both_sides(name: str, sides: Any) -> tuple[int, int]:
+    """The height and width that an option gives.
+
+    Raises:
+      ValueError, TypeError: it is neither a number of pixels, at least 1, nor two.
+    """
+    pair = sides if isinstance(sides, tuple) and len(sides) == 2 else (sides, sides)
+    for side in pair:
+        check_count(name, side, ", or (height, width)")
+    return cast(tuple[int, int], pair)
 
 
 def starts(length: int, window: int, stride: int) -> Int[Array, " windows"]:
