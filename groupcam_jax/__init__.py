@@ -31,6 +31,9 @@ from groupcam_jax.explainers.expected_gradients import expected_gradients as exp
 from groupcam_jax.explainers.gradient import gradient as gradient
 from groupcam_jax.explainers.guided_backprop import guided_backprop as guided_backprop
 from groupcam_jax.explainers.guided_grad_cam import guided_grad_cam as guided_grad_cam
+from groupcam_jax.explainers.guided_integrated_gradients import (
+    guided_integrated_gradients as guided_integrated_gradients,
+)
 from groupcam_jax.explainers.input_x_gradient import input_x_gradient as input_x_gradient
 from groupcam_jax.explainers.integrated_gradients import integrated_gradients as integrated_gradients
 from groupcam_jax.explainers.occlusion import occlusion as occlusion

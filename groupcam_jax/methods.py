@@ -36,6 +36,7 @@ METHODS = {
     "smooth-grad-squared": functools.partial(g.smooth_grad, statistic=g.mean_square, sample_batch=5),
     "var-grad": functools.partial(g.smooth_grad, statistic=g.variance, sample_batch=5),
     "integrated-gradients": functools.partial(g.integrated_gradients, step_batch=5),
+    "guided-integrated-gradients": g.guided_integrated_gradients,
     "expected-gradients": functools.partial(g.expected_gradients, sample_batch=5),
     "guided-backprop": g.guided_backprop,
     "deconvolution": g.deconvolution,

@@ -75,6 +75,7 @@ METHODS = {
     "group_cam kmeans": Method(functools.partial(g.group_cam, groups=3, grouping=g.kmeans(1)), stochastic=True),
     "group_cam ward": Method(functools.partial(g.group_cam, groups=4, grouping=g.ward()), on_host=True),
     "guided_backprop": Method(g.guided_backprop),
+    "guided_integrated_gradients": Method(functools.partial(g.guided_integrated_gradients, steps=4)),
     "guided_grad_cam": Method(g.guided_grad_cam),
     "hires_cam": Method(g.hires_cam),
     "input_x_gradient": Method(g.input_x_gradient),

@@ -51,6 +51,7 @@ HIDING = {
     "occlusion": functools.partial(g.occlusion, window=4, stride=4),
     "integrated_gradients": g.integrated_gradients,
     "expected_gradients": g.expected_gradients,
+    "guided_integrated_gradients": g.guided_integrated_gradients,
     "integrated_grad_cam": g.integrated_grad_cam,
     "xrai": lambda *model, baseline: g.xrai(*model, baselines=[baseline]),
 }

@@ -177,6 +177,53 @@ def test_expected_gradients_from_one_baseline_without_biases_are_input_x_gradien
     close(explain(IMAGE, 2, key=jax.random.key(0))[1].attribution, point.attribution)
 
 
+@pytest.mark.parametrize("options", [{"fraction": 0.25, "max_distance": 0.1}, {"fraction": 0.07, "max_distance": 1.0}])
+def test_guided_integrated_gradients_by_hand(options):
+    """The loop of the paper's algorithm, value by value in float64."""
+    steps, image = 12, IMAGE.at[:4, 1].set(0)  # where the image is its baseline there is no way
+    slope_at = jax.jit(jax.grad(lambda x: APPLY(PARAMS, x[None])[0, 2]))
+    explain = g.guided_integrated_gradients(APPLY, PARAMS, steps=steps, has_aux=True, **options)
+    _, aux = jax.jit(explain)(image, 2)
+
+    end = np.asarray(image, np.float64)
+    point, shares = np.zeros_like(end), np.zeros_like(end)
+    for step in range(1, steps + 1):
+        slope = np.asarray(slope_at(jnp.asarray(point, jnp.float32)), np.float64)
+        low, high = (max(step / steps - options["max_distance"], 0), min(step / steps + options["max_distance"], 1))
+        before = point.copy()
+        behind = (end != 0) & (point / np.where(end == 0, 1, end) < low - 1e-9)
+        point[behind] = low * end[behind]
+        free = [index for index in np.ndindex(end.shape) if abs(point[index] - high * end[index]) > 1e-9]
+        while free and (missing := np.abs(point - end).sum() - np.abs(end).sum() * (1 - step / steps)) > 1e-6:
+            padded = sorted(abs(slope[index]) for index in free) + [np.inf] * (end.size - len(free))
+            bound = padded[int(options["fraction"] * (end.size - 1))]
+            chosen = [index for index in free if abs(slope[index]) <= bound]
+            ratio = missing / sum(abs(high * end[index] - point[index]) for index in chosen)
+            for index in chosen:
+                point[index] += min(ratio, 1) * (high * end[index] - point[index])
+            free = [] if ratio <= 1 else [index for index in free if index not in {*chosen}]
+        shares += (point - before) * slope
+    close(aux.attribution, shares, atol=1e-4 * np.abs(shares).max())
+
+
+def test_guided_integrated_gradients_are_complete_up_to_the_error_they_state():
+    gap = float((APPLY(PARAMS, IMAGE[None]) - APPLY(PARAMS, jnp.zeros_like(IMAGE)[None]))[0, 2])
+    errors = []
+    for steps in (20, 500):
+        _, aux = jax.jit(g.guided_integrated_gradients(APPLY, PARAMS, steps=steps, has_aux=True))(IMAGE, 2)
+        close(aux.attribution.sum() - aux.completeness_error, gap, rtol=1e-4)
+        errors.append(abs(float(aux.completeness_error)))
+    assert errors[1] < errors[0] < 0.1 * gap
+
+
+def test_on_a_straight_path_guided_integrated_gradients_are_integrated_gradients():
+    straight = g.guided_integrated_gradients(APPLY, PARAMS, steps=5, max_distance=0.0, has_aux=True)
+    path = g.integrated_gradients(APPLY, PARAMS, steps=5, rule=g.riemann_left, has_aux=True)
+    for ours, expected in zip(straight(IMAGE, 2)[1], path(IMAGE, 2)[1], strict=True):
+        if isinstance(ours, jax.Array):
+            close(ours, expected)
+
+
 def test_quadratures_integrate_what_they_are_exact_for():
     for rule, degree in [(g.riemann_left, 0), (g.riemann_right, 0), (g.riemann_middle, 1), (g.trapezoid, 1)]:
         points, weights = rule(6)
