@@ -40,6 +40,7 @@ def test_all_metrics_of_a_classifier_are_there():
         "infidelity",
         "insertion_deletion",
         "road",
+        "symmetric_relevance_gain",
     }
 
 

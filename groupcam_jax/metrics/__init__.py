@@ -4,14 +4,20 @@ measure = jax.jit(insertion_deletion(model.apply, params))
 measure(image, saliency).overall
 """
 
-# How the salient pixels change a classifier's score.
+# How a classifier's score changes with the salient pixels.
 from groupcam_jax.metrics.confidence_change import ConfidenceChange as ConfidenceChange
 from groupcam_jax.metrics.confidence_change import confidence_change as confidence_change
 from groupcam_jax.metrics.infidelity import Infidelity as Infidelity
 from groupcam_jax.metrics.infidelity import infidelity as infidelity
 from groupcam_jax.metrics.insertion_deletion import InsertionDeletion as InsertionDeletion
 from groupcam_jax.metrics.insertion_deletion import insertion_deletion as insertion_deletion
+from groupcam_jax.metrics.relevance_gain import RelevanceGain as RelevanceGain
+from groupcam_jax.metrics.relevance_gain import symmetric_relevance_gain as symmetric_relevance_gain
+from groupcam_jax.metrics.road import Road as Road
+from groupcam_jax.metrics.road import is_predicted as is_predicted
+from groupcam_jax.metrics.road import road as road
 
+# isort: split
 # Whether a saliency, or a box around it, lies on the objects.
 from groupcam_jax.metrics.localization import best_overlap as best_overlap
 from groupcam_jax.metrics.localization import is_located as is_located
@@ -25,18 +31,19 @@ from groupcam_jax.metrics.pointing_game import hit as hit
 from groupcam_jax.metrics.pointing_game import is_difficult as is_difficult
 from groupcam_jax.metrics.pointing_game import mask_of_boxes as mask_of_boxes
 from groupcam_jax.metrics.pointing_game import pointing_accuracy as pointing_accuracy
-from groupcam_jax.metrics.road import Road as Road
-from groupcam_jax.metrics.road import is_predicted as is_predicted
-from groupcam_jax.metrics.road import road as road
 
+# isort: split
+# What a map looks like by itself, or beside another.
+from groupcam_jax.metrics.similarity import Similarity as Similarity
+from groupcam_jax.metrics.similarity import hog_similarity as hog_similarity
+from groupcam_jax.metrics.similarity import similarity as similarity
+from groupcam_jax.metrics.similarity import spearman as spearman
+from groupcam_jax.metrics.similarity import ssim as ssim
+
+# isort: split
 # Whether an explainer depends on the weights, and is stable when the image hardly changes.
 from groupcam_jax.metrics.sanity_check import cascading as cascading
 from groupcam_jax.metrics.sanity_check import independent as independent
 from groupcam_jax.metrics.sanity_check import modules as modules
 from groupcam_jax.metrics.sanity_check import sanity_check as sanity_check
 from groupcam_jax.metrics.sensitivity import max_sensitivity as max_sensitivity
-from groupcam_jax.metrics.similarity import Similarity as Similarity
-from groupcam_jax.metrics.similarity import hog_similarity as hog_similarity
-from groupcam_jax.metrics.similarity import similarity as similarity
-from groupcam_jax.metrics.similarity import spearman as spearman
-from groupcam_jax.metrics.similarity import ssim as ssim

@@ -83,7 +83,7 @@ def insertion_deletion(
         keys = (None, None) if key is None else jax.random.split(require_key(key, "insertion_deletion"))
         start = jnp.stack([hide(insertion_substrate, image, keys[0]), image])
         end = jnp.stack([image, hide(deletion_substrate, image, keys[1])])
-        insertion, deletion = pixel_curves(confidence, start, end, saliency, pixels_per_step, step_batch)
+        insertion, deletion = pixel_curves(confidence, start, end, saliency[None], pixels_per_step, step_batch)
         places = curve_places(saliency.size, pixels_per_step)
         inserted, deleted = (jnp.trapezoid(curve, places) for curve in (insertion, deletion))
         return InsertionDeletion(insertion, deletion, inserted, deleted, inserted - deleted)
@@ -95,7 +95,7 @@ def pixel_curves(
     confidence: Callable[[Image], Scalar],
     start: Float[Array, "curves h w c"],
     end: Float[Array, "curves h w c"],
-    saliency: Saliency,
+    saliencies: Float[Array, "#curves h w"],
     pixels_per_step: int,
     step_batch: int | None = None,
 ) -> Float[Array, "curves steps"]:
@@ -105,24 +105,25 @@ def pixel_curves(
       confidence: the score of one image.
       start: `[curves, h, w, c]`, one image per curve, before any pixel has changed.
       end: `[curves, h, w, c]`, the same after all pixels have changed.
-      saliency: `[h, w]`, which orders the pixels of all curves.
+      saliencies: what orders the pixels of each curve, or one for all of them.
       pixels_per_step: pixels that change from one score to the next.
       step_batch: images scored at once; None scores all.
 
     Returns:
       The scores; NaN if any of the arrays holds NaN or infinity.
     """
-    step = salient_order(saliency) // pixels_per_step  # the step in which each pixel changes
-    steps = jnp.arange(-(-saliency.size // pixels_per_step) + 1, dtype=jnp.int32)
+    step = jax.vmap(salient_order)(saliencies) // pixels_per_step  # the step in which each pixel changes
+    step = jnp.broadcast_to(step, start.shape[:3])
+    steps = jnp.arange(-(-step[0].size // pixels_per_step) + 1, dtype=jnp.int32)
 
     def score_after(entry):
         curve, done = entry
-        return confidence(reveal(end[curve], start[curve], (step < done).astype(jnp.float32)))
+        return confidence(reveal(end[curve], start[curve], (step[curve] < done).astype(jnp.float32)))
 
     # One list of images for all curves, so the model is compiled once.
     entries = jnp.repeat(jnp.arange(len(start)), steps.size), jnp.tile(steps, len(start))
     curves = map_batched(score_after, entries, step_batch).reshape(len(start), -1)
-    valid = jnp.isfinite(saliency).all() & jnp.isfinite(start).all() & jnp.isfinite(end).all()
+    valid = jnp.isfinite(saliencies).all() & jnp.isfinite(start).all() & jnp.isfinite(end).all()
     return jnp.where(valid, curves, jnp.nan)
 
 

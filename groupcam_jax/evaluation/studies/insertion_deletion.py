@@ -35,7 +35,7 @@ def measure(model_apply: Model, params: Params, explain: Explain, item: Item) ->
     blurred, zeros = gaussian_blur(kernel_size=51, sigma=50.0)(image, None), jnp.zeros_like(image)
     start, end = jnp.stack([blurred, image, image]), jnp.stack([image, zeros, blurred])
     pixels_per_step = -(-saliency.size // STEPS)
-    curves = pixel_curves(confidence, start, end, saliency, pixels_per_step, STEP_BATCH)
+    curves = pixel_curves(confidence, start, end, saliency[None], pixels_per_step, STEP_BATCH)
     places = curve_places(saliency.size, pixels_per_step)
     insertion, deletion, to_blur = (jnp.trapezoid(curve, places) for curve in curves)
     return {
