@@ -26,6 +26,11 @@ METRICS = {
     "localization": lambda image, heat: m.best_overlap(m.salient_box(heat, 0.3), jnp.array([[2.0, 1.0, 9.0, 8.0]])),
     "mask_overlap": lambda image, heat: m.mask_overlap(heat, MASK, 0.3),
     "pointing_game": lambda image, heat: (m.hit(heat, MASK, 1.0), m.energy_inside(heat, MASK)),
+    "ranking": lambda image, heat: (
+        m.relevance_rank_accuracy(heat, MASK),
+        m.top_k_intersection(heat, MASK, 9),
+        m.roc_auc(heat, MASK),
+    ),
     "similarity": lambda image, heat: (
         m.spearman(heat, heat.T),
         m.ssim(heat, heat.T),

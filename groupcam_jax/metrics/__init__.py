@@ -31,6 +31,9 @@ from groupcam_jax.metrics.pointing_game import hit as hit
 from groupcam_jax.metrics.pointing_game import is_difficult as is_difficult
 from groupcam_jax.metrics.pointing_game import mask_of_boxes as mask_of_boxes
 from groupcam_jax.metrics.pointing_game import pointing_accuracy as pointing_accuracy
+from groupcam_jax.metrics.ranking import relevance_rank_accuracy as relevance_rank_accuracy
+from groupcam_jax.metrics.ranking import roc_auc as roc_auc
+from groupcam_jax.metrics.ranking import top_k_intersection as top_k_intersection
 
 # isort: split
 # What a map looks like by itself, or beside another.

@@ -1,7 +1,8 @@
 """The pointing game: does the most salient pixel lie on the object (Zhang et al., arXiv:1608.00507)?
 
     hit        the most salient pixel lies in the object's mask, or within `tolerance` pixels of it
-    energy     the share of the saliency that lies in the mask (Wang et al., arXiv:1910.01279, section 4.3)
+    energy     the share of the saliency that lies in the mask (Wang et al., arXiv:1910.01279, section 4.3); also known
+               as relevance mass accuracy (Arras et al., arXiv:2003.07258)
     accuracy   hits / (hits + misses) of each category, their mean, and the same over all objects
 
 Objects are masks `[h, w]`; `mask_of_boxes` makes them from boxes. Group-CAM's paper (arXiv:2103.13859, Table 4)
