@@ -37,6 +37,8 @@ from groupcam_jax.metrics.ranking import top_k_intersection as top_k_intersectio
 
 # isort: split
 # What a map looks like by itself, or beside another.
+from groupcam_jax.metrics.concentration import complexity as complexity
+from groupcam_jax.metrics.concentration import sparseness as sparseness
 from groupcam_jax.metrics.similarity import Similarity as Similarity
 from groupcam_jax.metrics.similarity import hog_similarity as hog_similarity
 from groupcam_jax.metrics.similarity import similarity as similarity
