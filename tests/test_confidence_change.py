@@ -1,4 +1,4 @@
-"""Drop and increase of confidence by hand, and on the perfect, the inverted and the constant map."""
+"""Drop, increase and gain of confidence by hand, and on the perfect, the inverted and the constant map."""
 
 import jax
 import jax.numpy as jnp
@@ -27,16 +27,28 @@ def sigmoid(logit):
     ],
 )
 def test_the_drop_is_the_share_of_the_confidence_that_is_lost(saliency, brightness):
-    drop, increase = jax.jit(measure)(IMAGE, saliency, 1)
+    drop, *growth = jax.jit(measure)(IMAGE, saliency, 1)
     assert drop == pytest.approx(1 - sigmoid(10 * brightness - 5) / sigmoid(5), abs=1e-6)
-    assert increase == 0
+    assert growth == [0, 0]
 
 
 def test_confidence_increases_where_the_veil_hides_what_speaks_against_the_class():
-    drop, increase = measure(IMAGE, 1 - OBJECT, 0)  # class 0 is the absence of the object
+    drop, increase, gain = measure(IMAGE, 1 - OBJECT, 0)  # class 0 is the absence of the object
     assert drop == 0
     assert increase == 1
-    assert measure(IMAGE, jnp.ones((12, 12)), 0) == (0, 0)
+    assert gain == pytest.approx((sigmoid(5) - sigmoid(-5)) / (1 - sigmoid(-5)), abs=1e-6)
+    assert measure(IMAGE, jnp.ones((12, 12)), 0) == (0, 0, 0)
+
+
+def test_the_gain_is_of_scores_up_to_one():
+    def doubled(logits, label):
+        return 2 * jax.nn.softmax(logits)[label]
+
+    beyond = confidence_change(sees_object, None, score=doubled)
+    assert jnp.isnan(beyond(IMAGE, 1 - OBJECT, 0).gain)
+    assert beyond(IMAGE, 1 - OBJECT, 0).drop == 0
+    certain = confidence_change(sees_object, None, score=lambda logits, label: jax.nn.sigmoid(100 + 0 * logits[0]))
+    assert certain(IMAGE, OBJECT, 1) == (0, 0, 0)
 
 
 def test_the_baseline_shows_through():
@@ -46,7 +58,7 @@ def test_the_baseline_shows_through():
 
 def test_a_class_without_confidence_loses_none():
     impossible = confidence_change(sees_object, None, score=lambda logits, label: 0 * logits[0])
-    assert impossible(IMAGE, OBJECT, 1) == (0, 0)
+    assert impossible(IMAGE, OBJECT, 1) == (0, 0, 0)
 
 
 def test_vmap_follows_the_predicted_class_and_nan_shows():
