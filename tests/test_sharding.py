@@ -31,6 +31,7 @@ METRICS = {
         m.top_k_intersection(heat, MASK, 9),
         m.roc_auc(heat, MASK),
     ),
+    "cell_energy": lambda image, heat: m.cell_energy(heat, 3),
     "concentration": lambda image, heat: (m.sparseness(heat), m.complexity(heat)),
     "similarity": lambda image, heat: (
         m.spearman(heat, heat.T),

@@ -19,6 +19,8 @@ from groupcam_jax.metrics.road import road as road
 
 # isort: split
 # Whether a saliency, or a box around it, lies on the objects.
+from groupcam_jax.metrics.grid_pointing import cell_energy as cell_energy
+from groupcam_jax.metrics.grid_pointing import mosaic as mosaic
 from groupcam_jax.metrics.localization import best_overlap as best_overlap
 from groupcam_jax.metrics.localization import is_located as is_located
 from groupcam_jax.metrics.localization import localization_error as localization_error
