@@ -37,9 +37,11 @@ def test_a_metric_and_its_file_may_share_a_name():
 def test_all_metrics_of_a_classifier_are_there():
     assert {builder.__name__ for builder in BUILDERS} == {
         "confidence_change",
+        "faithfulness_correlation",
         "infidelity",
         "insertion_deletion",
         "road",
+        "sensitivity_n",
         "symmetric_relevance_gain",
     }
 

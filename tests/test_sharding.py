@@ -16,6 +16,9 @@ KEY = jax.random.key(0)
 MASK = jnp.zeros((12, 12), bool).at[2:9, 3:7].set(True)
 METRICS = {
     "confidence_change": m.confidence_change(PLAIN, PARAMS),
+    "faithfulness": lambda image, heat: m.sensitivity_n(PLAIN, PARAMS, percentages=(9, 40), samples=4, sample_batch=3)(
+        image, heat, 2, key=KEY
+    ),
     "infidelity": lambda image, heat: m.infidelity(PLAIN, PARAMS, samples=4, sample_batch=2)(
         image, image * heat[:, :, None], 2, key=KEY
     ),

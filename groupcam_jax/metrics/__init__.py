@@ -7,6 +7,8 @@ measure(image, saliency).overall
 # How a classifier's score changes with the salient pixels.
 from groupcam_jax.metrics.confidence_change import ConfidenceChange as ConfidenceChange
 from groupcam_jax.metrics.confidence_change import confidence_change as confidence_change
+from groupcam_jax.metrics.faithfulness import faithfulness_correlation as faithfulness_correlation
+from groupcam_jax.metrics.faithfulness import sensitivity_n as sensitivity_n
 from groupcam_jax.metrics.infidelity import Infidelity as Infidelity
 from groupcam_jax.metrics.infidelity import infidelity as infidelity
 from groupcam_jax.metrics.insertion_deletion import InsertionDeletion as InsertionDeletion
