@@ -1,4 +1,4 @@
-"""Maximum sensitivity by hand: explainers whose change is known."""
+"""Maximum and average sensitivity and the Lipschitz estimate by hand: explainers whose change is known."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import groupcam_jax as g
-from groupcam_jax.metrics import max_sensitivity
+from groupcam_jax.metrics import average_sensitivity, local_lipschitz, max_sensitivity
 
 KEY = jax.random.key(0)
 IMAGE = models.image()
@@ -52,6 +52,39 @@ def test_of_a_saliency_of_zeros_the_length_is_one():
     assert max_sensitivity(jumps)(IMAGE, 1, key=KEY) == 12
 
 
+def test_all_three_are_numpy_s_of_the_changes_drawn():
+    seen = []
+
+    def tripled(image, label=None, *, key=None):
+        jax.debug.callback(seen.append, image)
+        return 3 * image[:, :, 0] ** 2
+
+    found = [
+        build(tripled, radius=0.1)(IMAGE, 1, key=KEY)
+        for build in (max_sensitivity, average_sensitivity, local_lipschitz)
+    ]
+    jax.effects_barrier()
+    changed = np.stack([image for image in seen if not np.array_equal(image, IMAGE)])
+    assert len(np.unique(changed, axis=0)) == 10, "all three draw the same changes"
+    still = 3 * np.asarray(IMAGE[:, :, 0]) ** 2
+    moved = np.linalg.norm((3 * changed[:, :, :, 0] ** 2 - still).reshape(30, -1), axis=1)
+    change = np.linalg.norm((changed - np.asarray(IMAGE)).reshape(30, -1), axis=1)
+    relative = moved / np.linalg.norm(still)
+    np.testing.assert_allclose(found, [relative.max(), relative.mean(), (moved / change).max()], rtol=1e-4)
+
+
+def test_the_slope_of_a_linear_explanation():
+    """The sum of three channels moves most, by the root of 3, where all three change alike."""
+    grey = local_lipschitz(lambda image, label=None, *, key=None: image.sum(2), samples=50)
+    assert 0.8 < grey(IMAGE, 1, key=KEY) < np.sqrt(3)
+    constant = local_lipschitz(lambda image, label=None, *, key=None: jnp.ones((12, 12)))
+    assert constant(IMAGE, 1, key=KEY) == 0
+    coarse = IMAGE.astype(jnp.bfloat16)
+    assert jnp.isnan(
+        local_lipschitz(lambda image, label=None, *, key=None: jnp.ones((12, 12)), radius=1e-9)(coarse, 1, key=KEY)
+    )
+
+
 @pytest.mark.parametrize("sample_batch", [None, 1, 4])
 def test_batches_and_vmap_on_grad_cam(sample_batch):
     apply, params = models.plain()
@@ -68,8 +101,9 @@ def test_batches_and_vmap_on_grad_cam(sample_batch):
 
 def test_it_says_what_is_wrong():
     assert jnp.isnan(max_sensitivity(red)(IMAGE.at[0, 0].set(jnp.nan), 1, key=KEY))
-    with pytest.raises(TypeError, match="max_sensitivity is stochastic and needs a key"):
-        max_sensitivity(red)(IMAGE, 1)
+    for build in (max_sensitivity, average_sensitivity, local_lipschitz):
+        with pytest.raises(TypeError, match=f"{build.__name__} is stochastic and needs a key"):
+            build(red)(IMAGE, 1)
     with pytest.raises(ValueError, match="samples=0"):
         max_sensitivity(red, samples=0)
     with pytest.raises(ValueError, match=r"radius=-0\.1"):

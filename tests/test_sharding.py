@@ -26,6 +26,7 @@ METRICS = {
     "road": lambda image, heat: m.road(PLAIN, PARAMS, percentages=(30, 60), step_batch=1)(image, heat, 2, key=KEY),
     "symmetric_relevance_gain": m.symmetric_relevance_gain(PLAIN, PARAMS, pixels_per_step=50, step_batch=2),
     "max_sensitivity": lambda image, heat: m.max_sensitivity(gradient(PLAIN, PARAMS), samples=3)(image, 2, key=KEY),
+    "local_lipschitz": lambda image, heat: m.local_lipschitz(gradient(PLAIN, PARAMS), samples=3)(image, 2, key=KEY),
     "localization": lambda image, heat: m.best_overlap(m.salient_box(heat, 0.3), jnp.array([[2.0, 1.0, 9.0, 8.0]])),
     "mask_overlap": lambda image, heat: m.mask_overlap(heat, MASK, 0.3),
     "pointing_game": lambda image, heat: (m.hit(heat, MASK, 1.0), m.energy_inside(heat, MASK)),

@@ -55,4 +55,6 @@ from groupcam_jax.metrics.sanity_check import cascading as cascading
 from groupcam_jax.metrics.sanity_check import independent as independent
 from groupcam_jax.metrics.sanity_check import modules as modules
 from groupcam_jax.metrics.sanity_check import sanity_check as sanity_check
+from groupcam_jax.metrics.sensitivity import average_sensitivity as average_sensitivity
+from groupcam_jax.metrics.sensitivity import local_lipschitz as local_lipschitz
 from groupcam_jax.metrics.sensitivity import max_sensitivity as max_sensitivity

@@ -1,15 +1,23 @@
-"""Maximum sensitivity: how far a saliency moves when the image hardly does (Yeh et al., arXiv:1901.09392, section 4).
+"""How far an explanation moves when the image hardly does: low is good.
 
-    max over d of |L(x + d) - L(x)| / |L(x)|,   d uniform in [-radius, radius] for every pixel and channel; low is good
+    d           a random change, uniform in [-radius, radius] for every pixel and channel
+    maximum     max over d of |L(x + d) - L(x)| / |L(x)|    (Yeh et al., arXiv:1901.09392, section 4)
+    average     the mean over d of the same                 (Bhatt et al., arXiv:2005.00631)
+    Lipschitz   max over d of |L(x + d) - L(x)| / |d|       (Alvarez-Melis and Jaakkola, arXiv:1806.08049)
 
-The paper's definition does not divide by |L(x)|; its experiments and captum do. The authors' code divides again in
-every step of its loop over d. A constant explanation has the lowest possible sensitivity: report the infidelity too.
+Yeh's and Bhatt's definitions do not divide by |L(x)|; Yeh's experiments, captum and Quantus do. The authors' code of
+the maximum divides again in every step of its loop over d. Alvarez-Melis and Jaakkola search for the worst d; the
+maximum over random ones, as in Quantus, is a lower bound.
+
+A constant explanation has the lowest possible sensitivity: report the infidelity too.
 """
 
-from typing import Any, Literal, Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from groupcam_jax.batches import map_batched
 from groupcam_jax.checks import check_batch, check_count, require_key
@@ -45,22 +53,72 @@ def max_sensitivity(
       ValueError: samples or sample_batch below 1, radius not positive.
       TypeError: when measuring: no key.
     """
+    return measure_moves("max_sensitivity", lambda moves: relative(moves).max(), explain, radius, samples, sample_batch)
+
+
+def average_sensitivity(
+    explain: Explainer[Literal[False], Any], *, radius: float = 0.02, samples: int = 10, sample_batch: int | None = 1
+) -> MeasureExplainer:
+    """Builds the metric for an explainer: the mean over the changes of which `max_sensitivity` is the maximum.
+
+    Arguments, result and errors are those of `max_sensitivity`.
+    """
+    return measure_moves(
+        "average_sensitivity", lambda moves: relative(moves).mean(), explain, radius, samples, sample_batch
+    )
+
+
+def local_lipschitz(
+    explain: Explainer[Literal[False], Any], *, radius: float = 0.02, samples: int = 10, sample_batch: int | None = 1
+) -> MeasureExplainer:
+    """Builds the metric for an explainer: its largest slope, in saliency per unit of the normalised image.
+
+    Arguments and errors are those of `max_sensitivity`. The result is at least 0; NaN if a saliency holds NaN, or where
+    the radius is so small that a change is lost in the precision of the image.
+    """
+    return measure_moves(
+        "local_lipschitz", lambda moves: (moves.moved / moves.change).max(), explain, radius, samples, sample_batch
+    )
+
+
+class Moves(NamedTuple):
+    """The lengths of the random changes and of the moves of the saliency, and that of the saliency itself."""
+
+    change: Float[Array, " samples"]
+    moved: Float[Array, " samples"]
+    saliency: Scalar
+
+
+def relative(moves: Moves) -> Float[Array, " samples"]:
+    """The moves of the saliency in units of its length."""
+    return moves.moved / jnp.where(moves.saliency == 0, 1, moves.saliency)
+
+
+def measure_moves(
+    metric: str,
+    summarize: Callable[[Moves], Scalar],
+    explain: Explainer[Literal[False], Any],
+    radius: float,
+    samples: int,
+    sample_batch: int | None,
+) -> MeasureExplainer:
+    """Builds the metric that summarizes the moves of an explainer at an image."""
     check_count("samples", samples)
     if not radius > 0:
         raise ValueError(f"radius={radius}: expected a positive number, in the units of the normalised image")
     check_batch("sample_batch", sample_batch)
 
     def measure(image, label, *, key=None):
-        change_key, explain_key = jax.random.split(require_key(key, "max_sensitivity"))
+        change_key, explain_key = jax.random.split(require_key(key, metric))
         image = jnp.asarray(image)
         still = explain(image, label, key=explain_key)
 
-        def moved(key):
-            change = jax.random.uniform(key, image.shape, jnp.float32, -radius, radius).astype(image.dtype)
-            return jnp.linalg.norm(explain(image + change, label, key=explain_key) - still)
+        def move(key):
+            other = image + jax.random.uniform(key, image.shape, jnp.float32, -radius, radius).astype(image.dtype)
+            moved = explain(other, label, key=explain_key) - still
+            return jnp.linalg.norm((other - image).astype(jnp.float32)), jnp.linalg.norm(moved)
 
-        length = jnp.linalg.norm(still)
-        farthest = map_batched(moved, jax.random.split(change_key, samples), sample_batch).max()
-        return farthest / jnp.where(length == 0, 1, length)
+        change, moved = map_batched(move, jax.random.split(change_key, samples), sample_batch)
+        return summarize(Moves(change, moved, jnp.linalg.norm(still)))
 
     return measure
