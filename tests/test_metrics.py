@@ -42,6 +42,7 @@ def test_all_metrics_of_a_classifier_are_there():
         "insertion_deletion",
         "road",
         "sensitivity_n",
+        "single_deletion",
         "symmetric_relevance_gain",
     }
 

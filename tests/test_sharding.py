@@ -24,6 +24,7 @@ METRICS = {
     ),
     "insertion_deletion": m.insertion_deletion(PLAIN, PARAMS, pixels_per_step=50, step_batch=2),
     "road": lambda image, heat: m.road(PLAIN, PARAMS, percentages=(30, 60), step_batch=1)(image, heat, 2, key=KEY),
+    "single_deletion": m.single_deletion(PLAIN, PARAMS, patch_batch=5),
     "symmetric_relevance_gain": m.symmetric_relevance_gain(PLAIN, PARAMS, pixels_per_step=50, step_batch=2),
     "max_sensitivity": lambda image, heat: m.max_sensitivity(gradient(PLAIN, PARAMS), samples=3)(image, 2, key=KEY),
     "local_lipschitz": lambda image, heat: m.local_lipschitz(gradient(PLAIN, PARAMS), samples=3)(image, 2, key=KEY),

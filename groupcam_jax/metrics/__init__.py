@@ -18,6 +18,7 @@ from groupcam_jax.metrics.relevance_gain import symmetric_relevance_gain as symm
 from groupcam_jax.metrics.road import Road as Road
 from groupcam_jax.metrics.road import is_predicted as is_predicted
 from groupcam_jax.metrics.road import road as road
+from groupcam_jax.metrics.single_deletion import single_deletion as single_deletion
 
 # isort: split
 # Whether a saliency, or a box around it, lies on the objects.
