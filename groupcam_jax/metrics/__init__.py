@@ -52,6 +52,7 @@ from groupcam_jax.metrics.similarity import ssim as ssim
 
 # isort: split
 # Whether an explainer depends on the weights, and is stable when the image hardly changes.
+from groupcam_jax.metrics.efficient_mprt import efficient_mprt as efficient_mprt
 from groupcam_jax.metrics.sanity_check import cascading as cascading
 from groupcam_jax.metrics.sanity_check import independent as independent
 from groupcam_jax.metrics.sanity_check import modules as modules

@@ -7,6 +7,8 @@ A module is all leaves of the parameter tree that share a parent, such as a kern
 order in which the model reads them. Each leaf is randomly permuted, which keeps its distribution: variances stay
 positive and activations in range. Adebayo et al. redraw the weights from their initialiser.
 
+Noise alone makes maps dissimilar: `efficient_mprt` is a remedy, and tells of another.
+
 All trees have the same shapes, so one compiled explanation, with the weights as its argument, serves all of them.
 """
 
