@@ -17,6 +17,7 @@ from groupcam_jax.explainers.hires_cam import hires_cam as hires_cam
 from groupcam_jax.explainers.integrated_grad_cam import integrated_grad_cam as integrated_grad_cam
 from groupcam_jax.explainers.layer_cam import layer_cam as layer_cam
 from groupcam_jax.explainers.recipro_cam import recipro_cam as recipro_cam
+from groupcam_jax.explainers.opti_cam import opti_cam as opti_cam
 from groupcam_jax.explainers.released_group_cam import released_group_cam as released_group_cam
 from groupcam_jax.explainers.score_cam import score_cam as score_cam
 from groupcam_jax.explainers.smooth_grad_cam_pp import smooth_grad_cam_pp as smooth_grad_cam_pp

@@ -28,6 +28,7 @@ METHODS = {
     "recipro-cam": g.recipro_cam,
     "score-cam": g.score_cam,
     "score-cam-fast": functools.partial(g.score_cam, channels=64),
+    "opti-cam": g.opti_cam,
     "rise": g.rise,
     "occlusion": g.occlusion,
     "gradient": g.gradient,

@@ -90,6 +90,7 @@ METHODS = {
     ),
     "recipro_cam": Method(functools.partial(g.recipro_cam, mask_batch=50)),
     "recipro_cam gaussian": Method(functools.partial(g.recipro_cam, gaussian=True, layer=0, mask_batch=50)),
+    "opti_cam": Method(functools.partial(g.opti_cam, steps=4)),
     "rise": Method(functools.partial(g.rise, masks=48, cells=3), stochastic=True),
     "score_cam": Method(functools.partial(g.score_cam, mask_batch=3)),
     "score_cam fast": Method(functools.partial(g.score_cam, channels=3)),

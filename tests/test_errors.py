@@ -49,6 +49,7 @@ HIDING = {
     "score_cam": g.score_cam,
     "rise": g.rise,
     "occlusion": functools.partial(g.occlusion, window=4, stride=4),
+    "opti_cam": g.opti_cam,
     "integrated_gradients": g.integrated_gradients,
     "expected_gradients": g.expected_gradients,
     "guided_integrated_gradients": g.guided_integrated_gradients,
@@ -84,6 +85,11 @@ COUNTS = {
     **{"integrated_gradients steps": g.integrated_gradients, "smooth_grad samples": g.smooth_grad},
     **{"expected_gradients samples": g.expected_gradients, "expected_gradients sample_batch": g.expected_gradients},
     **{"smooth_grad_cam_pp sample_batch": g.smooth_grad_cam_pp, "ablation_cam channel_batch": g.ablation_cam},
+    **{
+        "opti_cam steps": g.opti_cam,
+        "smooth_grad_cam_pp sample_batch": g.smooth_grad_cam_pp,
+        "ablation_cam channel_batch": g.ablation_cam,
+    },
 }
 
 
