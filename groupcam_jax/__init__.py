@@ -37,6 +37,8 @@ from groupcam_jax.explainers.guided_integrated_gradients import (
 )
 from groupcam_jax.explainers.input_x_gradient import input_x_gradient as input_x_gradient
 from groupcam_jax.explainers.integrated_gradients import integrated_gradients as integrated_gradients
+from groupcam_jax.explainers.kernel_shap import kernel_shap as kernel_shap
+from groupcam_jax.explainers.lime import lime as lime
 from groupcam_jax.explainers.occlusion import occlusion as occlusion
 from groupcam_jax.explainers.refined import refined as refined
 from groupcam_jax.explainers.rise import rise as rise
@@ -52,6 +54,7 @@ from groupcam_jax.types import Layer as Layer
 # isort: split
 # Arguments: coefficients of Grad-CAM++, statistics of SmoothGrad, attributions made maps, groupings, quadratures,
 # baselines, targets.
+# Arguments: coefficients of Grad-CAM++, attributions made maps, groupings, quadratures, segments, baselines, targets.
 from groupcam_jax.explainers.grad_cam_pp import joint as joint
 from groupcam_jax.explainers.grad_cam_pp import separate as separate
 from groupcam_jax.explainers.smooth_grad import mean as mean
@@ -65,6 +68,7 @@ from groupcam_jax.families.path_integral import trapezoid as trapezoid
 from groupcam_jax.families.reductions import largest_magnitude as largest_magnitude
 from groupcam_jax.families.reductions import signed as signed
 from groupcam_jax.families.reductions import total_magnitude as total_magnitude
+from groupcam_jax.families.superpixels import superpixels as superpixels
 from groupcam_jax.stages.channels import channel_mean as channel_mean
 from groupcam_jax.stages.groups import contiguous as contiguous
 from groupcam_jax.stages.groups import kmeans as kmeans

@@ -31,6 +31,8 @@ METHODS = {
     "opti-cam": g.opti_cam,
     "rise": g.rise,
     "occlusion": g.occlusion,
+    "lime": g.lime,
+    "kernel-shap": g.kernel_shap,
     "gradient": g.gradient,
     "input-x-gradient": g.input_x_gradient,
     "smooth-grad": functools.partial(g.smooth_grad, sample_batch=5),

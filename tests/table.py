@@ -81,7 +81,12 @@ METHODS = {
     "input_x_gradient": Method(g.input_x_gradient),
     "integrated_grad_cam": Method(functools.partial(g.integrated_grad_cam, steps=4, step_batch=2)),
     "integrated_gradients": Method(functools.partial(g.integrated_gradients, steps=4, step_batch=2)),
+    "kernel_shap": Method(functools.partial(g.kernel_shap, segments=g.superpixels(9), samples=40), stochastic=True),
+    "kernel_shap given segments": Method(
+        functools.partial(g.kernel_shap, segments=SEGMENTS, samples=10, mask_batch=4), stochastic=True
+    ),
     "layer_cam": Method(g.layer_cam),
+    "lime": Method(functools.partial(g.lime, segments=g.superpixels(9), samples=40), stochastic=True),
     "occlusion": Method(functools.partial(g.occlusion, window=4, stride=3, mask_batch=3)),
     "refined": Method(
         functools.partial(g.refined, method=functools.partial(g.group_cam, groups=4), steps=4),

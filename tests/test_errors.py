@@ -81,6 +81,7 @@ def test_a_background_has_images_and_draws_one():
 
 COUNTS = {
     **{"group_cam groups": g.group_cam, "group_cam mask_batch": g.group_cam, "score_cam channels": g.score_cam},
+    **{"lime samples": g.lime, "kernel_shap samples": g.kernel_shap, "kernel_shap mask_batch": g.kernel_shap},
     **{"rise masks": g.rise, "rise cells": g.rise, "occlusion window": g.occlusion, "occlusion stride": g.occlusion},
     **{"integrated_gradients steps": g.integrated_gradients, "smooth_grad samples": g.smooth_grad},
     **{"expected_gradients samples": g.expected_gradients, "expected_gradients sample_batch": g.expected_gradients},

@@ -20,12 +20,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Bool
 
 from groupcam_jax.checks import check_batch
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.families.path_integral import Quadrature, check_steps, integrated_gradient, riemann_middle
 from groupcam_jax.families.regions import felzenszwalb_segments, grow_regions, require_scikit_image
+from groupcam_jax.families.segments import SegmentMasks, check_segments
 from groupcam_jax.on_host import on_host
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range
@@ -47,7 +47,7 @@ def xrai(
     params: Params,
     *,
     baselines: Sequence[Baseline] = (darkest, brightest),
-    segments: Bool[jax.Array | np.ndarray, "s h w"] | None = None,
+    segments: SegmentMasks | None = None,
     rule: Quadrature = riemann_middle,
     steps: int = 50,
     target: Target = logit,
@@ -111,12 +111,3 @@ def host_regions(image: ArrayLike, density: ArrayLike, segments: ArrayLike | Non
         return np.full(density.shape, np.nan, np.float32)
     masks = felzenszwalb_segments(image) if segments is None else np.asarray(segments)
     return grow_regions(density, masks).astype(np.float32)
-
-
-def check_segments(segments: ArrayLike, shape: tuple[int, int]) -> None:
-    """Raises ValueError unless segments are masks of this shape, not a label map."""
-    if jnp.shape(segments)[1:] != shape or 0 in jnp.shape(segments) or jnp.result_type(segments) != jnp.bool_:
-        raise ValueError(
-            f"segments must be masks, bool [s, {shape[0]}, {shape[1]}], got {jnp.result_type(segments)} "
-            f"{[*jnp.shape(segments)]}; of a label map: labels == numpy.unique(labels)[:, None, None]"
-        )

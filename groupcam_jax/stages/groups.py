@@ -41,7 +41,7 @@ def kmeans(iterations: int = 10) -> Grouping:
         points = jax.lax.stop_gradient(maps.reshape(-1, maps.shape[-1]).T)
         length = jnp.linalg.norm(points, axis=1, keepdims=True)
         points = points / jnp.where(length == 0, 1, length)
-        return nearest(points, find_centers(points, groups, iterations, key))
+        return nearest(points, settle_centers(points, draw_centers(points, groups, key), iterations))
 
     return group
 
@@ -73,13 +73,7 @@ def cluster(points: Array | np.ndarray, groups: Array | np.ndarray) -> np.ndarra
     return fcluster(linkage(np.asarray(points, np.float64), "ward"), int(groups), "maxclust").astype(np.int32) - 1
 
 
-@functools.partial(jax.jit, static_argnames=("groups", "iterations"))  # else every eager call compiles its loops
-def find_centers(points: Float[Array, "k d"], groups: int, iterations: int, key: PRNGKey) -> Float[Array, "g d"]:
-    """The centers of Lloyd's algorithm."""
-    centers = draw_centers(points, groups, key)
-    return jax.lax.fori_loop(0, iterations, lambda _, centers: move_centers(points, centers), centers)
-
-
+@functools.partial(jax.jit, static_argnames="groups")  # else every eager call compiles its loop
 def draw_centers(points: Float[Array, "k d"], groups: int, key: PRNGKey) -> Float[Array, "g d"]:
     """Draws centers from points of unit length, with odds equal to the squared distance to those drawn before."""
 
@@ -90,6 +84,12 @@ def draw_centers(points: Float[Array, "k d"], groups: int, key: PRNGKey) -> Floa
 
     farthest = jnp.full_like(points[:, 0], 4.0)
     return jax.lax.scan(draw, farthest, jax.random.split(key, groups))[1]
+
+
+@functools.partial(jax.jit, static_argnames="iterations")  # likewise
+def settle_centers(points: Float[Array, "k d"], centers: Float[Array, "g d"], iterations: int) -> Float[Array, "g d"]:
+    """Moves centers to clusters of the points: Lloyd's algorithm."""
+    return jax.lax.fori_loop(0, iterations, lambda _, centers: move_centers(points, centers), centers)
 
 
 def move_centers(points: Float[Array, "k d"], centers: Float[Array, "g d"]) -> Float[Array, "g d"]:
