@@ -16,8 +16,8 @@ from groupcam_jax.explainers.group_cam import group_cam as group_cam
 from groupcam_jax.explainers.hires_cam import hires_cam as hires_cam
 from groupcam_jax.explainers.integrated_grad_cam import integrated_grad_cam as integrated_grad_cam
 from groupcam_jax.explainers.layer_cam import layer_cam as layer_cam
-from groupcam_jax.explainers.recipro_cam import recipro_cam as recipro_cam
 from groupcam_jax.explainers.opti_cam import opti_cam as opti_cam
+from groupcam_jax.explainers.recipro_cam import recipro_cam as recipro_cam
 from groupcam_jax.explainers.released_group_cam import released_group_cam as released_group_cam
 from groupcam_jax.explainers.score_cam import score_cam as score_cam
 from groupcam_jax.explainers.smooth_grad_cam_pp import smooth_grad_cam_pp as smooth_grad_cam_pp
@@ -53,8 +53,7 @@ from groupcam_jax.types import Layer as Layer
 
 # isort: split
 # Arguments: coefficients of Grad-CAM++, statistics of SmoothGrad, attributions made maps, groupings, quadratures,
-# baselines, targets.
-# Arguments: coefficients of Grad-CAM++, attributions made maps, groupings, quadratures, segments, baselines, targets.
+# segments, baselines, targets.
 from groupcam_jax.explainers.grad_cam_pp import joint as joint
 from groupcam_jax.explainers.grad_cam_pp import separate as separate
 from groupcam_jax.explainers.smooth_grad import mean as mean

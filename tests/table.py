@@ -88,6 +88,7 @@ METHODS = {
     "layer_cam": Method(g.layer_cam),
     "lime": Method(functools.partial(g.lime, segments=g.superpixels(9), samples=40), stochastic=True),
     "occlusion": Method(functools.partial(g.occlusion, window=4, stride=3, mask_batch=3)),
+    "opti_cam": Method(functools.partial(g.opti_cam, steps=4)),
     "refined": Method(
         functools.partial(g.refined, method=functools.partial(g.group_cam, groups=4), steps=4),
         stochastic=True,
@@ -95,7 +96,6 @@ METHODS = {
     ),
     "recipro_cam": Method(functools.partial(g.recipro_cam, mask_batch=50)),
     "recipro_cam gaussian": Method(functools.partial(g.recipro_cam, gaussian=True, layer=0, mask_batch=50)),
-    "opti_cam": Method(functools.partial(g.opti_cam, steps=4)),
     "rise": Method(functools.partial(g.rise, masks=48, cells=3), stochastic=True),
     "score_cam": Method(functools.partial(g.score_cam, mask_batch=3)),
     "score_cam fast": Method(functools.partial(g.score_cam, channels=3)),

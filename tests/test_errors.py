@@ -86,11 +86,7 @@ COUNTS = {
     **{"integrated_gradients steps": g.integrated_gradients, "smooth_grad samples": g.smooth_grad},
     **{"expected_gradients samples": g.expected_gradients, "expected_gradients sample_batch": g.expected_gradients},
     **{"smooth_grad_cam_pp sample_batch": g.smooth_grad_cam_pp, "ablation_cam channel_batch": g.ablation_cam},
-    **{
-        "opti_cam steps": g.opti_cam,
-        "smooth_grad_cam_pp sample_batch": g.smooth_grad_cam_pp,
-        "ablation_cam channel_batch": g.ablation_cam,
-    },
+    **{"opti_cam steps": g.opti_cam},
 }
 
 
