@@ -56,7 +56,6 @@ from groupcam_jax.types import Layer as Layer
 # segments, baselines, targets.
 from groupcam_jax.explainers.grad_cam_pp import joint as joint
 from groupcam_jax.explainers.grad_cam_pp import separate as separate
-from groupcam_jax.explainers.smooth_grad import mean as mean
 from groupcam_jax.explainers.smooth_grad import mean_square as mean_square
 from groupcam_jax.explainers.smooth_grad import variance as variance
 from groupcam_jax.families.path_integral import gauss_legendre as gauss_legendre
