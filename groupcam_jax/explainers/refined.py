@@ -1,4 +1,4 @@
-"""Refined: any map, moved along the gradient of what insertion and deletion measure (this library's own).
+"""Refined: any map, moved up the gradient of insertion and deletion (ours; these are of RISE, arXiv:1806.07421).
 
     z0         the map of the inner method on a grid of `cells` on the shorter side, of mean 0 and deviation 1
     q, b       a share of the pixels and a substrate; both change from step to step
