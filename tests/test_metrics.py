@@ -40,6 +40,7 @@ def test_all_metrics_of_a_classifier_are_there():
         "faithfulness_correlation",
         "infidelity",
         "insertion_deletion",
+        "performance_information",
         "road",
         "sensitivity_n",
         "single_deletion",

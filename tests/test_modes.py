@@ -8,7 +8,7 @@ import pytest
 from table import IMAGES, KEYS, LABEL, METHODS, PARAMS, PLAIN, build, every_method, saliency
 
 import groupcam_jax as g
-from groupcam_jax.metrics import insertion_deletion, road
+from groupcam_jax.metrics import insertion_deletion, performance_information, road, sensitivity_n, single_deletion
 from groupcam_jax.metrics.insertion_deletion import salient_order
 
 
@@ -31,7 +31,13 @@ def test_64_bits_draw_the_same_and_give_the_same_map(name):
 
 def test_metrics_in_64_bits():
     maps = jax.random.uniform(jax.random.key(1), (12, 12))
-    metrics = (insertion_deletion(PLAIN, PARAMS, pixels_per_step=50), road(PLAIN, PARAMS, percentages=(30,)))
+    metrics = (
+        insertion_deletion(PLAIN, PARAMS, pixels_per_step=50),
+        road(PLAIN, PARAMS, percentages=(30,)),
+        sensitivity_n(PLAIN, PARAMS, percentages=(30,), samples=5),
+        single_deletion(PLAIN, PARAMS),
+        performance_information(PLAIN, PARAMS, shares=(0.2, 0.5)),
+    )
     expected = [metric(IMAGES[0], maps, 2, key=KEYS[0]) for metric in metrics]
     with jax.enable_x64(True):
         assert salient_order(maps).dtype == jnp.int32

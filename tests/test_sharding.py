@@ -23,6 +23,9 @@ METRICS = {
         image, image * heat[:, :, None], 2, key=KEY
     ),
     "insertion_deletion": m.insertion_deletion(PLAIN, PARAMS, pixels_per_step=50, step_batch=2),
+    "performance_information": lambda image, heat: m.performance_information(PLAIN, PARAMS, shares=(0.2, 0.5))(
+        image, heat, 2, key=KEY
+    ),
     "road": lambda image, heat: m.road(PLAIN, PARAMS, percentages=(30, 60), step_batch=1)(image, heat, 2, key=KEY),
     "single_deletion": m.single_deletion(PLAIN, PARAMS, patch_batch=5),
     "symmetric_relevance_gain": m.symmetric_relevance_gain(PLAIN, PARAMS, pixels_per_step=50, step_batch=2),

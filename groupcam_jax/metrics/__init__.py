@@ -13,6 +13,9 @@ from groupcam_jax.metrics.infidelity import Infidelity as Infidelity
 from groupcam_jax.metrics.infidelity import infidelity as infidelity
 from groupcam_jax.metrics.insertion_deletion import InsertionDeletion as InsertionDeletion
 from groupcam_jax.metrics.insertion_deletion import insertion_deletion as insertion_deletion
+from groupcam_jax.metrics.performance_information import PerformanceInformation as PerformanceInformation
+from groupcam_jax.metrics.performance_information import information_curve as information_curve
+from groupcam_jax.metrics.performance_information import performance_information as performance_information
 from groupcam_jax.metrics.relevance_gain import RelevanceGain as RelevanceGain
 from groupcam_jax.metrics.relevance_gain import symmetric_relevance_gain as symmetric_relevance_gain
 from groupcam_jax.metrics.road import Road as Road

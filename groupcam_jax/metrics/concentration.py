@@ -35,7 +35,7 @@ def complexity(saliency: Saliency) -> Scalar:
 
 def shares_of_total(saliency: Saliency) -> Float[Array, " pixels"]:
     """Each pixel's share of the sum of all magnitudes; equal shares of nothing."""
-    magnitudes = jnp.abs(saliency.ravel())
+    magnitudes = jnp.abs(saliency.ravel().astype(jnp.float32))
     highest = magnitudes.max()
     relative = jnp.where(highest == 0, 1, magnitudes / jnp.where(highest == 0, 1, highest))  # their sum is finite
     return relative / relative.sum()

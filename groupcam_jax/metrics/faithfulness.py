@@ -74,7 +74,7 @@ def sensitivity_n(
         counts = [round(saliency.size * percentage / 100) for percentage in percentages]
         if not 0 < min(counts) <= max(counts) < saliency.size:
             raise ValueError(f"percentages={[*percentages]} are no pixel, or all, of the image {[*image.shape]}")
-        image = jnp.asarray(image)
+        image, saliency = jnp.asarray(image), jnp.asarray(saliency, jnp.float32)
         cut = cut_at_image(model_apply, params, image)
         label, _ = cut.classify(known_label(label))
         confidence = masked_confidence(cut, image, baseline, hide_key, score, label)

@@ -55,7 +55,7 @@ def cell_energy(saliency: Saliency, side: int) -> Float[Array, " cells"]:
     height, width = saliency.shape
     if height % side or width % side:
         raise ValueError(f"saliency {[height, width]} is not that of a mosaic of {side} x {side} pictures")
-    positive = jax.nn.relu(saliency)
+    positive = jax.nn.relu(saliency.astype(jnp.float32))
     positive = positive / jnp.where(positive.max() == 0, 1, positive.max())
     cells = positive.reshape(side, height // side, side, width // side).sum((1, 3)).ravel()
     shares = cells / jnp.where(cells.sum() == 0, 1, cells.sum())

@@ -60,7 +60,7 @@ def single_deletion(
         height, width = saliency.shape
         if grid > min(height, width):
             raise ValueError(f"grid={grid}, but the image is {[*image.shape]}; choose fewer patches than pixels")
-        image = jnp.asarray(image)
+        image, saliency = jnp.asarray(image), jnp.asarray(saliency, jnp.float32)
         cut = cut_at_image(model_apply, params, image)
         label, _ = cut.classify(known_label(label))
         confidence = masked_confidence(cut, image, baseline, typed_key(key), score, label)
@@ -68,7 +68,7 @@ def single_deletion(
         patch = rows[:, None] * grid + columns[None]
         patches = jnp.arange(grid**2, dtype=jnp.int32)
         # One pixel after the other, so that equal patches have equal sums, whatever the rounding.
-        attributed = jnp.zeros(grid**2).at[patch].add(saliency)
+        attributed = jnp.zeros(grid**2, jnp.float32).at[patch].add(saliency)
         left = map_batched(lambda one: confidence((patch != one).astype(jnp.float32)), patches, patch_batch)
         found = spearman(attributed.reshape(grid, grid), -left.reshape(grid, grid))
         return jnp.where(jnp.isfinite(image).all(), found, jnp.nan)
