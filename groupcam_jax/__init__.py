@@ -39,6 +39,7 @@ from groupcam_jax.explainers.input_x_gradient import input_x_gradient as input_x
 from groupcam_jax.explainers.integrated_gradients import integrated_gradients as integrated_gradients
 from groupcam_jax.explainers.kernel_shap import kernel_shap as kernel_shap
 from groupcam_jax.explainers.lime import lime as lime
+from groupcam_jax.explainers.lrp import lrp as lrp
 from groupcam_jax.explainers.occlusion import occlusion as occlusion
 from groupcam_jax.explainers.refined import refined as refined
 from groupcam_jax.explainers.rise import rise as rise
@@ -53,7 +54,7 @@ from groupcam_jax.types import Layer as Layer
 
 # isort: split
 # Arguments: coefficients of Grad-CAM++, statistics of SmoothGrad, attributions made maps, groupings, quadratures,
-# segments, baselines, targets.
+# segments, rules of relevance, baselines, targets.
 from groupcam_jax.explainers.grad_cam_pp import joint as joint
 from groupcam_jax.explainers.grad_cam_pp import separate as separate
 from groupcam_jax.explainers.smooth_grad import mean_square as mean_square
@@ -67,6 +68,9 @@ from groupcam_jax.families.reductions import largest_magnitude as largest_magnit
 from groupcam_jax.families.reductions import signed as signed
 from groupcam_jax.families.reductions import total_magnitude as total_magnitude
 from groupcam_jax.families.superpixels import superpixels as superpixels
+from groupcam_jax.program.relevance import epsilon as epsilon
+from groupcam_jax.program.relevance import gamma as gamma
+from groupcam_jax.program.relevance import z_plus as z_plus
 from groupcam_jax.stages.channels import channel_mean as channel_mean
 from groupcam_jax.stages.groups import contiguous as contiguous
 from groupcam_jax.stages.groups import kmeans as kmeans

@@ -46,6 +46,7 @@ METHODS = {
     "guided-grad-cam": g.guided_grad_cam,
     "excitation-backprop": functools.partial(g.excitation_backprop, contrastive=False),
     "excitation-backprop-contrastive": g.excitation_backprop,
+    "lrp": g.lrp,
     "attention-rollout": g.attention_rollout,
     "xrai": functools.partial(g.xrai, step_batch=5),
 }

@@ -23,8 +23,11 @@ import jax.numpy as jnp
 from groupcam_jax.families.class_activation import show_heat
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
-from groupcam_jax.program.excitation import excite
+from groupcam_jax.program.excitation import excite, winning
+from groupcam_jax.program.excitation_rules import unweighted
 from groupcam_jax.program.flat import trace
+from groupcam_jax.program.inline import Equation
+from groupcam_jax.program.relus import no_rule
 from groupcam_jax.targets import class_logits, resolve_label
 from groupcam_jax.types import Explainer, HasAux, LayerLike, Model, Params
 
@@ -67,18 +70,27 @@ def excitation_backprop(
         label = resolve_label(label, logits)
         activation = jax.nn.relu(cut.value[None])
 
-        def winning(*, negate_last):
+        def won(*, negate_last):
             """The probability that the walk passes through each place."""
-            votes, pull_back = jax.vjp(
-                lambda excitation: excite(above, params, activation, excitation, negate_last=negate_last)[0], activation
-            )
+
+            def votes_for(activation):
+                start = unweighted(activation)
+                excited = excite(above, params, activation, start, winning, refusal, negate_last=negate_last)
+                return excited.positive[0]
+
+            votes, pull_back = jax.vjp(votes_for, activation)
             here = jnp.arange(logits.shape[0]) == label
             (gradient,) = pull_back(jnp.where(here & (votes > 0), 1 / jnp.where(votes > 0, votes, 1), 0))
             return (activation * gradient)[0].astype(jnp.float32).sum(2)
 
-        heat = winning(negate_last=False)
+        heat = won(negate_last=False)
         if contrastive:
-            heat -= winning(negate_last=True)
+            heat -= won(negate_last=True)
         return show_heat(heat, image), Aux(label, logits)
 
     return make_explainer(explain, has_aux=has_aux)
+
+
+def refusal(equation: Equation) -> str:
+    """Says which operation has no rule."""
+    return no_rule("excitation_backprop", equation) + "; or choose a layer above it"

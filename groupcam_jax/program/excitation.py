@@ -1,44 +1,73 @@
-"""A second value for every variable of a model: its excitation by positive weights and inputs.
+"""A second value for every variable of a model: what excites it, and how neurons share out what they win.
 
-Between nonlinearities the excitation is the output of the linear layers without their negative weights and biases.
-After each nonlinearity it is the activation itself. Let e be the excitation of a variable and r the gradient of a seed
-with respect to e. Then e r is the probability that the winner's path passes through the variable (Zhang et al.,
-arXiv:1608.00507, equation 4). Linear layers pass it down by their gradient, and nonlinearities by `hand_on`.
+Between nonlinearities the excitation is the output of the linear layers, of the terms that raise it and of those that
+lower it, without biases. After each nonlinearity it is the activation itself. Let e be the excitation of a variable and
+r the gradient of a seed with respect to e. Then e r is what the variable has won of the seed: the probability that the
+winner's path passes through it (Zhang et al., arXiv:1608.00507, equation 4), or its relevance (Bach et al., 2015,
+doi:10.1371/journal.pone.0130140). Linear layers pass it down by their gradient, and neurons by `hand_on`.
 """
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 from jax.extend.core import Literal, Var
-from jaxtyping import Array, Float
 
 from groupcam_jax.program.evaluate import run_equation
-from groupcam_jax.program.excitation_rules import (
-    Values,
-    excite_linear,
-    is_product,
-    unweighted,
-)
+from groupcam_jax.program.excitation_rules import Excitation, Values, excite_linear, is_product, unweighted
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Constant, variables
+from groupcam_jax.program.inline import Constant, Equation, variables
 from groupcam_jax.program.params import partition
-from groupcam_jax.program.relus import find_relus, first_of, no_rule
+from groupcam_jax.program.relus import find_relus, first_of
 from groupcam_jax.types import Params
 
 
+@runtime_checkable
+class Neuron(Protocol):
+    """How a layer of neurons hands on what its inputs bring."""
+
+    def __call__(self, came: Excitation, before: Values, after: Values | None, *, first: bool) -> Excitation:
+        """Returns the excitation of the neurons' output.
+
+        Args:
+          came: their excitation by their inputs.
+          before: the sum of their inputs, with the bias.
+          after: their output; None where another linear layer follows at once.
+          first: whether their inputs are the program's.
+        """
+        ...
+
+
+def winning(came: Excitation, before: Values, after: Values | None, *, first: bool) -> Excitation:
+    """The neuron of excitation backpropagation: what raises it wins."""
+    del before, first
+    return unweighted(came.positive if after is None else hand_on(came.positive, after))
+
+
 def excite(
-    program: Program, params: Params, images: Values, excitation: Values, *, negate_last: bool = False
-) -> Float[Array, "n classes"]:
+    program: Program,
+    params: Params,
+    images: Values,
+    excitation: Excitation,
+    neuron: Neuron,
+    refusal: Callable[[Equation], str],
+    *,
+    negate_last: bool = False,
+) -> Excitation:
     """Runs a program on values and excitations.
 
     Args:
       program: a model, or its head above a layer.
       params: its weights.
       images: its input.
-      excitation: the excitation of the input, not negative.
+      excitation: the excitation of the input.
+      neuron: how nonlinearities hand it on, and linear layers that follow another.
+      refusal: what is said of an operation that has no rule.
       negate_last: whether to negate the last linear layer's weights, so that what speaks against a class excites.
 
     Returns:
-      The excitation of the output `[n, classes]`, differentiable with respect to the input's.
+      What the neurons of the output `[n, classes]` hand on, differentiable with respect to the input's excitation.
 
     Raises:
       ValueError: an operation that has no rule; the message names it.
@@ -47,10 +76,10 @@ def excite(
     weights = jax.lax.optimization_barrier(partition(params)[0])
     values: dict[Var, Constant] = {**program.constants, **dict(zip(program.params, weights, strict=True))}
     values[program.images] = images
-    excitations = {program.images: unweighted(excitation)}
+    excitations, first = {program.images: excitation}, {program.images}
     found, last = find_relus(program), last_product(program)
     if found.others:
-        raise ValueError(no_rule("excitation_backprop", program.equations[first_of(found.others)]))
+        raise ValueError(refusal(program.equations[first_of(found.others)]))
     for position, equation in enumerate(program.equations):
         eqn = equation.eqn
         operands = [atom.val if isinstance(atom, Literal) else values[atom] for atom in eqn.invars]
@@ -62,19 +91,27 @@ def excite(
             continue  # the comparisons of a pooling pass nothing on
         arrived = [None if isinstance(atom, Literal) else excitations.get(atom) for atom in eqn.invars]
         if position in found.relus:
-            came = excitations[found.relus[position].argument]
-            passed = [unweighted(hand_on(came.positive, results[0]))]
+            argument = found.relus[position].argument
+            before = jnp.asarray(values[argument])
+            passed = [neuron(excitations[argument], before, results[0], first=argument in first)]
         else:
-            passed = excite_linear(equation, operands, arrived)
+            if not first.isdisjoint(variables(eqn.invars)):
+                first.update(eqn.outvars)
+            for place, one in enumerate(arrived):
+                if one is not None and one.weighted and is_product(eqn):  # a new layer
+                    before = jnp.asarray(operands[place])
+                    arrived[place] = neuron(one, before, None, first=eqn.invars[place] in first)
+                    first.difference_update(eqn.outvars)
+            passed = excite_linear(equation, operands, arrived, refusal)
             if negate_last and position == last:
                 passed = [one.negated() for one in passed]
         excitations.update(zip(eqn.outvars, passed, strict=True))
-    return excitations[program.logits].positive
+    return neuron(excitations[program.logits], jnp.asarray(values[program.logits]), None, first=program.logits in first)
 
 
 @jax.custom_vjp
 def hand_on(came: Values, activation: Values) -> Values:
-    """The excitation after a nonlinearity: its activation. Backward, each input takes all that its output won."""
+    """The excitation after a neuron: its activation. Backward, what came takes all that the activation won."""
     del came
     return activation
 
@@ -82,8 +119,8 @@ def hand_on(came: Values, activation: Values) -> Values:
 def hand_back(residuals: tuple[Values, Values], gradient: Values) -> tuple[Values, Values]:
     """Turns r into (activation r) / came, 0 where nothing came."""
     came, activation = residuals
-    share = gradient * activation / jnp.where(came > 0, came, 1)
-    return jnp.where(came > 0, share, 0), jnp.zeros_like(activation)
+    share = gradient * activation / jnp.where(came == 0, 1, came)
+    return jnp.where(came == 0, 0, share), jnp.zeros_like(activation)
 
 
 hand_on.defvjp(lambda came, activation: (activation, (came, activation)), hand_back)

@@ -1,8 +1,7 @@
-"""How linear equations pass on excitations: only positive weights and inputs excite, and biases are ignored.
+"""How linear equations pass on excitations: the terms that raise their output apart from those that lower it.
 
-A product with weights and the constant factors around it, such as those of a batch norm that is not folded, are one
-linear layer with one sign per weight. So the output of the negative weights is kept too: a negative factor turns it
-into excitation.
+Biases are ignored. A product with weights and the constant factors around it, such as those of a batch norm that is not
+folded, are one linear layer with one sign per weight: a negative factor turns what lowers the output into excitation.
 """
 
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from groupcam_jax.program.backward import Values
 from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.inline import Equation
 from groupcam_jax.program.layers import PRODUCTS, VIEWS
-from groupcam_jax.program.relus import no_rule
 
 SUMS = {
     *("concatenate", "cumsum", "dynamic_slice", "gather", "reduce_sum", "reduce_window_sum", "select_n", "split"),
@@ -30,8 +28,8 @@ class Excitation(NamedTuple):
     """What excites a variable.
 
     Attributes:
-      positive: the excitation.
-      negative: what it would be if all weights since the last nonlinearity were negated.
+      positive: the excitation: the sum of all positive terms, inputs times weights.
+      negative: what it would be if all weights since the last neuron were negated.
       weighted: whether there was a product with weights since; a second one starts a new layer.
     """
 
@@ -58,7 +56,14 @@ def unweighted(activation: Values) -> Excitation:
     return Excitation(activation, jnp.zeros_like(activation))
 
 
-def excite_linear(equation: Equation, operands: list[Any], arrived: list[Excitation | None]) -> list[Excitation]:
+def from_both_signs(activation: Values) -> Excitation:
+    """The excitation of an activation of any sign."""
+    return Excitation(jax.nn.relu(activation), jax.nn.relu(-activation))
+
+
+def excite_linear(
+    equation: Equation, operands: list[Any], arrived: list[Excitation | None], refusal: Callable[[Equation], str]
+) -> list[Excitation]:
     """Passes the excitations that arrive through an equation without a nonlinearity."""
     name = equation.eqn.primitive.name
     came = [one for one in arrived if one is not None]
@@ -83,10 +88,7 @@ def excite_linear(equation: Equation, operands: list[Any], arrived: list[Excitat
         def product(part: Values, sign: int) -> Values:
             return with_operands(lambda o, one: part if one else jax.nn.relu(sign * o))[0]
 
-        positive, negative = (product(came[0].positive, sign) for sign in (1, -1))
-        if not came[0].weighted:
-            positive += product(came[0].negative, -1)
-            negative += product(came[0].negative, 1)
+        positive, negative = (product(came[0].positive, sign) + product(came[0].negative, -sign) for sign in (1, -1))
         return [Excitation(positive, negative, weighted=True)]
     if name in VIEWS | SUMS | MAXIMA:
         weighted = any(one.weighted for one in came)
@@ -98,7 +100,7 @@ def excite_linear(equation: Equation, operands: list[Any], arrived: list[Excitat
             else:
                 parts.append(run_equation(equation, moved))
         return [Excitation(positive, negative, weighted) for positive, negative in zip(*parts, strict=True)]
-    raise ValueError(no_rule("excitation_backprop", equation) + "; or choose a layer above it")
+    raise ValueError(refusal(equation))
 
 
 def silent(operand: Any) -> Array:

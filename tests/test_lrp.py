@@ -1,0 +1,163 @@
+"""Layer-wise relevance propagation against captum's, and what it conserves."""
+
+import pathlib
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import models
+import numpy as np
+import pytest
+from jax import lax
+
+import groupcam_jax as g
+from groupcam_jax.stages.masks import unit_range
+
+APPLY, PARAMS = models.plain()
+FREE = {name: {"kernel": w["kernel"], "bias": 0 * w["bias"]} for name, w in PARAMS.items()}
+IMAGE = models.image()
+EXACT, PLUS = ({"dense": rule, "convolution": rule} for rule in (g.epsilon(0.0), g.z_plus))
+
+
+def relevance(apply, params, image=IMAGE, label=2, **options):
+    """The attribution, and the logit of the class."""
+    _, aux = jax.jit(g.lrp(apply, params, has_aux=True, **options))(image, label)
+    return aux.attribution, aux.logits[label]
+
+
+def small(params, x):
+    """The network of `golden/make_lrp.py`."""
+
+    def linear(number, product):
+        bias = params.get(f"{number}.bias")
+        return product if bias is None else product + bias[(None,) * (product.ndim - 1)]
+
+    def conv(number, x):
+        kernel = params[f"{number}.weight"].transpose(2, 3, 1, 0)
+        return linear(
+            number, lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        )
+
+    x = conv(0, x)
+    if "1.weight" in params:
+        mean, variance, scale, bias = (
+            params[f"1.{name}"][None, None, None] for name in ("running_mean", "running_var", "weight", "bias")
+        )
+        x = (x - mean) / jnp.sqrt(variance + 1e-5) * scale + bias
+    x = jax.nn.relu(conv(4, nn.max_pool(jax.nn.relu(x), (2, 2), (2, 2))))
+    x = lax.reduce_window(x, 0.0, lax.add, (1, 2, 2, 1), (1, 2, 2, 1), "VALID") / 4
+    x = x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1)
+    return linear(10, jax.nn.relu(linear(8, x @ params["8.weight"].T)) @ params["10.weight"].T)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("epsilon", {"convolution": g.epsilon()}),  # with batch norm, biases and negative pixels
+        ("large_epsilon", {"convolution": g.epsilon(0.1), "dense": g.epsilon(0.1)}),
+        ("gamma", {}),
+        ("z_plus", PLUS),
+    ],
+)
+def test_is_captum_s(name, options):
+    with np.load(pathlib.Path(__file__).with_name("golden") / "lrp.npz") as golden:
+        arrays = {key.partition("/")[2]: jnp.asarray(golden[key]) for key in golden if key.startswith(f"{name}/")}
+    expected, image = arrays.pop("attribution"), arrays.pop("image")
+    ours, _ = relevance(small, arrays, image, 0, **options)
+    assert jnp.ptp(expected) > 0
+    np.testing.assert_allclose(ours, expected, atol=3e-5 * jnp.ptp(expected))
+
+
+@pytest.mark.parametrize("label", range(5))
+def test_z_plus_conserves_the_logit_whatever_the_biases(label):
+    for options in (PLUS, {**PLUS, "box": (g.darkest, g.brightest)}):
+        shares, logit = relevance(APPLY, PARAMS, label=label, **options)
+        np.testing.assert_allclose(shares.sum(), logit, rtol=1e-4)
+        assert (jnp.sign(logit) * shares).min() > -1e-7, "all of one sign"
+
+
+def bottlenecks(params, images):
+    """Layers with no ReLU between them, so that neurons have inputs of both signs."""
+    x = jax.nn.relu(models.conv(params["stem"], images))
+    x = models.conv(params["conv1"], x)
+    return models.above(params, jax.nn.relu(x + models.conv(params["conv2"], x)))
+
+
+@pytest.mark.parametrize("apply", [APPLY, bottlenecks])
+def test_without_biases_epsilon_0_is_input_x_gradient_and_every_rule_conserves(apply):
+    _, aux = g.input_x_gradient(apply, FREE, has_aux=True)(IMAGE, 2)
+    shares, _ = relevance(apply, FREE, **EXACT)
+    np.testing.assert_allclose(shares, aux.attribution, atol=1e-5 * jnp.ptp(aux.attribution))
+    gammas = {"dense": g.gamma(0.5), "convolution": g.gamma(2.0)}
+    for options in (
+        EXACT,
+        PLUS,
+        gammas,
+        {"dense": g.epsilon(0.0)},
+        {"dense": g.epsilon(0.0), "box": (g.darkest, g.brightest)},
+    ):
+        shares, logit = relevance(apply, FREE, **options)
+        np.testing.assert_allclose(shares.sum(), logit, rtol=1e-3)
+
+
+def test_a_large_gamma_is_z_plus():
+    many = g.gamma(1e5)
+    image = jnp.abs(IMAGE)
+    shares, _ = relevance(APPLY, FREE, image, dense=g.z_plus, convolution=many)
+    expected, _ = relevance(APPLY, FREE, image, **PLUS)
+    np.testing.assert_allclose(shares, expected, atol=1e-3 * jnp.ptp(expected))
+
+
+def test_z_plus_is_excitation_backprop_times_the_logit():
+    image = jnp.abs(IMAGE)  # an excitation is not negative
+    at_image = (lambda params, images: (images, ()), lambda params, images, _: APPLY(params, images))
+    won = g.excitation_backprop(APPLY, PARAMS, layer=at_image, contrastive=False)(image, 2)
+    shares, _ = relevance(APPLY, PARAMS, image, **PLUS)
+    np.testing.assert_allclose(unit_range(shares.sum(2)), won, atol=1e-5)
+
+
+def test_a_target_of_two_classes_shares_out_their_difference():
+    shares, _ = relevance(APPLY, PARAMS, target=g.contrast(4))
+    first, other = (relevance(APPLY, PARAMS, label=label)[0] for label in (2, 4))
+    np.testing.assert_allclose(shares, first - other, atol=1e-6)
+
+
+def test_rules_go_by_where_neurons_lie():
+    """A product of every place with weights is a convolution of one pixel."""
+    seen = []
+
+    def noting(kind):
+        return lambda positive, negative, bias: seen.append((kind, positive.shape)) or positive - negative + bias
+
+    def apply(params, images):
+        x = jax.nn.relu(models.conv(params["stem"], images))
+        x = jax.nn.relu(x @ params["conv1"]["kernel"][0, 0])
+        return jax.nn.relu(x.mean((1, 2)) @ params["conv1"]["kernel"][1, 1]) @ params["fc"]["kernel"]
+
+    relevance(apply, PARAMS, dense=noting("dense"), convolution=noting("convolution"))
+    grid = ("convolution", (1, 12, 12, 8))
+    assert seen == [grid, grid, ("dense", (1, 8)), ("dense", (1, 5))]
+
+
+@pytest.mark.parametrize("between", ["gelu", "silu", "tanh", "a gate", "a layer norm"])
+def test_what_has_no_rule_is_named(between):
+    def apply(params, images):
+        x = models.conv(params["stem"], images)
+        with jax.named_scope("body"):
+            if between == "a gate":
+                x = x * jax.nn.sigmoid(models.conv(params["conv1"], x))
+            elif between == "a layer norm":
+                x = (x - x.mean(3, keepdims=True)) / x.std(3, keepdims=True)
+            else:
+                x = getattr(nn, between)(x)
+        return models.above(params, jax.nn.relu(models.conv(params["conv2"], x)))
+
+    with pytest.raises(ValueError, match=r"lrp has no rule for .* at 'body' \(test_lrp.py:\d+\)"):
+        g.lrp(apply, PARAMS)(IMAGE, 2)
+
+
+@pytest.mark.parametrize("rule", [g.epsilon, g.gamma])
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
+def test_the_number_of_a_rule_is_not_negative(rule, value):
+    with pytest.raises(ValueError, match=rf"{rule.__name__}\({value}\): expected a number, at least 0"):
+        rule(value)
