@@ -88,9 +88,8 @@ METHODS = {
     "layer_cam": Method(g.layer_cam),
     "lime": Method(functools.partial(g.lime, segments=g.superpixels(9), samples=40), stochastic=True),
     "lrp": Method(g.lrp),
-    "lrp in a box": Method(
-        functools.partial(g.lrp, convolution=g.epsilon(), box=(g.darkest, g.brightest), reduce=g.signed), signed=True
-    ),
+    "lrp in a box": Method(functools.partial(g.lrp, box=(g.darkest, g.brightest))),
+    "lrp signed": Method(functools.partial(g.lrp, convolution=g.epsilon(), reduce=g.signed), signed=True),
     "occlusion": Method(functools.partial(g.occlusion, window=4, stride=3, mask_batch=3)),
     "opti_cam": Method(functools.partial(g.opti_cam, steps=4)),
     "refined": Method(
