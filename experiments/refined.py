@@ -10,10 +10,10 @@ Each score is insertion minus deletion in per cent of the predicted class's prob
     photo               from and to another photograph, that no step saw
     mean                from and to the mean colour of the picture, that no step saw
     other network       standard, by another network for the same class
-    rounded             standard, by the network with its weights rounded to 8 bits
     moved               standard, of the map moved by 8 pixels both ways
 
-Beside them what lies on the object: `hit`, `energy`, and the overlap with its box (IoU, above the mean of the map).
+Beside them what lies on the object: `hit`, `energy`, and the overlap with its box of what is above a share of the
+map's maximum (IoU; the share that is best for each method is shown).
 """
 
 import functools
@@ -44,6 +44,7 @@ from groupcam_jax.metrics.insertion_deletion import pixel_curves
 from groupcam_jax.types import Classifier, Image, Label, Params, Saliency, Scalar
 
 STEPS, STEP_BATCH, SHIFT = 14, 15, 8
+LEVELS = 0.1, 0.2, 0.3, 0.4, 0.5, 0.6
 BLUR, SOFT = g.gaussian_blur(51, 50.0), g.gaussian_blur(31, 10.0)
 
 
@@ -88,16 +89,6 @@ def areas(
     return dict(zip(ends, under[:, 0] - under[:, 1], strict=True))
 
 
-def rounded(params: Params) -> Params:
-    """Weights of 8 bits: each channel in 127 steps to its largest magnitude, as for phones."""
-
-    def to_8_bits(leaf):
-        step = jnp.abs(leaf).max(tuple(range(leaf.ndim - 1)), keepdims=True) / 127
-        return jnp.round(leaf / jnp.where(step == 0, 1, step)) * step
-
-    return jax.tree.map(to_8_bits, params)
-
-
 def build_measure(classifier: Classifier, other: Classifier) -> Callable[..., dict[str, Scalar]]:
     """Everything that is measured of one map, in one program for all methods."""
 
@@ -116,11 +107,10 @@ def build_measure(classifier: Classifier, other: Classifier) -> Callable[..., di
         return {
             **score(saliency, label, standard | unseen),
             "other network": areas(other, of_other, for_other, saliency, label, elsewhere)["standard"],
-            "rounded": areas(classifier, rounded(params), image, saliency, label, standard)["standard"],
             "moved": score(moved, label, standard)["standard"],
             "hit": hit(saliency, mask),
             "energy": energy_inside(saliency, mask),
-            "IoU": mask_overlap(saliency, mask, saliency.mean() / saliency.max()),
+            **{f"IoU above {level}": mask_overlap(saliency, mask, level) for level in LEVELS},
         }
 
     return measure
@@ -183,10 +173,12 @@ def read(file: Path) -> list[dict[str, Any]]:
 
 def summary(rows: list[dict[str, Any]], base: str = "group-cam") -> Table:
     """Per cent, and what each method gains over Group-CAM on the same pictures, with its 95 % interval."""
+    best = {method: best_level([row for row in rows if row["method"] == method]) for method in methods_of(rows)}
+    rows = [row | {"IoU": row[best[row["method"]]]} for row in rows]
     by_picture = {(row["id"], row["method"]): row for row in rows}
-    columns = [name for name in rows[0] if name not in ("id", "method")]
+    columns = [name for name in rows[0] if name not in ("id", "method") and "above" not in name]
     table = Table("method", *columns, "n", box=box.MARKDOWN)
-    for method in dict.fromkeys(row["method"] for row in rows):
+    for method in best:
         own = [row for row in rows if row["method"] == method]
         pairs = [(row, by_picture[row["id"], base]) for row in own if (row["id"], base) in by_picture]
         cells = []
@@ -199,6 +191,17 @@ def summary(rows: list[dict[str, Any]], base: str = "group-cam") -> Table:
             cells.append(text)
         table.add_row(method, *cells, str(len(own)))
     return table
+
+
+def methods_of(rows: list[dict[str, Any]]) -> list[str]:
+    """The methods, in the order of their rows."""
+    return list(dict.fromkeys(row["method"] for row in rows))
+
+
+def best_level(rows: list[dict[str, Any]]) -> str:
+    """The column of the overlap that is largest over all pictures of a method."""
+    columns = [f"IoU above {level}" for level in LEVELS]
+    return max(columns, key=lambda column: np.mean([row[column] for row in rows if row[column] is not None]))
 
 
 def difference(value: float | None, other: float | None) -> float | None:
