@@ -38,10 +38,10 @@ def test_metrics_in_64_bits():
         single_deletion(PLAIN, PARAMS),
         performance_information(PLAIN, PARAMS, shares=(0.2, 0.5)),
     )
-    expected = [metric(IMAGES[0], maps, 2, key=KEYS[0]) for metric in metrics]
+    expected = [jax.jit(metric)(IMAGES[0], maps, 2, key=KEYS[0]) for metric in metrics]
     with jax.enable_x64(True):
         assert salient_order(maps).dtype == jnp.int32
-        measured = [metric(IMAGES[0], maps, 2, key=KEYS[0]) for metric in metrics]
+        measured = [jax.jit(metric)(IMAGES[0], maps, 2, key=KEYS[0]) for metric in metrics]
     jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, atol=1e-4), measured, expected)
 
 
