@@ -42,9 +42,9 @@ machine). Per cent right of 10,000 scenes without a tint, and of 10,000 with the
     grad-cam     84.9 (-19.9 to +1.0)       79.9 (-21.3 to -3.0)
     true mask    59.3 (-75.0 to +5.0)       55.3 (-73.9 to +0.5)
 
-This network hardly falls for the tint (1.6 % of the plain ones' answers), and every arm costs some accuracy; Group-CAM's
-costs least. Hiding at random, and even the true mask, make pictures so unlike whole ones that the network unlearns them.
-Figure 8 is experiments/results/fine_tuning/scenes/maps.png.
+This network hardly falls for the tint (1.6 % of the plain ones' answers), and every arm costs some accuracy,
+Group-CAM's least. Random hiding, and even the true mask, make pictures so unlike whole ones that the network unlearns
+those. Figure 8 is experiments/results/fine_tuning/scenes/maps.png.
 
 cub20: 20 birds, 479 pictures to train on; the same network, size, steps and rate; n = 3 seeds, one NVIDIA H100. Per
 cent right of 585 test pictures; energy of the maps of 100 of them within the bird's box (before, 66.4):
