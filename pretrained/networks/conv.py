@@ -1,7 +1,7 @@
 """`lax.conv_general_dilated` with faster forms of the three convolutions that image classifiers are made of.
 
 - 1x1: a matrix product over the channels (every platform); with a stride, of the pixels that it does not skip, on CPU
-  only: XLA for GPUs (jax 0.10 to 0.12) fuses those pixels into the product and aborts the process.
+  only: XLA for GPUs (jax 0.10 and 0.11) fuses those pixels into the product and aborts the process.
 - 3x3 at stride 1 in float32: Winograd's algorithm, on CPU only, where it is up to three times as fast; accelerators
   have their own. Derivatives are the library's, of the convolution itself.
 - depthwise in float32: shifted products, on CPU only.
