@@ -69,10 +69,10 @@ def finer(*, similar: int = 3, strength: float = 0.6, of: ClassScore = logit) ->
     """What tells the class from those most like it (Finer-CAM, arXiv:2501.11309): y_c - strength * mean of y_d.
 
     The classes d are those whose logits lie nearest to that of c, above or below; of equals the first. Every image
-    shown to the model has its own. With strength 0 it is `of`, which the map then shows coarsely.
+    shown to the model has its own. With strength 0 it is `of`.
 
     The comparisons count alike. The authors' code, and pytorch-grad-cam's, weighs them by the probabilities of d, and
-    differentiates these too; by default its strength is 1. Of classes with one logit it may take another for c.
+    differentiates these too; by default its strength is 1. Where logits are equal it may compare with c itself.
 
     Args:
       similar: how many classes are compared with; all others, if there are fewer.

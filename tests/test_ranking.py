@@ -12,6 +12,7 @@ from seen_object import MASK, OBJECT
 from test_properties import few_values, regions
 
 from groupcam_jax.metrics import relevance_rank_accuracy, roc_auc, top_k_intersection
+from groupcam_jax.metrics.ranking import checked
 
 NONE = jnp.zeros_like(MASK)
 
@@ -80,5 +81,8 @@ def test_what_is_broken_is_nan_and_k_is_within_the_map():
     assert relevance_rank_accuracy(OBJECT, ~NONE) == 1
     with pytest.raises(ValueError, match=r"k=145, but the saliency \[12, 12\] has 144 pixels; choose fewer"):
         top_k_intersection(OBJECT, MASK, 145)
+    for numbers in (np.asarray(MASK, np.uint8), 255 * np.asarray(MASK, np.int32), MASK[:6]):
+        with pytest.raises(ValueError, match=r"the mask must be bool \[12, 12\] as the saliency.*of numbers: mask > 0"):
+            checked(numbers, OBJECT)
     with pytest.raises(ValueError, match="k=0: expected at least 1"):
         top_k_intersection(OBJECT, MASK, 0)

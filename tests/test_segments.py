@@ -11,7 +11,6 @@ import pytest
 from table import SEGMENTS
 
 import groupcam_jax as g
-from groupcam_jax.stages.masks import unit_range
 
 APPLY, PARAMS = models.plain()
 IMAGE = models.image()
@@ -46,19 +45,21 @@ def test_all_selections_give_shapley_s_value(segments):
     expected = shapley(segments)
     np.testing.assert_allclose(aux.shares, expected, atol=2e-5)
     heat = jax.nn.relu(jnp.einsum("s,shw->hw", expected.astype(np.float32), segments.astype(np.float32)))
-    np.testing.assert_allclose(saliency, unit_range(heat), atol=1e-4)
+    np.testing.assert_allclose(saliency, heat / heat.max(), atol=1e-4)
 
 
 def test_drawn_selections_come_near_it_and_share_out_the_score():
     segments = g.superpixels(8)(IMAGE)
     exact, *drawn = (
         g.kernel_shap(APPLY, PARAMS, segments=segments, samples=samples, has_aux=True)(IMAGE, 2, key=jax.random.key(1))
-        for samples in (2 ** len(segments), 300, 3)
+        for samples in (2 ** len(segments), 300, len(segments))
     )
     whole, none = (value(np.asarray(segments), [shown] * len(segments)) for shown in (True, False))
-    for _, aux in (exact, *drawn):  # also of fewer selections than segments
+    for _, aux in (exact, *drawn):  # also of as few selections as segments
         np.testing.assert_allclose(aux.shares.sum(), whole - none, atol=1e-4)
     assert np.corrcoef(exact[1].shares, drawn[0][1].shares)[0, 1] > 0.98
+    with pytest.raises(ValueError, match="samples=3: expected at least one for each of the 9 segments"):
+        g.kernel_shap(APPLY, PARAMS, segments=segments, samples=3)(IMAGE, 2, key=jax.random.key(1))
 
 
 @pytest.mark.parametrize(("width", "ridge"), [(0.25, 1.0), (0.6, 0.1), (0.25, 0.0)])

@@ -68,12 +68,12 @@ def guided_integrated_gradients(
       Only a random baseline uses the key.
 
     Raises:
-      ValueError: steps below 1, fraction outside (0, 1], max_distance outside [0, 1].
+      ValueError: steps below 1, fraction outside [0.001, 1], max_distance outside [0, 1].
       ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_count("steps", steps)
-    if not 0 < fraction <= 1:
-        raise ValueError(f"fraction={fraction}: expected a share of the image's values, 0 < fraction <= 1")
+    if not 0.001 <= fraction <= 1:  # below it a step takes thousands of rounds
+        raise ValueError(f"fraction={fraction}: expected a share of the image's values, 0.001 <= fraction <= 1")
     if not 0 <= max_distance <= 1:
         raise ValueError(f"max_distance={max_distance}: expected a share of the way, 0 <= max_distance <= 1")
 

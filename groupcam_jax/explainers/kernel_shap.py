@@ -3,7 +3,7 @@
     v(z)       the score of the image that shows the segments in z, a vector of s zeros and ones
     w(z)       (s - 1) / (C(s, |z|) |z| (s - |z|)), |z| segments are shown
     phi        minimises the sum of w(z) (v(z) - v(0) - phi z)^2, where phi sums to v(1) - v(0)
-    saliency   relu(phi_k) on segment k, rescaled to [0, 1]
+    saliency   relu(sum of phi_k over the segments k of a pixel), divided by its maximum
 
 Over all selections z this is exactly Shapley's value: the mean, over all orders in which the segments may be shown one
 by one, of what segment k adds to the score. If there are no more than `samples` selections, all are scored. Otherwise
@@ -65,13 +65,16 @@ def kernel_shap(
       All 0 if no segment speaks for the class. The key draws the samples; a random baseline uses it too.
 
     Raises:
-      ValueError: samples or mask_batch below 1; in the explainer: segments that are not masks of the image's size.
+      ValueError: samples or mask_batch below 1; in the explainer: segments that are not masks of the image's size, or
+        more of them than samples.
       ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_count("samples", samples)
     check_batch("mask_batch", mask_batch)
 
     def select(key, count):
+        if not is_all(count) and samples < count:
+            raise ValueError(f"samples={samples}: expected at least one for each of the {count} segments")
         ends = jnp.stack([jnp.ones(count, jnp.float32), jnp.zeros(count, jnp.float32)])
         others = every_selection(count) if is_all(count) else draw_selections(key, samples, count)
         return jnp.concatenate([ends, others])

@@ -5,7 +5,7 @@
     d_i        1 - cos(z_i, 1), the distance to the whole picture
     w_i        exp(-d_i^2 / (2 width^2))
     phi, b     minimise sum of w_i (y_i - b - phi z_i)^2 + ridge |phi|^2
-    saliency   relu(phi_k) on segment k, rescaled to [0, 1]
+    saliency   relu(sum of phi_k over the segments k of a pixel), divided by its maximum
 
 As the authors' `lime_image` does it, but for two things: its segments are quickshift's, and it hides a segment behind
 its own mean colour. Captum measures the distance between the pixels, not between selections, and fits a lasso.

@@ -19,7 +19,6 @@ from groupcam_jax.batches import Progress, map_batched
 from groupcam_jax.checks import require_key
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.program.cut import cut_at_image
-from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.perturb import Baseline
 from groupcam_jax.stages.score import masked_confidence
 from groupcam_jax.targets import Target
@@ -77,7 +76,9 @@ def segments_explainer(
 
         shares = fit(selections, map_batched(score_of, selections, mask_batch, progress))
         heat = jnp.einsum("s,shw->hw", shares, masks, precision=jax.lax.Precision.HIGHEST)
-        return unit_range(jax.nn.relu(heat)), SegmentsAux(label, logits, shares)
+        heat = jax.nn.relu(heat)
+        highest = heat.max()  # by it alone: the smallest share is not nothing
+        return heat / jnp.where(highest == 0, 1, highest), SegmentsAux(label, logits, shares)
 
     return make_explainer(explain, has_aux=has_aux)
 

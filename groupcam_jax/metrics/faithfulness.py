@@ -61,7 +61,7 @@ def sensitivity_n(
         not one floating-point image.
       TypeError: when measuring: no key.
     """
-    if not percentages or not all(0 < percentage < 100 for percentage in percentages):
+    if len(percentages) == 0 or not all(0 < percentage < 100 for percentage in percentages):
         raise ValueError(f"percentages={[*percentages]}: expected at least one, each between 0 and 100")
     check_count("samples", samples)
     if samples == 1:

@@ -71,7 +71,7 @@ def performance_information(
         image and saliency differ in size, no such class, or not one floating-point image.
       TypeError: when measuring: no key.
     """
-    if not shares or not all(low < high for low, high in zip((0, *shares), (*shares, 1), strict=True)):
+    if len(shares) == 0 or not all(low < high for low, high in zip((0, *shares), (*shares, 1), strict=True)):
         raise ValueError(f"shares={[*shares]}: expected at least one, rising, each between 0 and 1")
     if not 0 < seeds < 1:
         raise ValueError(f"seeds={seeds}: expected a share of the pixels, between 0 and 1")

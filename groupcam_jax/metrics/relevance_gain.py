@@ -5,7 +5,8 @@
     SRG   LIF - MIF, in units of the score; the expectation of a random map is 0
 
 How much a baseline destroys lowers both areas alike, so that rankings depend on it less than those of either. With one
-baseline for both it is the over-all score of insertion and deletion: what insertion shows is what LIF has left.
+baseline for both it is the over-all score of insertion and deletion, for a map without ties in steps that divide the
+image: what insertion shows is what LIF has left.
 
 Ties are in reading order from both ends: a map turned upside down has exactly minus the gain, a constant map none. The
 paper flips segments or patches as well; here they are single pixels, `pixels_per_step` at a time.

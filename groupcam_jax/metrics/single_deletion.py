@@ -36,7 +36,7 @@ def single_deletion(
     Args:
       model_apply: `logits = model_apply(params, images)`, see `types.Model`.
       params: the model's weights, any pytree; may be traced.
-      grid: patches along each side; where they do not divide it, they differ by a pixel.
+      grid: patches along each side, which it must divide.
       baseline: what replaces a patch; if it is random, drawn once for all of them.
       score: the score f.
       patch_batch: images scored at once; None takes all, fewer need less memory.
@@ -46,8 +46,8 @@ def single_deletion(
       either sign; label None is the predicted class. NaN if the image, the attribution or a score is not finite.
 
     Raises:
-      ValueError: grid below 2, patch_batch below 1; when measuring: more patches than pixels, image and saliency differ
-        in size, no such class, or not one floating-point image.
+      ValueError: grid below 2, patch_batch below 1; when measuring: a grid that does not divide the image, image and
+        saliency differ in size, no such class, or not one floating-point image.
       TypeError: when measuring: a key is needed but missing.
     """
     check_count("grid", grid)
@@ -58,8 +58,11 @@ def single_deletion(
     def measure(image, saliency, label=None, *, key=None):
         check_saliency(image, saliency)
         height, width = saliency.shape
-        if grid > min(height, width):
-            raise ValueError(f"grid={grid}, but the image is {[*image.shape]}; choose fewer patches than pixels")
+        if height % grid or width % grid:
+            raise ValueError(
+                f"grid={grid} does not divide the image {[*image.shape]}: of patches of several sizes the larger ones "
+                "would cost more; choose one that divides both sides"
+            )
         image, saliency = jnp.asarray(image), jnp.asarray(saliency, jnp.float32)
         cut = cut_at_image(model_apply, params, image)
         label, _ = cut.classify(known_label(label))
@@ -67,10 +70,10 @@ def single_deletion(
         rows, columns = (jnp.arange(side, dtype=jnp.int32) * grid // side for side in (height, width))
         patch = rows[:, None] * grid + columns[None]
         patches = jnp.arange(grid**2, dtype=jnp.int32)
-        # One pixel after the other, so that equal patches have equal sums, whatever the rounding.
-        attributed = jnp.zeros(grid**2, jnp.float32).at[patch].add(saliency)
+        moved = saliency - saliency[0, 0]  # the order of the sums stays, and those of a constant map are equal
+        attributed = moved.reshape(grid, height // grid, grid, width // grid).sum((1, 3))
         left = map_batched(lambda one: confidence((patch != one).astype(jnp.float32)), patches, patch_batch)
-        found = spearman(attributed.reshape(grid, grid), -left.reshape(grid, grid))
+        found = spearman(attributed, -left.reshape(grid, grid))
         return jnp.where(jnp.isfinite(image).all(), found, jnp.nan)
 
     return measure

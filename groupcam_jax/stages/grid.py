@@ -15,13 +15,13 @@ def grid_sides(shape: tuple[int, ...], cells: int) -> tuple[int, int]:
 
 
 def total_variation(grid: Heat) -> Scalar:
-    """The absolute differences between neighbours along both axes, summed over the number of cells."""
+    """The sum of absolute differences between neighbours along both axes, divided by the number of cells."""
     down, across = (jnp.abs(jnp.diff(grid, axis=axis)).sum() for axis in (0, 1))
     return (down + across) / grid.size
 
 
 def at_all_scales(gradient: Heat) -> Heat:
-    """The sum of a gradient averaged over one, four and sixteen cells, all of the same power."""
+    """The sum of a gradient on this grid and on grids with cells twice and four times as large, each of power 1."""
     sizes = [tuple(max(1, side // coarser) for side in gradient.shape) for coarser in (1, 2, 4)]
     means = [unit_power(jax.image.resize(gradient, size, "linear")) for size in sizes]
     return jnp.stack([upsample(mean, gradient.shape) for mean in means]).sum(0)

@@ -101,7 +101,8 @@ def move_centers(points: Float[Array, "k d"], centers: Float[Array, "g d"]) -> F
 
 def nearest(points: Float[Array, "k d"], centers: Float[Array, "g d"]) -> Membership:
     """Assigns each point to its nearest center."""
-    distance = jnp.sum(centers**2, axis=1)[None] - 2 * points @ centers.T
+    products = jnp.matmul(points, centers.T, precision=jax.lax.Precision.HIGHEST)
+    distance = jnp.sum(centers**2, axis=1)[None] - 2 * products
     return jax.nn.one_hot(distance.argmin(1), centers.shape[0], dtype=points.dtype)
 
 
