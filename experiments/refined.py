@@ -85,7 +85,7 @@ def areas(
 
     starts = jnp.stack([part for start, _ in ends.values() for part in (start, image)])
     stops = jnp.stack([part for _, stop in ends.values() for part in (image, stop)])
-    curves = pixel_curves(confidence, starts, stops, saliency, -(-saliency.size // STEPS), STEP_BATCH)
+    curves = pixel_curves(confidence, starts, stops, saliency[None], -(-saliency.size // STEPS), STEP_BATCH)
     under = jnp.trapezoid(curves, dx=1 / (curves.shape[1] - 1), axis=1).reshape(-1, 2)
     return dict(zip(ends, under[:, 0] - under[:, 1], strict=True))
 
