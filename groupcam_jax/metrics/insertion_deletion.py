@@ -111,7 +111,12 @@ def pixel_curves(
 
     Returns:
       The scores; NaN if any of the arrays holds NaN or infinity.
+
+    Raises:
+      ValueError: one map without the axis of curves.
     """
+    if saliencies.ndim != 3:  # the rows of one map would be taken for maps
+        raise ValueError(f"expected saliencies [curves, h, w], got {[*saliencies.shape]}; of one map: saliency[None]")
     step = jax.vmap(salient_order)(saliencies) // pixels_per_step  # the step in which each pixel changes
     step = jnp.broadcast_to(step, start.shape[:3])
     steps = jnp.arange(-(-step[0].size // pixels_per_step) + 1, dtype=jnp.int32)
