@@ -3,10 +3,11 @@
 import json
 
 import jax.numpy as jnp
+import models
 import numpy as np
 import pytest
 
-from groupcam_jax import grad_cam, released_group_cam
+from groupcam_jax import grad_cam, metrics, released_group_cam
 from groupcam_jax.evaluation.categories import read_categories, union_classifier
 from groupcam_jax.evaluation.controls import centre
 from groupcam_jax.evaluation.data import Batch
@@ -15,9 +16,10 @@ from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger
 from groupcam_jax.evaluation.manifest import claim, code_of, fingerprint
 from groupcam_jax.evaluation.programs import measuring
+from groupcam_jax.evaluation.ranks import ranks
 from groupcam_jax.evaluation.records import append_rows, make_row, map_file, mend, read_rows
 from groupcam_jax.evaluation.report import write_report
-from groupcam_jax.evaluation.studies import ablation, localization, pointing_game, sanity_check, sweeps
+from groupcam_jax.evaluation.studies import ablation, localization, measures, pointing_game, sanity_check, sweeps
 from groupcam_jax.evaluation.studies.pointing_game import mean_over_categories
 from groupcam_jax.evaluation.study import Item, Study
 from groupcam_jax.metrics import mask_of_boxes
@@ -263,3 +265,52 @@ def test_the_record_of_what_is_done_looks_numbers_up():
     ledger = Ledger([row(0, "a", "m"), row(1, "b", "m"), row(2, "c", BROKEN)], ["m", "n"], 5, 2)
     ledger.done.update({method: Lookup(numbers) for method, numbers in ledger.done.items()})
     assert ledger.left() == {0: 2, 1: 4, 2: 2}
+
+
+def ranked(method, picture, value):
+    return {"id": picture, "method": method, "value": value}
+
+
+def test_ranks_are_of_pictures_that_are_known_for_every_method_and_equal_means_share_theirs():
+    values = {"best": [9, 8, 7, None], "one": [1, 5, 3, 0], "other": [5, 1, 3, 0], "worst": [0, 0, 0, 99]}
+    rows = [ranked(method, f"p{place}", one) for method, ones in values.items() for place, one in enumerate(ones)]
+    middle, low, high = ranks(rows, [*values], "value", 1)
+    assert middle.tolist() == [1, 2.5, 2.5, 4]
+    assert (low[0], high[0], low[3], high[3]) == (1, 1, 4, 4), "whatever pictures are drawn"
+    assert (low[1], high[1]) == (2, 3)
+    assert ranks(rows, [*values], "value", -1)[0].tolist() == [4, 2.5, 2.5, 1]
+    assert ranks([ranked("a", "p", None), ranked("b", "p", 1.0)], ["a", "b"], "value", 1) is None
+
+
+def test_methods_are_measured_as_by_the_metrics_alone_and_placed_where_the_network_is_right():
+    image = np.asarray(models.image())
+    apply, params = models.plain()
+    predicted = np.int32(apply(params, image[None])[0].argmax())
+    mask = np.zeros((12, 12), bool)
+    mask[4:9, 4:9] = True
+    labels = np.array([predicted, (predicted + 1) % 5], np.int32)
+    batch = Batch(
+        0,
+        np.arange(2, dtype=np.int32),
+        ("a", "b"),
+        np.stack([image] * 2),
+        labels,
+        np.zeros((2, 1, 4), np.float32),
+        labels[:, None],
+        np.stack([mask] * 2),
+        np.ones(2, bool),
+        (),
+    )
+    classifier = Classifier(apply, params, lambda image: image, list("abcde"), None, 12)
+    values = measures.programs(Study(classifier, {"it": grad_cam}, 2, 0))["it"](batch)
+    assert set(values) == set(measures.COLUMNS)
+    saliency = grad_cam(apply, params)(image, predicted)
+    expected = metrics.insertion_deletion(apply, params, pixels_per_step=-(-144 // 14))(image, saliency, predicted)
+    np.testing.assert_allclose(values["insertion and deletion"], [expected.overall] * 2, atol=1e-5)
+    np.testing.assert_allclose(values["energy"], [metrics.energy_inside(saliency, mask), np.nan], atol=1e-5)
+    rows = [
+        make_row(None, {"id": name}, {key: value[place] for key, value in values.items()})
+        for place, name in enumerate("ab")
+    ]
+    summary = measures.summarize(rows)
+    assert (summary["hit"].n, summary["ROAD"].n) == (1, 2)

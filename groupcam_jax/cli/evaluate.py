@@ -34,6 +34,7 @@ EXPERIMENTS = (
     "localization",
     "sanity-check",
     "class-discrimination",
+    "measures",
 )
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 200, emoji=False)  # tables are wide

@@ -1,0 +1,60 @@
+"""The ranks of methods by several measures, with what other pictures would change."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import rankdata
+
+from groupcam_jax.evaluation.estimates import RESAMPLES
+from groupcam_jax.evaluation.records import Row
+
+
+def ranks_figure(rows: Sequence[Row], measures: Mapping[str, int]) -> Figure:
+    """Draws a table of ranks, 1 for the best: a row per method, a column per measure, the mean value beside each.
+
+    Args:
+      rows: of all methods.
+      measures: the columns that are ranked; 1 if high values are good, -1 if low ones are.
+    """
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    found = {measure: ranks(rows, methods, measure, better) for measure, better in measures.items()}
+    known = {measure: one for measure, one in found.items() if one is not None}
+    figure = Figure(figsize=(2.6 + 1.15 * max(1, len(known)), 1.5 + 0.5 * len(methods)), dpi=130, layout="constrained")
+    axes = figure.subplots()
+    if known:
+        shown = np.stack([middle for middle, _, _ in known.values()], axis=1)
+        axes.imshow(shown, cmap="cividis_r", vmin=1, vmax=len(methods), aspect="auto")
+        for column, (middle, low, high) in enumerate(known.values()):
+            for row in range(len(methods)):
+                bright = middle[row] > (len(methods) + 1) / 2
+                style = {"ha": "center", "color": "white" if bright else "black"}
+                axes.text(column, row, f"{middle[row]:g}", va="bottom", fontsize=10, weight="bold", **style)
+                axes.text(column, row, f"{low[row]:g} to {high[row]:g}", va="top", fontsize=7, **style)
+    axes.set_xticks(range(len(known)), known, rotation=35, ha="left", fontsize=9)
+    axes.set_yticks(range(len(methods)), methods, fontsize=9)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("rank, 1 is best; below it 95 % of the ranks when pictures are drawn again", fontsize=8)
+    return figure
+
+
+def ranks(
+    rows: Sequence[Row], methods: Sequence[str], measure: str, better: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """The rank of each method's mean, and its 95 % interval by the bootstrap over pictures.
+
+    Only pictures that the measure knows for every method count; None if there are none. Equal means share their ranks.
+    """
+    by_place = {(row["method"], row["id"]): row[measure] for row in rows}
+    pictures = dict.fromkeys(row["id"] for row in rows)
+    values = [[by_place.get((method, picture)) for picture in pictures] for method in methods]
+    table = np.array(values, float)
+    table = table[:, np.isfinite(table).all(0)]
+    if not table.size:
+        return None
+    drawn = np.random.default_rng(0).multinomial(table.shape[1], [1 / table.shape[1]] * table.shape[1], RESAMPLES)
+    middle = rankdata(-better * table.mean(1))
+    low, high = np.percentile(rankdata(-better * table @ drawn.T, axis=0), (2.5, 97.5), axis=1, method="nearest")
+    return middle, low, high
