@@ -14,6 +14,7 @@ from groupcam_jax import constant, gradient, group_cam, noise, refined
 from groupcam_jax.explainers.refined import SHARES, schedule
 from groupcam_jax.metrics import insertion_deletion
 from groupcam_jax.stages.grid import at_all_scales, grid_sides, total_variation, unit_power
+from groupcam_jax.stages.order import reordered
 
 APPLY, PARAMS = models.plain()
 coarse = functools.partial(group_cam, groups=4)
@@ -120,7 +121,7 @@ def test_total_variation_counts_every_step_between_neighbours():
         ({"steps": 0}, "steps=0: expected at least 1"),
         ({"cells": 0}, "cells=0: expected at least 1"),
         ({"cells": 1}, "cells=1: expected at least 2"),
-        ({"substrates": []}, "0 substrates in steps=20: expected at least one"),
+        ({"substrates": []}, "0 substrates in steps=32: expected at least one"),
         ({"steps": 2}, "3 substrates in steps=2: .*a step for each"),
         ({"softness": float("inf")}, "softness=inf: expected a positive number"),
         ({"softness": 0.0}, "softness=0.0: expected a positive number"),
@@ -139,3 +140,19 @@ def test_a_layer_is_that_of_the_method():
     np.testing.assert_allclose(aux.start, expected, atol=1e-6)
     with pytest.raises(TypeError, match="layer"):
         refined(APPLY, PARAMS, method=gradient, layer=0)
+
+
+def test_the_map_has_the_values_of_the_inner_one_in_another_order():
+    image = models.image()
+    explain = refined(APPLY, PARAMS, method=coarse, cells=12, has_aux=True)
+    saliency, aux = jax.jit(explain)(image, 2)
+    assert np.abs(saliency - aux.start).max() > 0.2
+    np.testing.assert_allclose(np.sort(saliency, axis=None), np.sort(aux.start, axis=None), atol=5e-3)
+
+
+def test_a_share_of_the_pixels_comes_first_with_the_values_of_the_map():
+    saliency, first = jnp.array([[0.0, 0.0, 0.4, 1.0]]), jnp.array([[1.0, 2.0, -1.0, 0.0]])
+    np.testing.assert_allclose(reordered(saliency, first, 0.5), [[0.4, 1.0, 0.0, 0.0]], atol=5e-3)
+    assert jnp.argsort(reordered(saliency, first, 0.5)[0]).tolist() == [2, 3, 0, 1]
+    assert jnp.isnan(reordered(saliency, first.at[0, 2].set(jnp.nan), 0.5)).all()
+    assert jnp.isnan(reordered(saliency.at[0, 0].set(jnp.nan), first, 0.5)).all()

@@ -1,6 +1,7 @@
 """The ranks of methods by several measures, with what other pictures would change."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -28,7 +29,7 @@ def ranks_figure(rows: Sequence[Row], measures: Mapping[str, int]) -> Figure:
         for column, (middle, low, high) in enumerate(known.values()):
             for row in range(len(methods)):
                 bright = middle[row] > (len(methods) + 1) / 2
-                style = {"ha": "center", "color": "white" if bright else "black"}
+                style: dict[str, Any] = {"ha": "center", "color": "white" if bright else "black"}
                 axes.text(column, row, f"{middle[row]:g}", va="bottom", fontsize=10, weight="bold", **style)
                 axes.text(column, row, f"{low[row]:g} to {high[row]:g}", va="top", fontsize=7, **style)
     axes.set_xticks(range(len(known)), known, rotation=35, ha="left", fontsize=9)

@@ -8,7 +8,7 @@ The predicted class is explained. The measures of its place are of the pictures 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import gaussian_blur
-from groupcam_jax.types import Model, Params
+from groupcam_jax.types import Image, Model, Params, Saliency
 
 STEPS, BATCH = 14, 8
 SOFT = gaussian_blur(kernel_size=31, sigma=10.0)  # that no method follows
@@ -78,7 +78,12 @@ def measure(model_apply: Model, params: Params, explain: Explain, item: Item) ->
         "rank accuracy": m.relevance_rank_accuracy(saliency, item.mask),
         "ROC-AUC": m.roc_auc(saliency, item.mask),
     }
-    again = m.average_sensitivity(lambda image, label, *, key: explain(image, label), samples=1)
+
+    def explain_again(image: Image, label: Any = None, *, key: Any = None) -> Saliency:
+        del key  # the picture has its own
+        return explain(image, label)
+
+    again = m.average_sensitivity(explain_again, samples=1)
     return {
         **found,
         "insertion and deletion": found["insertion and deletion"].overall,

@@ -1,0 +1,107 @@
+"""Measures methods on pictures with boxes, and writes their table."""
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import typer
+from rich.console import Console
+
+import groupcam_jax as g
+from experiments.refined.measure import BLUR, build_measure
+from experiments.refined.report import Rows, summary, write_table
+from groupcam_jax.classifiers import load_classifier
+from groupcam_jax.evaluation.controls import centre, random
+from groupcam_jax.evaluation.data import open_data, resize_shorter_and_crop
+from groupcam_jax.evaluation.manifest import claim, code_of, fingerprint
+from groupcam_jax.evaluation.records import append_rows, mend, rounded
+from groupcam_jax.metrics import mask_of_boxes
+from groupcam_jax.types import Classifier, Saliency
+
+MAPS = 3  # to be raised when a method gives other maps: old rows are of old ones
+
+
+def flat(model_apply: Any, params: Any, **options: Any) -> Any:
+    """The warning: the same steps from a map that means nothing, with the blurred image alone."""
+
+    def speck(model_apply: Any, params: Any, layer: Any = None) -> Any:
+        del layer
+        drawn = jax.random.normal(jax.random.key(0), (28, 28))
+        return lambda image, label, key: jax.image.resize(drawn, image.shape[:2], "linear")
+
+    return g.refined(model_apply, params, method=speck, substrates=[BLUR], smoothness=0.3, **options)
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "group-cam": g.group_cam,
+    "released": g.released_group_cam,
+    "grad-cam": g.grad_cam,
+    "opti-cam": g.opti_cam,
+    "rise": functools.partial(g.rise, masks=1000),
+    "refined-fast": functools.partial(g.refined, method=g.grad_cam, steps=12),
+    "refined": g.refined,
+    "flat start": flat,
+    "centre": centre,
+    "random": random,
+}
+
+
+def main(
+    model: Annotated[str, typer.Argument(help="The network, as for groupcam.")],
+    data: Annotated[Path, typer.Option(help="Folder of pictures with boxes.")],
+    output: Annotated[Path, typer.Option(help="Folder for the results; a run that was stopped goes on there.")],
+    other: Annotated[str, typer.Option(help="A network of the same classes.")] = "efficientnet-lite0",
+    first: Annotated[int, typer.Option(help="Number of the first picture, from 0.")] = 150,
+    limit: Annotated[int | None, typer.Option(help="How many pictures.")] = None,
+    methods: Annotated[str, typer.Option(help="Separated by semicolons.")] = "group-cam;grad-cam;refined-fast;refined",
+) -> None:
+    """Measure refined maps by what no step saw."""
+    classifier, second = load_classifier(model, None), load_classifier(other, None)
+    inputs = {"model": Path(model).name, "other": Path(other).name, "data": data.name, "maps": MAPS}
+    inputs |= {"code": code_of(model), "weights": fingerprint(classifier.params)}
+    inputs |= {"code of other": code_of(other), "weights of other": fingerprint(second.params)}
+    claim(output, inputs)
+    dataset, file = open_data(data), output / "rows.jsonl"
+    mend(file)
+    done = {(row["id"], row["method"]) for row in read(file)}
+    measure = build_measure(classifier, second)
+    explain = {name: program(METHODS[name], classifier) for name in methods.split(";")}
+    predict = jax.jit(lambda params, image: classifier.apply(params, image[None])[0].argmax().astype(jnp.int32))
+    for number in range(first, min(len(dataset), first + (limit or len(dataset)))):
+        pair = number, (number + len(dataset) // 2) % len(dataset)
+        example, stranger = (resize_shorter_and_crop(dataset[place]) for place in pair)
+        images = (*(classifier.preprocess(one.image) for one in (example, stranger)), second.preprocess(example.image))
+        images = tuple(jnp.asarray(image, jnp.float32) for image in images)
+        label = predict(classifier.params, images[0])
+        mask = mask_of_boxes(jnp.asarray(example.boxes), images[0].shape[:2])
+        key = jax.random.fold_in(jax.random.key(0), number)
+        for name, one in explain.items():
+            if (example.id, name) not in done:
+                saliency = one(classifier.params, images[0], label)
+                found = measure((classifier.params, second.params), images, saliency, label, mask, key)
+                values = {what: rounded(float(value)) for what, value in found.items()}
+                append_rows(file, [{"id": example.id, "method": name, **values}])
+    table = summary(read(file))
+    Console(width=250).print(table)
+    write_table(output, table)
+
+
+def program(build: Callable[..., Any], classifier: Classifier) -> Callable[..., Saliency]:
+    """The compiled explanation of one image and class."""
+    layered = {"layer": classifier.layer} if build not in (centre, random) else {}
+    return jax.jit(
+        lambda params, image, label: build(classifier.apply, params, **layered)(image, label, key=jax.random.key(0))
+    )
+
+
+def read(file: Path) -> Rows:
+    """The rows so far."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+if __name__ == "__main__":
+    typer.run(main)

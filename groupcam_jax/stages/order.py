@@ -1,0 +1,27 @@
+"""The order of the pixels of a map: a share of them, the most salient, is shown or comes first."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from groupcam_jax.stages.masks import unit_range, upsample
+from groupcam_jax.types import Heat, Mask, Saliency
+
+
+def soft_mask(z: Heat, share: Float[Array, ""], shape: tuple[int, ...], softness: float) -> Mask:
+    """Shows a share of the pixels, the most salient ones, with a soft border."""
+    threshold = jax.lax.stop_gradient(jnp.quantile(z, 1 - share))
+    width = softness * jax.lax.stop_gradient(z.std())
+    return jax.nn.sigmoid((upsample(z, shape[:2]) - threshold) / jnp.where(width == 0, 1, width))
+
+
+def reordered(saliency: Saliency, first: Heat, share: float) -> Saliency:
+    """The values of a map, of which a share of the pixels comes first, in the order of another map.
+
+    A little of the rank is added: equal values would lose the order. NaN where either map holds one.
+    """
+    ahead = first > jnp.quantile(first, 1 - share)
+    order = jnp.lexsort((first.ravel(), jnp.where(ahead, jnp.inf, saliency).ravel()))
+    values = jnp.sort(saliency.ravel()) + jnp.linspace(0, 4e-3, saliency.size)
+    ordered = jnp.zeros_like(values).at[order].set(values).reshape(saliency.shape)
+    return unit_range(jnp.where(jnp.isnan(first).any(), jnp.nan, ordered))
