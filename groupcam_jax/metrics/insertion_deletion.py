@@ -21,9 +21,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from groupcam_jax.batches import map_batched
-from groupcam_jax.checks import check_batch, check_count, check_saliency, known_label, require_key
-from groupcam_jax.metrics.measure import Measure
-from groupcam_jax.program.cut import cut_at_image
+from groupcam_jax.checks import check_batch, check_count, check_saliency, require_key
+from groupcam_jax.metrics.measure import Measure, confidence_of
 from groupcam_jax.stages.perturb import Baseline, constant, gaussian_blur, hide, reveal
 from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Image, Model, Params, Saliency, Scalar
@@ -76,10 +75,7 @@ def insertion_deletion(
 
     def measure(image, saliency, label=None, *, key=None):
         check_saliency(image, saliency)
-        image = jnp.asarray(image)
-        cut = cut_at_image(model_apply, params, image)
-        confidence = cut.confidence(score, cut.classify(known_label(label))[0])
-        image = image.astype(jnp.float32)
+        confidence, image = confidence_of(model_apply, params, image, label, score)
         keys = (None, None) if key is None else jax.random.split(require_key(key, "insertion_deletion"))
         start = jnp.stack([hide(insertion_substrate, image, keys[0]), image])
         end = jnp.stack([image, hide(deletion_substrate, image, keys[1])])

@@ -1,8 +1,14 @@
-"""What most metric builders return: a pure function of one image and its saliency."""
+"""What most metric builders return, a pure function of one image and its saliency; and the score that it follows."""
 
-from typing import Protocol, TypeVar, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from groupcam_jax.types import Image, Label, PRNGKey, Saliency
+import jax.numpy as jnp
+
+from groupcam_jax.checks import known_label
+from groupcam_jax.program.cut import cut_at_image
+from groupcam_jax.targets import Target
+from groupcam_jax.types import Image, Label, Model, Params, PRNGKey, Saliency, Scalar
 
 Result = TypeVar("Result", covariant=True)
 
@@ -16,3 +22,12 @@ class Measure(Protocol[Result]):
     ) -> Result:
         """Measures a saliency `[h, w]` of an image `[h, w, c]`; label None is the predicted class."""
         ...
+
+
+def confidence_of(
+    model_apply: Model, params: Params, image: Any, label: int | Label | None, score: Target
+) -> tuple[Callable[[Image], Scalar], Image]:
+    """The score of one image after another for a class, that of this image by default; and this image in float32."""
+    image = jnp.asarray(image)
+    cut = cut_at_image(model_apply, params, image)
+    return cut.confidence(score, cut.classify(known_label(label))[0]), image.astype(jnp.float32)

@@ -23,11 +23,10 @@ from jax.scipy.special import entr
 from jaxtyping import Array, Float
 
 from groupcam_jax.batches import map_batched
-from groupcam_jax.checks import check_batch, check_saliency, known_label, require_key
+from groupcam_jax.checks import check_batch, check_saliency, require_key
 from groupcam_jax.metrics.imputation import impute
 from groupcam_jax.metrics.insertion_deletion import Curve, salient_order
-from groupcam_jax.metrics.measure import Measure
-from groupcam_jax.program.cut import cut_at_image
+from groupcam_jax.metrics.measure import Measure, confidence_of
 from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Image, Model, Params, Scalar
 
@@ -80,10 +79,7 @@ def performance_information(
     def measure(image, saliency, label=None, *, key=None):
         check_saliency(image, saliency)
         key = require_key(key, "performance_information")
-        image = jnp.asarray(image)
-        cut = cut_at_image(model_apply, params, image)
-        confidence = cut.confidence(score, cut.classify(known_label(label))[0])
-        image = image.astype(jnp.float32)
+        confidence, image = confidence_of(model_apply, params, image, label, score)
         pixels = saliency.size
         order = salient_order(saliency)
         seeded = salient_order(jax.random.uniform(key, saliency.shape, jnp.float32)) < math.ceil(seeds * pixels)

@@ -16,10 +16,9 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from groupcam_jax.checks import check_batch, check_count, check_saliency, known_label, typed_key
+from groupcam_jax.checks import check_batch, check_count, check_saliency, typed_key
 from groupcam_jax.metrics.insertion_deletion import Curve, curve_places, pixel_curves
-from groupcam_jax.metrics.measure import Measure
-from groupcam_jax.program.cut import cut_at_image
+from groupcam_jax.metrics.measure import Measure, confidence_of
 from groupcam_jax.stages.perturb import Baseline, constant, hide
 from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Model, Params, Scalar
@@ -66,10 +65,7 @@ def symmetric_relevance_gain(
 
     def measure(image, saliency, label=None, *, key=None):
         check_saliency(image, saliency)
-        image = jnp.asarray(image)
-        cut = cut_at_image(model_apply, params, image)
-        confidence = cut.confidence(score, cut.classify(known_label(label))[0])
-        image = image.astype(jnp.float32)
+        confidence, image = confidence_of(model_apply, params, image, label, score)
         saliency, hidden = jnp.asarray(saliency, jnp.float32), hide(baseline, image, typed_key(key))
         start, end, saliencies = (jnp.stack(pair) for pair in ((image, image), (hidden, hidden), (saliency, -saliency)))
         most, least = pixel_curves(confidence, start, end, saliencies, pixels_per_step, step_batch)

@@ -20,11 +20,10 @@ import jax
 import jax.numpy as jnp
 
 from groupcam_jax.batches import map_batched
-from groupcam_jax.checks import check_batch, check_saliency, known_label, require_key
+from groupcam_jax.checks import check_batch, check_saliency, require_key
 from groupcam_jax.metrics.imputation import impute
 from groupcam_jax.metrics.insertion_deletion import Curve, salient_order
-from groupcam_jax.metrics.measure import Measure
-from groupcam_jax.program.cut import cut_at_image
+from groupcam_jax.metrics.measure import Measure, confidence_of
 from groupcam_jax.targets import Target, class_logits, probability
 from groupcam_jax.types import Label, Logits, Model, Params, Scalar
 
@@ -77,10 +76,7 @@ def road(
         counts = [round(saliency.size * percentage / 100) for percentage in percentages]
         if max(counts) == saliency.size:
             raise ValueError(f"percentages={[*percentages]} leave no pixel of the image {[*image.shape]}")
-        image = jnp.asarray(image)
-        cut = cut_at_image(model_apply, params, image)
-        confidence = cut.confidence(score, cut.classify(known_label(label))[0])
-        image = image.astype(jnp.float32)
+        confidence, image = confidence_of(model_apply, params, image, label, score)
         order = salient_order(saliency)
         orders = jnp.stack([order, saliency.size - 1 - order])
 
