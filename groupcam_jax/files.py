@@ -10,12 +10,20 @@ from typing import IO
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a binary file to write; it appears at `path`, replacing any older file, only once it is complete."""
+    """Opens a binary file to write; it appears at `path`, replacing any older file, only once it is complete.
+
+    Raises:
+      OSError: it cannot be written; the message has the path.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
             yield file
         part.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(part)):  # a full disk has no name
+            error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 

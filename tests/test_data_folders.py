@@ -44,9 +44,10 @@ def voc(*objects, size=(50, 40)):
 
 
 def test_image_folder(tmp_path):
-    for name in ("zebra/b.png", "zebra/a.JPG", "ant/deep/c.jpeg", "ant/.hidden.jpg"):
+    for name in ("zebra/b.png", "zebra/a.JPG", "ant/deep/c.jpeg"):
         picture(tmp_path / name)
     (tmp_path / "ant" / "notes.txt").touch()
+    (tmp_path / "ant" / "folder.jpg").mkdir()
     dataset = open_data(tmp_path)
     assert dataset.categories == ("ant", "zebra")
     found = [(example.id, example.label) for example in dataset]
@@ -97,25 +98,29 @@ def test_coco(tmp_path, annotations, pictures, split):
 
 
 def test_outlines_of_coco(tmp_path):
-    for name in ("1.jpg", "2.jpg", "3.jpg"):
+    for name in ("1.jpg", "2.jpg", "3.jpg", "4.jpg"):
         picture(tmp_path / "images" / name)
     square, corner = [2, 3, 6, 3, 6, 8, 2, 8], [40, 30, 50, 30, 50, 40]
     a_cat = {"category_id": 10, "bbox": [2, 3, 48, 37]}
     objects = [
         {"image_id": 1, **a_cat, "segmentation": [square, corner]},
         {"image_id": 2, **a_cat, "segmentation": [square]},
-        {"image_id": 2, **a_cat, "segmentation": {"counts": [2000], "size": [40, 50]}},
+        {"image_id": 2, **a_cat},
+        {"image_id": 4, **a_cat, "segmentation": {"counts": [3, 2, 36, 4, 1955], "size": [40, 50]}},
     ]
-    write(tmp_path / "instances_val.json", coco(*objects, names=["cat"], pictures=("1.jpg", "2.jpg", "3.jpg")))
-    with pytest.warns(UserWarning, match="1 of 2 pictures have objects without polygons"):
-        first, second, third = open_data(tmp_path)
+    names = "1.jpg", "2.jpg", "3.jpg", "4.jpg"
+    write(tmp_path / "instances_val.json", coco(*objects, names=["cat"], pictures=names))
+    with pytest.warns(UserWarning, match="1 of 3 pictures have objects without outlines"):
+        first, second, third, fourth = open_data(tmp_path)
     (mask,) = first.masks
     y, x = np.mgrid[:40, :50] + 0.5
     inside = (x > 2) & (x < 6) & (y > 3) & (y < 8)
     along = (x > 40) & (y > 30) & (x - 40 == y - 30)  # pixels whose centres lie on the edge may go either way
     np.testing.assert_array_equal((mask | along), inside | along | ((x > 40) & (y > 30) & (x - 40 > y - 30)))
-    assert second.masks is None, "run lengths"
+    assert second.masks is None
     assert third.masks.shape == (0, 40, 50)
+    # Down the columns of 40 pixels: 3, 2 inside, 36 to the second of the next, 4 inside.
+    assert np.argwhere(fourth.masks[0].T).tolist() == [[0, 3], [0, 4], [1, 1], [1, 2], [1, 3], [1, 4]]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +131,7 @@ def test_outlines_that_are_none(tmp_path, segmentation):
     picture(tmp_path / "images" / "1.jpg")
     record = {"id": 3, "image_id": 1, "category_id": 10, "bbox": [0, 0, 5, 5], "segmentation": segmentation}
     write(tmp_path / "instances_val.json", coco(record, names=["cat"]))
-    with pytest.raises(ValueError, match=r"segmentation of annotation 3: expected polygons \[\[x0, y0"):
+    with pytest.raises(ValueError, match=r"annotation 3: segmentation: expected polygons \[\[x0, y0"):
         open_data(tmp_path)
 
 

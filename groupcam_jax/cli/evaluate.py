@@ -58,6 +58,10 @@ def evaluate(
     ] = "shapes",
     weights: Annotated[Path | None, typer.Option(help="A state dict for the named network.")] = None,
     data: Annotated[str, typer.Option(help="scenes (drawn), imagenet2012, coco/2017, or a folder.")] = "scenes",
+    split: Annotated[
+        str | None, typer.Option(help="Of the data, such as val2017; the only one, or TFDS's validation, by default.")
+    ] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where TFDS keeps its data.")] = None,
     category_classes: Annotated[
         Path | None, typer.Option(help="JSON: category of the data -> classes of the network that mean it.")
     ] = None,
@@ -81,7 +85,7 @@ def evaluate(
     if name != "all" and name not in EXPERIMENTS:
         raise ValueError(f"there is no experiment {name!r}; there are {', '.join(EXPERIMENTS)}, and all")
     connect(coordinator, processes, process, independent=True)
-    classifier, dataset = load_classifier(model, weights), open_data(data)
+    classifier, dataset = load_classifier(model, weights), open_data(data, split, data_dir)
     if category_classes is not None:
         categories = read_categories(category_classes)
         classifier, dataset = union_classifier(classifier, categories), by_category(dataset, list(categories))
@@ -91,6 +95,7 @@ def evaluate(
         "code": code_of(model),
         "weights": fingerprint(classifier.params),
         "data": data,
+        "split": split,
         "pictures": len(dataset),
         "category_classes": category_classes and json.loads(category_classes.read_text()),
         "resize": resize,

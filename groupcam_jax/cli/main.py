@@ -1,6 +1,7 @@
 """The `groupcam` command and its options."""
 
 import contextlib
+import io
 import pathlib
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from groupcam_jax.cli.pictures import example, read_picture, result_names
 from groupcam_jax.cli.progress import mask_bar
 from groupcam_jax.cli.results import classes_table, layers_table, peaks, save_figure, save_raw
 from groupcam_jax.cli.run import REFUSALS, Request, compile_methods, explain_picture
+from groupcam_jax.cli.warned import print_warnings
 from groupcam_jax.methods import find_methods, fix_options
 from groupcam_jax.pictures.decode import BrokenPicture
 
@@ -28,6 +30,10 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 def main() -> None:
     """Runs the command; errors that a user can fix take one line, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be no text at all
+    print_warnings(errors)
     try:
         app()
     except (*REFUSALS, OSError) as error:
@@ -42,7 +48,9 @@ def groupcam() -> None:
 
 @app.command()
 def explain(
-    images: Annotated[list[pathlib.Path] | None, typer.Argument(help="Pictures; without any, an example.")] = None,
+    images: Annotated[
+        list[pathlib.Path] | None, typer.Argument(help="Pictures, or - for standard input; else an example.")
+    ] = None,
     model: Annotated[
         str, typer.Option(help="A network's name, keras:NAME, or FILE.py:factory for your own.")
     ] = "efficientnet-lite0",
@@ -90,10 +98,12 @@ def explain(
     several = len(asked) > 1
     kinds = ["methods", *asked] if several else asked
     unused = iter(result_names(sources, *kinds))
-    finished, broken = 0, 0
+    finished, broken, unwritten = 0, 0, 0
     try:
         for number, source in enumerate(sources, start=1):
             names = {kind: next(unused) for kind in kinds}
+            if source.is_fifo():
+                errors.print(f"{source}: waits for what is written to this pipe", markup=False)
             try:
                 picture = given[0] if given else read_picture(source, classifier.image_size)
             except BrokenPicture as error:
@@ -110,17 +120,26 @@ def explain(
                 took += seconds
                 beside = f"  {name:{max(map(len, programs))}} {seconds:7.2f} s  " if several else "  "
                 console.print(peaks(classifier, picture, explanations, beside))
-                for explanation in explanations if raw else ():
-                    save_raw(output / f"{names[name]}-{explanation.label}.npy", request, picture, name, explanation)
             figure = output / f"{names[kinds[0]]}.png"
-            save_figure(figure, classifier, picture, explained, grid=several)
+            try:
+                for name, explanations in explained.items() if raw else ():
+                    for one in explanations:
+                        save_raw(output / f"{names[name]}-{one.label}.npy", request, picture, name, one)
+                save_figure(figure, classifier, picture, explained, grid=several)
+            except OSError as error:
+                errors.print(f"results of {source} not written: {error}", style="red", markup=False)
+                unwritten += 1
+                continue
             console.print(f"  explained in {took:.2f} s: {figure}")
             finished += 1
     except KeyboardInterrupt:
         errors.print(f"stopped after {finished} of {len(sources)} pictures; their results are complete", style="red")
         raise typer.Exit(130) from None
-    if broken:
-        errors.print(f"{broken} of {len(sources)} pictures could not be read", style="red")
+    for count, what in ((broken, "read"), (unwritten, "written")):
+        if count:
+            errors.print(f"{count} of {len(sources)} pictures could not be {what}", style="red")
+    if broken or unwritten:
+        errors.print(f"{finished} of {len(sources)} done", style="red")
         raise typer.Exit(1)
 
 

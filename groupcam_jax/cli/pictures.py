@@ -1,7 +1,9 @@
 """Pictures to explain: files in any format that Pillow reads, and an example if none is named."""
 
 import itertools
+import os
 import pathlib
+import sys
 from collections import Counter
 from typing import NamedTuple
 
@@ -11,9 +13,12 @@ from PIL import Image
 from skimage import data
 
 from groupcam_jax.bundled import bundled
-from groupcam_jax.pictures.decode import decode
+from groupcam_jax.pictures.decode import BrokenPicture, decode
 from groupcam_jax.pictures.orientation import turn_pixels
 from groupcam_jax.types import Pixels
+
+STDIN = pathlib.Path("-")
+LONGEST = 120  # bytes that a result's name has of its picture's; file systems take names of 255, some of 143
 
 
 class Picture(NamedTuple):
@@ -27,10 +32,21 @@ class Picture(NamedTuple):
 def read_picture(path: pathlib.Path, size: int) -> Picture:
     """Reads a picture, upright and in RGB, and resizes it to a square as the paper does.
 
+    Args:
+      path: a file, a named pipe, or "-" for standard input.
+      size: of the square.
+
     Raises:
       BrokenPicture: no such file, or no complete picture in it.
     """
-    return resized(str(path), turn_pixels(*decode(path, str(path))), size)
+    source: pathlib.Path | bytes = path
+    if path == STDIN:
+        if sys.stdin.isatty():
+            raise BrokenPicture("-", "standard input is a terminal; groupcam explain - < PICTURE")
+        source = sys.stdin.buffer.read()
+    elif path.is_fifo():
+        source = path.read_bytes()
+    return resized(str(path), turn_pixels(*decode(source, str(path))), size)
 
 
 def example(model: str, seed: int, size: int) -> Picture:
@@ -54,11 +70,12 @@ def resized(source: str, pixels: Pixels, size: int) -> Picture:
 
 
 def result_names(sources: list[pathlib.Path], *kinds: str) -> list[str]:
-    """Names the results of every kind after each picture in turn; repeated names get a number."""
+    """Names the results of every kind after each picture in turn, cut short; repeated names get a number."""
     names: dict[str, None] = {}
     counts: Counter[str] = Counter()
     for source, kind in itertools.product(sources, kinds):
-        name = stem = f"{source.stem}-{kind}"
+        base = "stdin" if source == STDIN else os.fsencode(source.stem)[:LONGEST].decode(errors="ignore") or "picture"
+        name = stem = f"{base}-{kind}"
         while name in names:
             counts[stem] += 1
             name = f"{stem}-{counts[stem] + 1}"

@@ -22,6 +22,11 @@ def turn_pixels(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
+def turn_back(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turns an upright picture back as it was stored with this orientation."""
+    return turn_pixels(pixels, {6: 8, 8: 6}.get(orientation, orientation))
+
+
 def turn_boxes(boxes: np.ndarray, orientation: int, size: tuple[int, int]) -> np.ndarray:
     """Turns boxes in a picture as stored into boxes in the upright picture.
 

@@ -1,18 +1,19 @@
 """The annotation of one picture in a folder, and a data set of such pictures."""
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from groupcam_jax.evaluation.data.boxes import Box, Size, require_inside
 from groupcam_jax.evaluation.data.examples import Dataset, Example
-from groupcam_jax.evaluation.data.outlines import Outline, fill
+from groupcam_jax.evaluation.data.listing import some
+from groupcam_jax.evaluation.data.outlines import Outline, Runs, fill
 from groupcam_jax.pictures.decode import BrokenPicture, decode
 from groupcam_jax.pictures.orientation import turn_boxes, turn_pixels
-
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
 class Annotation(NamedTuple):
@@ -27,16 +28,10 @@ class Annotation(NamedTuple):
     id: str
     path: Path
     label: int
-    boxes: Sequence[Sequence[float]] = ()
+    boxes: Sequence[Box] = ()
     categories: Sequence[int] = ()
-    size: tuple[int, int] | None = None
+    size: Size | None = None
     outlines: Sequence[Outline] | None = None
-
-
-def find_pictures(folder: Path) -> list[Path]:
-    """The pictures in a folder and its subfolders, by file extension, sorted; hidden files are left out."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    return sorted(path for path in found if not path.name.startswith("."))
 
 
 def read_annotated(annotation: Annotation) -> Example:
@@ -46,7 +41,7 @@ def read_annotated(annotation: Annotation) -> Example:
     the upright picture.
 
     Raises:
-      BrokenPicture: it cannot be read, or has another size than its annotation says.
+      BrokenPicture: it cannot be read, or has another size than its annotation says, or its boxes lie outside.
     """
     stored, orientation = decode(annotation.path, annotation.id)
     image = turn_pixels(stored, orientation)
@@ -60,12 +55,25 @@ def read_annotated(annotation: Annotation) -> Example:
         boxes_of, pixels = (f"{width} x {height}" for width, height in (said, size))
         raise BrokenPicture(annotation.id, f"has {pixels} pixels, but its boxes are for {boxes_of}")
     masks, outlines = None, annotation.outlines
+    _require_size(annotation, said)
     if outlines is not None:
         filled = [fill(outline, stored_size if in_stored else size) for outline in outlines]
         turned = [turn_pixels(mask, orientation) for mask in filled] if in_stored else filled
         masks = np.array(turned, bool).reshape(-1, *image.shape[:2])
     categories = np.asarray(annotation.categories, np.int32)
     return Example(annotation.id, image, annotation.label, boxes, categories, masks)
+
+
+def _require_size(annotation: Annotation, size: Size) -> None:
+    """Refuses boxes and run lengths for another size, which are not known to be before the picture is read."""
+    try:
+        for box in annotation.boxes if annotation.size is None else ():
+            require_inside(box, size)
+        for outline in annotation.outlines or ():
+            if isinstance(outline, Runs) and outline.size != size:
+                raise ValueError(f"has run lengths for {outline.size[0]} x {outline.size[1]} pixels")
+    except ValueError as error:
+        raise BrokenPicture(annotation.id, str(error)) from error
 
 
 def annotated_dataset(folder: Path, categories: Iterable[str], annotations: Sequence[Annotation]) -> Dataset:
@@ -92,7 +100,7 @@ def warn_of_unlisted(annotations: Iterable[Annotation], pictures: Iterable[Path]
     """Warns about pictures without an annotation, which are left out of the data set."""
     unlisted = sorted(set(pictures) - {annotation.path for annotation in annotations})
     if unlisted:
-        message = f"{listed_in} says nothing of {len(unlisted)} pictures, which are left out: {_some(unlisted)}"
+        message = f"{listed_in} says nothing of {len(unlisted)} pictures, which are left out: {some(unlisted)}"
         warnings.warn(message, stacklevel=5)  # whoever calls open_data
 
 
@@ -101,9 +109,28 @@ def warn_of_empty(annotations: Iterable[Annotation], categories: Sequence[str], 
     shown = {category for annotation in annotations for category in annotation.categories}
     empty = [name for index, name in enumerate(categories) if index not in shown]
     if empty:
-        message = f"{source}: {len(empty)} of {len(categories)} categories have no pictures: {_some(empty)}"
+        message = f"{source}: {len(empty)} of {len(categories)} categories have no pictures: {some(empty)}"
         warnings.warn(message, stacklevel=5)  # whoever calls open_data
 
 
-def _some(things: Sequence[object]) -> str:
-    return ", ".join(map(str, things[:3])) + (", ..." if len(things) > 3 else "")
+def pictures_by_id(pictures: Iterable[Path], ids: Iterable[str], annotated_in: Path) -> dict[str, Path]:
+    """The picture of each id, its name with or without extension; ids without a picture are missing.
+
+    Raises:
+      ValueError: an id that comes twice, or has several pictures.
+    """
+    if twice := repeated(ids := list(ids)):
+        raise ValueError(f"{annotated_in}: has {some(twice)} more than once")
+    named: dict[str, list[Path]] = {}
+    for path in pictures:
+        for name in {path.stem, path.name}:
+            named.setdefault(name, []).append(path)
+    for id in ids:
+        if len(found := named.get(id, ())) > 1:
+            raise ValueError(f"{annotated_in}: {id} may be {found[0]} or {found[1]}")
+    return {id: named[id][0] for id in ids if id in named}
+
+
+def repeated(things: Iterable[str]) -> list[str]:
+    """What comes more than once."""
+    return [thing for thing, count in Counter(things).items() if count > 1]

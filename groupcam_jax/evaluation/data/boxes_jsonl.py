@@ -1,21 +1,27 @@
 """Pictures in one folder, with labels and boxes in a file `boxes.jsonl`, as in ImageNet's validation set.
 
-One line per picture, with its file name without extension, its class and ImageNet's own boxes:
+One line per picture, with its file name, its class and ImageNet's own boxes:
 
     {"id": "ILSVRC2012_val_00000001", "label": 65, "name": "sea snake", "width": 500, "height": 375,
      "boxes_xyxy": [[111, 108, 441, 193]]}
 
 ImageNet counts pixels from 0, and the last one belongs to the box (boxes along the border begin at 0 and end at
-width - 1): the edges are left, top, right + 1, bottom + 1. `name`, `width` and `height` can be left out.
+width - 1): the edges are left, top, right + 1, bottom + 1. `name`, `width`, `height` and the file's extension can be
+left out.
 """
 
-import json
 from pathlib import Path
+from typing import Any
 
-from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset, find_pictures, warn_of_unlisted
+from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset, pictures_by_id, warn_of_unlisted
+from groupcam_jax.evaluation.data.boxes import Box, Size, inclusive_box
 from groupcam_jax.evaluation.data.examples import Dataset
+from groupcam_jax.evaluation.data.listing import find_pictures
+from groupcam_jax.evaluation.data.objects import Objects
+from groupcam_jax.evaluation.data.values import number, picture_size, read_json, read_text, whole
 
 NAME = "boxes.jsonl"
+CLASSES = 100_000  # more than any classifier has: a greater label is a mistake
 
 
 def open_boxes_jsonl(folder: Path) -> Dataset:
@@ -27,26 +33,37 @@ def open_boxes_jsonl(folder: Path) -> Dataset:
       FileNotFoundError: no `boxes.jsonl`, or no pictures.
       ValueError: a line that is not as expected.
     """
-    pictures = {path.stem: path for path in find_pictures(folder)}
-    annotations, names = [], {}
-    lines = (folder / NAME).read_text().splitlines()
-    for number, line in enumerate(lines, start=1):
+    file, found = folder / NAME, find_pictures(folder)
+    objects, annotations, names = Objects(file), [], dict[int, str]()
+    for position, line in enumerate(read_text(file).split("\n"), start=1):  # splitlines() would split at U+2028
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-            id, label = record["id"], int(record["label"])
-            boxes = [(left, top, right + 1, bottom + 1) for left, top, right, bottom in record["boxes_xyxy"]]
-            size = (record["width"], record["height"]) if "width" in record else None
-        except (ValueError, TypeError, KeyError) as error:
+            record = read_json(line)
+            id, label = str(record["id"]), whole(record["label"])
+            if label >= CLASSES:
+                raise ValueError(f"label {label} is beyond {CLASSES - 1}")
+            size = picture_size(record.get("width"), record.get("height"))
+            boxes = _boxes(record["boxes_xyxy"], size, objects, f"line {position}")
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else str(error)
             raise ValueError(
-                f'{folder / NAME}, line {number}: {reason}; expected {{"id": "name of the picture", "label": 0, '
+                f'{file}, line {position}: {reason}; expected {{"id": "name of the picture", "label": 0, '
                 f'"boxes_xyxy": [[left, top, right, bottom], ...]}}, got {line[:80]}'
             ) from error
-        path = pictures.get(id, folder / "images" / f"{id}.JPEG")
-        annotations.append(Annotation(id, path, label, boxes, [label] * len(boxes), size))
-        names[label] = record.get("name", f"class {label}")
-    warn_of_unlisted(annotations, pictures.values(), folder / NAME)
+        annotations.append(Annotation(id, folder / "images" / f"{id}.JPEG", label, boxes, [label] * len(boxes), size))
+        names[label] = str(record.get("name", f"class {label}"))
+    objects.report()
+    pictures = pictures_by_id(found, (one.id for one in annotations), file)
+    annotations = [one._replace(path=pictures.get(one.id, one.path)) for one in annotations]
+    warn_of_unlisted(annotations, found, file)
     categories = [names.get(label, f"class {label}") for label in range(max(names, default=-1) + 1)]
     return annotated_dataset(folder, categories, annotations)
+
+
+def _boxes(record: Any, size: Size | None, objects: Objects, line: str) -> list[Box]:
+    boxes = []
+    for count, box in enumerate(record, start=1):
+        with objects.reading(f"{line}, box {count}"):
+            boxes.append(inclusive_box([number(side) for side in box], size))
+    return boxes

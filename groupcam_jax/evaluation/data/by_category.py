@@ -16,12 +16,14 @@ def by_category(dataset: Dataset, names: Sequence[str]) -> Dataset:
     stay; boxes of all other categories get one more category, the last.
 
     Raises:
-      ValueError: the data set has no such category, or no picture shows any of them.
+      ValueError: the data set has no such category, or several, or no picture shows any of them.
     """
     if unknown := [name for name in names if name not in dataset.categories]:
         raise ValueError(
             f"{dataset.name} has no category {', '.join(map(repr, unknown))}; it has {', '.join(dataset.categories)}"
         )
+    if twice := [name for name in names if dataset.categories.count(name) > 1]:
+        raise ValueError(f"{dataset.name} has several categories called {', '.join(map(repr, twice))}")
     new = np.full(len(dataset.categories), len(names), np.int32)
     new[[dataset.categories.index(name) for name in names]] = np.arange(len(names))
     pairs = [

@@ -8,14 +8,19 @@ Pictures are decoded here and not by TFDS, so that broken ones can be named. Box
 its `bbox` and `label`, as in COCO and VOC, without crowds; or from `bbox` or `bboxes`, and have the picture's label.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from groupcam_jax.evaluation.data.examples import Dataset, Example
-from groupcam_jax.pictures.decode import decode
+from groupcam_jax.pictures.decode import BrokenPicture, decode
 from groupcam_jax.pictures.orientation import turn_boxes, turn_pixels
+
+INFO = "dataset_info.json"
+DAMAGED = f"its {INFO} or features.json is damaged"
+SMALLEST = 2**16  # bytes of a file of array_record
 
 
 def open_tfds(name: str, split: str = "validation", data_dir: Path | None = None) -> Dataset:
@@ -28,36 +33,73 @@ def open_tfds(name: str, split: str = "validation", data_dir: Path | None = None
       data_dir: where TFDS keeps its data; None is its default, `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
 
     Raises:
-      FileNotFoundError: it is not prepared.
-      ValueError: no such split, neither labels nor objects, or a format other than array_record.
+      FileNotFoundError: it is not prepared, or a part is missing.
+      ValueError: no such split, neither labels nor objects, a format other than array_record, or a damaged part.
     """
-    import tensorflow_datasets as tfds  # takes a second to import
-    from tensorflow_datasets.core.read_only_builder import builder_from_files
+    from tensorflow_datasets.core.read_only_builder import builder_from_files  # takes a second to import
 
     place = data_dir or "the folder of TFDS"
     prepare = f"tfds build {name} --file_format=array_record" + (f" --data_dir={data_dir}" if data_dir else "")
     try:
-        builder: Any = builder_from_files(name, data_dir=data_dir and str(data_dir))
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:
-        raise FileNotFoundError(
-            f"{name} is no folder, and no data set in {place}; to prepare it, run {prepare}"
-        ) from error
+        builder = builder_from_files(name, data_dir=data_dir and str(data_dir))
+    except Exception as error:  # TFDS raises anything for damaged files
+        if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError):
+            raise FileNotFoundError(
+                f"{name} is no folder, and no data set in {place}; to prepare it, run {prepare}"
+            ) from error
+        raise ValueError(f"{name} in {place}: {DAMAGED}: {error}") from error
+    return _open(builder, name, split, prepare)
+
+
+def is_prepared(folder: Path) -> bool:
+    """Whether a folder is what TFDS has prepared of one version of a data set."""
+    return (folder / INFO).exists()
+
+
+def open_prepared(folder: Path, split: str = "validation") -> Dataset:
+    """Opens the folder of a prepared data set, such as `coco/2017/1.1.0`; see `open_tfds`."""
+    import tensorflow_datasets as tfds  # takes a second to import
+
+    try:
+        builder = tfds.builder_from_directory(str(folder))
+    except Exception as error:  # TFDS raises anything for damaged files
+        raise ValueError(f"{folder}: {DAMAGED}: {error}") from error
+    return _open(builder, str(folder), split, "tfds build with --file_format=array_record")
+
+
+def _open(builder: Any, name: str, split: str, prepare: str) -> Dataset:
+    import tensorflow_datasets as tfds
+
     features = builder.info.features
     if "image" not in features or not {"label", "objects"} & set(features):
         raise ValueError(f"{name}: expected the features image and label or objects, got {', '.join(features)}")
+    labels = features["objects"]["label"] if "objects" in features else features["label"]
+    if not getattr(labels, "names", None):
+        raise ValueError(f"{name}: expected labels with names (ClassLabel), got {labels!r}")
     try:
         source = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
     except NotImplementedError as error:
-        raise ValueError(f"{name} is prepared in {place} in another format than array_record; run {prepare}") from error
+        raise ValueError(f"{name} is prepared in another format than array_record; run {prepare}") from error
     except ValueError as error:
         raise ValueError(f"{name} has the splits {', '.join(builder.info.splits)}, not {split!r}") from error
-    labels = features["objects"]["label"] if "objects" in features else features["label"]
+    for path in map(Path, builder.info.splits[split].filepaths):
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: this part of {name} is missing")
+        if path.stat().st_size < SMALLEST:
+            raise ValueError(f"{path}: this part of {name} is cut short, or a pointer of Git LFS")
+
+    def read(index: int) -> dict[str, Any]:
+        try:
+            return source[index]
+        except Exception as error:  # array_record raises anything for damaged files
+            raise BrokenPicture(f"{split} {index}", f"cannot be read: {error}") from error
+
     return Dataset(
         name,
         tuple(labels.names),
         len(source),
-        lambda index: _example(source[index], f"{split} {index}"),
-        lambda index: _objects(source[index])[1].tolist(),
+        lambda index: _example(read(index), f"{split} {index}"),
+        lambda index: _objects(read(index))[1].tolist(),
     )
 
 

@@ -1,11 +1,13 @@
 """Pictures in one folder per category, as in torchvision's ImageFolder."""
 
 import re
+from collections import defaultdict
 from pathlib import Path
 
 from groupcam_jax.bundled import bundled
-from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset, find_pictures
+from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset
 from groupcam_jax.evaluation.data.examples import Dataset
+from groupcam_jax.evaluation.data.listing import find_folders, find_pictures
 
 WORDNET_ID = re.compile(r"n\d{8}")
 
@@ -18,17 +20,22 @@ def open_image_folder(folder: Path) -> Dataset:
 
     Raises:
       FileNotFoundError: a category without pictures, or no categories.
-      ValueError: a WordNet id that is no class of ImageNet.
+      ValueError: a WordNet id that is no class of ImageNet, or a single folder that holds the categories.
     """
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    names = [path.name for path in find_folders(folder)]
     if not names:
         raise FileNotFoundError(f"{folder}: expected a folder of pictures for each category, found no folders")
-    pictures = {name: find_pictures(folder / name) for name in names}
-    if empty := [name for name, found in pictures.items() if not found]:
+    pictures: dict[str, list[Path]] = defaultdict(list)
+    for path in find_pictures(folder):
+        pictures[path.relative_to(folder).parts[0]].append(path)
+    if empty := [name for name in names if not pictures[name]]:
         raise FileNotFoundError(
-            f"{folder}: {len(empty)} of {len(names)} categories have no pictures: {', '.join(empty[:5])}; "
-            "put pictures there, or remove the folders"
+            f"{folder}: {len(empty)} of {len(names)} categories have no pictures: {', '.join(empty[:5])}; put pictures "
+            "there, or choose the folder whose folders are the categories"
         )
+    only = folder / names[0]
+    if len(names) == 1 and len(find_folders(only)) > 1 and all(path.parent != only for path in pictures[names[0]]):
+        raise ValueError(f"{folder} has one category, {names[0]}, which holds folders; open {only}, if these are they")
     categories = names
     if all(map(WORDNET_ID.fullmatch, names)):
         categories = [id for id, _ in bundled("networks.imagenet").class_index()]

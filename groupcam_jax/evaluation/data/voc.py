@@ -10,11 +10,24 @@ from xml.etree import ElementTree
 from groupcam_jax.evaluation.data.annotations import (
     Annotation,
     annotated_dataset,
-    find_pictures,
+    pictures_by_id,
     warn_of_empty,
     warn_of_unlisted,
 )
+from groupcam_jax.evaluation.data.boxes import Box, Size, checked_box
 from groupcam_jax.evaluation.data.examples import Dataset
+from groupcam_jax.evaluation.data.listing import find_files, find_folders, find_pictures
+from groupcam_jax.evaluation.data.objects import Objects
+from groupcam_jax.evaluation.data.values import number, picture_size, read_text
+
+
+def find_voc(folder: Path) -> list[Path]:
+    """The folders in VOC's layout: this one, or those in it, as in `VOCdevkit/VOC2012`, or in `VOCdevkit` in it."""
+    if any((folder / part).is_dir() for part in ("Annotations", "JPEGImages")):
+        return [folder]
+    if (folder / "VOCdevkit").is_dir():
+        return find_voc(folder / "VOCdevkit")
+    return [path for path in find_folders(folder) if {"Annotations", "JPEGImages"} <= {p.name for p in path.iterdir()}]
 
 
 def open_voc(folder: Path, split: str | None = None) -> Dataset:
@@ -26,49 +39,53 @@ def open_voc(folder: Path, split: str | None = None) -> Dataset:
       FileNotFoundError: no annotations, no such split, no pictures, or a picture without an annotation.
       ValueError: a malformed annotation.
     """
-    pictures = {path.stem: path for path in find_pictures(folder / "JPEGImages")}
-    parsed = {path.stem: _parse(path) for path in sorted((folder / "Annotations").glob("*.xml"))}
+    pictures, objects = find_pictures(folder / "JPEGImages"), Objects(folder / "Annotations")
+    parsed = {path.stem: _parse(path, objects) for path in find_files(folder / "Annotations", (".xml",))}
     if not parsed:
         raise FileNotFoundError(f"{folder}: expected Annotations/*.xml beside JPEGImages, found none")
+    objects.report()
     listed = list(parsed)
     if split is not None:
         path = folder / "ImageSets" / "Main" / f"{split}.txt"
         if not path.exists():
-            raise FileNotFoundError(f"no split {split!r}: expected {path}")
-        listed = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
+            there = ", ".join(sorted(other.stem for other in path.parent.glob("*.txt")))
+            raise FileNotFoundError(f"no split {split!r}: expected {path}{there and f'; there are {there}'}")
+        listed = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
         if missing := [id for id in listed if id not in parsed]:
             raise FileNotFoundError(f"{folder}: expected Annotations/{missing[0]}.xml, for {path} lists {missing[0]}")
-    categories = sorted({name for objects, _ in parsed.values() for name, _ in objects})
+    categories = sorted({name for things, _ in parsed.values() for name, _ in things})
+    paths = pictures_by_id(pictures, listed, folder / "Annotations")
     annotations = []
     for id in listed:
-        objects, size = parsed[id]
-        boxes, kinds = [box for _, box in objects], [categories.index(name) for name, _ in objects]
-        path = pictures.get(id, folder / "JPEGImages" / f"{id}.jpg")
+        things, size = parsed[id]
+        boxes, kinds = [box for _, box in things], [categories.index(name) for name, _ in things]
+        path = paths.get(id, folder / "JPEGImages" / f"{id}.jpg")
         annotations.append(Annotation(id, path, -1, boxes, kinds, size))
     if split is None:
-        warn_of_unlisted(annotations, pictures.values(), folder / "Annotations")
+        warn_of_unlisted(annotations, pictures, folder / "Annotations")
     warn_of_empty(annotations, categories, folder)
     return annotated_dataset(folder, categories, annotations)
 
 
-def _parse(path: Path) -> tuple[list[tuple[str, tuple[float, ...]]], tuple[int, int] | None]:
+def _parse(path: Path, objects: Objects) -> tuple[list[tuple[str, Box]], Size | None]:
     """The name and the box of every object, and the width and height of the picture if known."""
+    found = []
     try:
         root = ElementTree.parse(path).getroot()
-        objects = []
-        for thing in root.iter("object"):
-            xmin, ymin, xmax, ymax = (
-                float(_text(thing, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")
-            )
-            objects.append((_text(thing, "name"), (xmin - 1, ymin - 1, xmax, ymax)))
-        width, height = (int(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
-    except (ElementTree.ParseError, ValueError) as error:
+        size = picture_size(*(root.findtext(f"size/{side}") or None for side in ("width", "height")))
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise ValueError(f"{path}: {error}; expected an annotation as VOC has them") from error
-    return objects, (width, height) if width and height else None
+    for position, thing in enumerate(root.iter("object"), start=1):
+        with objects.reading(f"{path.name}, object {position}"):
+            name = _text(thing, "name")
+            sides = [number(_text(thing, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")]
+            xmin, ymin, xmax, ymax = sides
+            found.append((name, checked_box(sides, (xmin - 1, ymin - 1, xmax, ymax), size)))
+    return found, size
 
 
 def _text(element: ElementTree.Element, path: str) -> str:
-    text = element.findtext(path)
+    text = (element.findtext(path) or "").strip()
     if not text:
         raise ValueError(f"an object without {path}")
-    return text.strip()
+    return text

@@ -1,0 +1,64 @@
+"""ImageNet as Kaggle publishes it: `ILSVRC/Data/CLS-LOC`, and `LOC_val_solution.csv` with the labels and boxes.
+
+    ImageId,PredictionString
+    ILSVRC2012_val_00000001,n01751748 111 108 441 193
+
+After a picture's name, its WordNet id and the box of each object, of whose pixels the last ones belong to it.
+"""
+
+import csv
+from pathlib import Path
+
+from groupcam_jax.bundled import bundled
+from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset, repeated
+from groupcam_jax.evaluation.data.boxes import inclusive_box
+from groupcam_jax.evaluation.data.examples import Dataset
+from groupcam_jax.evaluation.data.listing import some
+from groupcam_jax.evaluation.data.objects import Objects
+from groupcam_jax.evaluation.data.values import number, read_text
+
+PICTURES = Path("Data", "CLS-LOC")
+
+
+def find_ilsvrc(folder: Path) -> Path | None:
+    """The folder with `Data/CLS-LOC`: this one, or `ILSVRC` in it; None if there is none."""
+    return next((place for place in (folder, folder / "ILSVRC") if (place / PICTURES).is_dir()), None)
+
+
+def open_ilsvrc(root: Path, split: str | None = None) -> Dataset:
+    """Opens Kaggle's folder; its categories are the classes of ImageNet, by their WordNet ids.
+
+    Args:
+      root: the folder with `Data/CLS-LOC`; the annotations lie in it or beside it.
+      split: val, the default, or train, whose pictures with boxes are opened.
+
+    Raises:
+      FileNotFoundError: no annotations of the split, or no pictures.
+      ValueError: a line that is not as expected.
+    """
+    split = split or "val"
+    name = f"LOC_{split}_solution.csv"
+    file = next((place / name for place in (root, root.parent) if (place / name).exists()), None)
+    if file is None:
+        raise FileNotFoundError(f"{root}: expected {name} there or in {root.parent}, as Kaggle has it (val or train)")
+    categories = [id for id, _ in bundled("networks.imagenet").class_index()]
+    labels = {id: label for label, id in enumerate(categories)}
+    objects, annotations = Objects(file), []
+    for row in csv.DictReader(read_text(file).split("\n")):
+        try:
+            id, predictions = row["ImageId"], row["PredictionString"].split()
+            label = labels[predictions[0]]
+        except (KeyError, IndexError, AttributeError) as error:
+            expected = "a picture's name, and for each box a WordNet id of ImageNet and four numbers"
+            raise ValueError(f"{file}: expected {expected}, got {row!s:.100}") from error
+        boxes = []
+        for start in range(0, len(predictions), 5):
+            with objects.reading(f"{id}, box {start // 5 + 1}"):
+                boxes.append(inclusive_box([number(side) for side in predictions[start + 1 : start + 5]], None))
+        within = Path(id.split("_")[0]) if split == "train" else Path()
+        path = root / PICTURES / split / within / f"{id}.JPEG"
+        annotations.append(Annotation(id, path, label, boxes, [label] * len(boxes)))
+    if twice := repeated(annotation.id for annotation in annotations):
+        raise ValueError(f"{file}: has {some(twice)} more than once")
+    objects.report()
+    return annotated_dataset(root, categories, sorted(annotations, key=lambda annotation: annotation.id))

@@ -1,0 +1,69 @@
+"""The channels of a picture that Pillow has opened, as RGB of 8 bits."""
+
+import io
+import sys
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from groupcam_jax.pictures.depth import eight_bits
+
+# Of 16 bits Pillow keeps the upper 8, which it finds by their order; in the other order it keeps the lower 8.
+OTHER_ORDER = {"16L": "16B", "16B": "16L", "16N": "16B" if sys.byteorder == "little" else "16L"}
+
+
+def rgb(image: Image.Image, content: bytes) -> np.ndarray:
+    """The channels of a picture as RGB; transparent parts become white.
+
+    Args:
+      image: as opened, not yet loaded.
+      content: of its file.
+
+    Returns:
+      uint8 `[h, w, 3]`.
+
+    Raises:
+      ValueError: values whose range cannot be told.
+    """
+    if image.mode.startswith(("I", "F")):
+        return np.repeat(_grey(image)[..., None], 3, axis=2)
+    if image.mode in ("RGB", "RGBA") and _is_deep(image):
+        image = _sixteen_bits(image, content)
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return np.asarray(image.convert("RGB"))
+
+
+def _grey(image: Image.Image) -> np.ndarray:
+    tags = getattr(image, "tag_v2", {})  # of a TIFF: 258 is the depth, 262 says whether white is zero
+    declared = max(tags.get(258, (16,)))
+    grey = eight_bits(np.asarray(image), declared if 8 < declared < 16 else None)
+    return 255 - grey if tags.get(262) == 0 else grey  # Pillow does it in 8 bits only
+
+
+def _is_deep(image: Any) -> bool:
+    return any(_raw_mode(tile)[-3:] in OTHER_ORDER for tile in getattr(image, "tile", ()))
+
+
+def _sixteen_bits(image: Image.Image, content: bytes) -> Image.Image:
+    upper = np.asarray(image)
+    if upper[..., :3].max() > 0x3F:  # certainly 16 bits, of which Pillow has kept the upper 8
+        return image
+    again = Image.open(io.BytesIO(content))
+    again.tile = [_in_other_order(tile) for tile in again.tile]
+    values = upper.astype(np.uint16) << 8 | np.asarray(again)
+    colours = eight_bits(values[..., :3])
+    alpha = [eight_bits(values[..., 3:])] if values.shape[2] == 4 else []
+    return Image.fromarray(np.concatenate([colours, *alpha], axis=2))
+
+
+def _raw_mode(tile: Any) -> str:
+    return tile.args if isinstance(tile.args, str) else str((tile.args or ("",))[0])
+
+
+def _in_other_order(tile: Any) -> Any:
+    mode = _raw_mode(tile)
+    other = mode[:-3] + OTHER_ORDER[mode[-3:]]
+    return tile._replace(args=other if isinstance(tile.args, str) else (other, *tile.args[1:]))
