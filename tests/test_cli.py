@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 
 import jax
 import numpy as np
@@ -130,7 +131,42 @@ def test_broken_pictures_are_named_and_skipped(folder, groupcam):
     for name in ("broken.jpg", "text.png", "none.png"):
         assert f"skipped ../{name}: " in errors
     assert "3 of 4 pictures could not be read" in errors
+    assert "1 of 4 done" in errors
     assert [path.name for path in folder.joinpath("out").iterdir()] == ["noise-group-cam.png"]
+
+
+@pytest.mark.filterwarnings("default")
+def test_pictures_in_odd_containers(folder, groupcam):
+    os.mkfifo(folder / "pipe")
+    content = (folder / "noise.png").read_bytes()
+    writer = threading.Thread(target=(folder / "pipe").write_bytes, args=(content,))
+    writer.start()
+    long = folder / f"{'é' * 120}.npy"
+    np.save(long, np.random.default_rng(0).random((8, 9, 3)))
+    code, out, errors = groupcam("explain", "../pipe", long, *NET, "--raw")
+    writer.join()
+    assert code == 0, errors
+    assert "../pipe: waits for what is written to this pipe" in errors
+    assert f"warning: {long}: floating-point values are taken for a range from 0 to 1" in errors.splitlines()
+    assert {path.suffix for path in pathlib.Path().glob("é*")} == {".png", ".npy", ".json"}
+
+
+def test_standard_input(folder, groupcam, monkeypatch):
+    with (folder / "noise.png").open() as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert groupcam("explain", "-", *NET)[0] == 0
+    assert pathlib.Path("stdin-group-cam.png").exists()
+
+
+def test_results_that_cannot_be_written_do_not_stop_the_rest(folder, groupcam):
+    pathlib.Path("noise-group-cam.png").mkdir()
+    code, _, errors = groupcam("explain", "../noise.png", "../grey.jpg", *NET)
+    assert code == 1
+    assert "results of ../noise.png not written: " in errors
+    assert "noise-group-cam.png" in errors
+    assert "1 of 2 pictures could not be written" in errors
+    assert "1 of 2 done" in errors
+    assert pathlib.Path("grey-group-cam.png").exists()
 
 
 def test_list_layers(folder, groupcam):

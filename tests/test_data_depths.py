@@ -1,6 +1,8 @@
 """Values of 8, 10 or 12 bits in wider containers, and floats: scaled as they were meant, or refused; never black."""
 
+import contextlib
 import io
+import os
 import struct
 import zlib
 
@@ -13,7 +15,6 @@ from groupcam_jax.pictures.decode import BrokenPicture, decode
 from groupcam_jax.pictures.depth import eight_bits
 from groupcam_jax.pictures.orientation import turn_pixels
 
-WARNED = "are taken for"
 PICTURE = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8, endpoint=False)
 PICTURE[0, 0] = 255
 
@@ -72,16 +73,10 @@ FORMS = [*((name, write, 3) for name, write in COLOUR.items()), *((f"{n}, grey",
 @pytest.mark.parametrize("bits", [8, 12, 16])
 def test_bits_in_sixteen(write, channels, bits):
     values = PICTURE.astype(np.uint16) * (1 << bits - 8)
-    with pytest.warns(UserWarning, match=f"are taken for {bits} bits") if bits < 16 else none():
+    with pytest.warns(UserWarning, match=f"are taken for {bits} bits") if bits < 16 else contextlib.nullcontext():
         pixels, _ = decode(write(values), "picture")
     expected = PICTURE if channels == 3 else PICTURE[..., :1].repeat(3, 2)
     np.testing.assert_array_equal(pixels, expected)
-
-
-def none():
-    import contextlib
-
-    return contextlib.nullcontext()
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.int16])
@@ -105,7 +100,7 @@ def test_floats(write, most, dtype):
 
 def test_alpha_has_its_own_range():
     values = np.concatenate([PICTURE.astype(np.uint16), np.full((6, 9, 1), 0xFFFF, np.uint16)], axis=2)
-    with pytest.warns(UserWarning, match=WARNED):
+    with pytest.warns(UserWarning, match="are taken for 8 bits"):
         pixels, _ = decode(png(values), "picture")
     np.testing.assert_array_equal(pixels, PICTURE)
 
@@ -172,9 +167,7 @@ def test_pictures_come_as_stored(form, orientation):
 
 
 def test_pointers_folders_and_pipes(tmp_path):
-    import os
-
-    with pytest.raises(BrokenPicture, match="pointer of Git LFS.* git lfs pull"):
+    with pytest.raises(BrokenPicture, match=r"pointer of Git LFS.* git lfs pull"):
         decode(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "picture")
     with pytest.raises(BrokenPicture, match="it is a folder"):
         decode(tmp_path, "picture")

@@ -1,6 +1,7 @@
 """Data sets of TensorFlow Datasets by name, without TensorFlow: prepared here, and read back."""
 
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -135,6 +136,54 @@ def test_what_cannot_be_used(data_dir, tmp_path):
         (copy / name).write_text((copy / name).read_text().replace(old, new))
         with pytest.raises(ValueError, match=message):
             open_data("pictures/labelled", data_dir=tmp_path)
+
+
+@pytest.fixture
+def copy(data_dir, tmp_path):
+    """A copy of the prepared folder, to be damaged."""
+    return shutil.copytree(data_dir / "pictures", tmp_path / "pictures") / "labelled" / "1.2.0"
+
+
+def unnamed(features):
+    """The features with a label that is a number alone."""
+    content = json.loads(features)
+    scalar = {"shape": {}, "dtype": "int64", "encoding": "none"}
+    of = "tensorflow_datasets.core.features.scalar.Scalar"
+    content["featuresDict"]["features"]["label"] = {"pythonClassName": of, "tensor": scalar}
+    return json.dumps(content).encode()
+
+
+SHARD = "pictures-validation.array_record-00000-of-00001"
+
+
+@pytest.mark.parametrize(("file", "damage", "error", "message"), [
+    (SHARD, lambda content: None, FileNotFoundError, f"{SHARD}: this part of .* is missing"),
+    (SHARD, lambda content: content[:900], ValueError, f"{SHARD}: this part of .* is cut short, or a pointer"),
+    ("dataset_info.json", lambda content: content[:50], ValueError, r"dataset_info\.json or features\.json is damaged"),
+    ("features.json", lambda content: content[:50], ValueError, r"dataset_info\.json or features\.json is damaged"),
+    ("features.json", unnamed, ValueError, "expected labels with names"),
+])  # fmt: skip
+@pytest.mark.parametrize("by_path", [False, True])
+def test_damaged_data_is_named(copy, tmp_path, file, damage, error, message, by_path):
+    content = damage((copy / file).read_bytes())
+    (copy / file).unlink()
+    if content is not None:
+        (copy / file).write_bytes(content)
+    with pytest.raises(error, match=message):
+        open_data(copy) if by_path else open_data("pictures/labelled", data_dir=tmp_path)
+
+
+def test_a_damaged_record_is_a_broken_picture(copy):
+    content = (copy / SHARD).read_bytes()
+    (copy / SHARD).write_bytes(bytes(100) + content[100:])
+    with pytest.raises(BrokenPicture, match="validation 0: cannot be read: "):
+        open_data(copy)[0]
+
+
+def test_a_prepared_folder_by_its_path(data_dir):
+    for folder in (data_dir / "pictures" / "labelled" / "1.2.0", data_dir / "pictures" / "labelled"):
+        assert len(open_data(folder)) == 4
+        assert len(open_data(folder, "validation[:3]")) == 3
 
 
 def test_without_tensorflow_and_without_the_code_that_prepared_it(data_dir):

@@ -1,6 +1,5 @@
 """The channels of a picture that Pillow has opened, as RGB of 8 bits."""
 
-import io
 import sys
 from typing import Any
 
@@ -13,12 +12,12 @@ from groupcam_jax.pictures.depth import eight_bits
 OTHER_ORDER = {"16L": "16B", "16B": "16L", "16N": "16B" if sys.byteorder == "little" else "16L"}
 
 
-def rgb(image: Image.Image, content: bytes) -> np.ndarray:
+def rgb(image: Image.Image, again: Image.Image | None = None) -> np.ndarray:
     """The channels of a picture as RGB; transparent parts become white.
 
     Args:
-      image: as opened, not yet loaded.
-      content: of its file.
+      image: what was opened.
+      again: the same file, opened again and not loaded, where its channels may have 16 bits.
 
     Returns:
       uint8 `[h, w, 3]`.
@@ -28,8 +27,8 @@ def rgb(image: Image.Image, content: bytes) -> np.ndarray:
     """
     if image.mode.startswith(("I", "F")):
         return np.repeat(_grey(image)[..., None], 3, axis=2)
-    if image.mode in ("RGB", "RGBA") and _is_deep(image):
-        image = _sixteen_bits(image, content)
+    if again is not None and image.mode in ("RGB", "RGBA") and _is_deep(again):
+        image = _sixteen_bits(image, again)
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
@@ -44,14 +43,13 @@ def _grey(image: Image.Image) -> np.ndarray:
 
 
 def _is_deep(image: Any) -> bool:
-    return any(_raw_mode(tile)[-3:] in OTHER_ORDER for tile in getattr(image, "tile", ()))
+    return any(_raw_mode(tile)[-3:] in OTHER_ORDER for tile in image.tile)
 
 
-def _sixteen_bits(image: Image.Image, content: bytes) -> Image.Image:
+def _sixteen_bits(image: Image.Image, again: Any) -> Image.Image:
     upper = np.asarray(image)
     if upper[..., :3].max() > 0x3F:  # certainly 16 bits, of which Pillow has kept the upper 8
         return image
-    again = Image.open(io.BytesIO(content))
     again.tile = [_in_other_order(tile) for tile in again.tile]
     values = upper.astype(np.uint16) << 8 | np.asarray(again)
     colours = eight_bits(values[..., :3])

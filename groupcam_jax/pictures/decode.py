@@ -75,10 +75,10 @@ def _decode(content: bytes) -> tuple[np.ndarray, int]:
         image = None
     if image is None or (is_tiff(content) and _is_planar(image)):
         pixels, orientation = read_tiff(content)
-        return rgb(Image.fromarray(pixels), content), _or_upright(orientation)
+        return rgb(Image.fromarray(pixels)), _or_upright(orientation)
     with image:
         orientation = _orientation(image)
-        pixels = rgb(image, content)
+        pixels = rgb(image, _open(content))
         # Pillow turns a TIFF upright as it loads it, and drops the tag.
         return pixels if _orientation(image) == orientation else turn_back(pixels, orientation), orientation
 
