@@ -143,7 +143,7 @@ def test_pictures_in_odd_containers(folder, groupcam):
     writer.start()
     long = folder / f"{'é' * 120}.npy"
     np.save(long, np.random.default_rng(0).random((8, 9, 3)))
-    code, out, errors = groupcam("explain", "../pipe", long, *NET, "--raw")
+    code, _, errors = groupcam("explain", "../pipe", long, *NET, "--raw")
     writer.join()
     assert code == 0, errors
     assert "../pipe: waits for what is written to this pipe" in errors

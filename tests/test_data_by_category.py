@@ -44,6 +44,8 @@ def test_broken_pairs_are_named_by_their_picture():
 def test_no_such_category():
     with pytest.raises(ValueError, match="drawn has no category 'elk'; it has ant, bee, cow, dog"):
         by_category(DATASET, ["ant", "elk"])
+    with pytest.raises(ValueError, match="drawn has several categories called 'ant'"):
+        by_category(Dataset("drawn", ("ant", "ant"), 1, read, lambda index: []), ["ant"])
     with pytest.raises(ValueError, match="no picture of drawn has an object of bee"):
         by_category(Dataset("drawn", ("ant", "bee"), 1, read, lambda index: []), ["bee"])
 
