@@ -58,6 +58,8 @@ def test_reads_what_torch_reads(name):
         prefix = name.removesuffix(".pth") + "/"
         expected = {key.removeprefix(prefix): file[key] for key in file if key.startswith(prefix)}
     arrays = read_state_dict(GOLDEN / name)
+    assert all(key.startswith("module.") for key in arrays) == ("wrapped" in name)  # names are kept as they were saved
+    arrays = {key.removeprefix("module."): array for key, array in arrays.items()}
     assert list(arrays) == list(expected)
     for key, array in arrays.items():
         assert array.dtype == (bfloat16 if key == "bfloat16" else expected[key].dtype)
