@@ -328,7 +328,7 @@ def test_resnet18_there_and_back():
     model = resnet18()
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
     random = np.random.default_rng(0)
-    variables = jax.tree.map(lambda leaf: random.standard_normal(leaf.shape, np.float32), shapes)
+    variables = jax.tree.map(lambda leaf: random.random(leaf.shape, np.float32), shapes)
     torch = to_torch(variables)
     assert len(torch) == 122  # torchvision's count, the counters of the 20 batch norms among them.
     assert torch["layer2.0.downsample.0.weight"].shape == (128, 64, 1, 1)
