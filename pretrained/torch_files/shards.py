@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def read_shards(index: Path, read: Callable[[Path], Mapping[str, np.ndarray]]) -
         raise CheckpointError(f"{index}: expected a JSON index with a weight_map, name -> file ({error})") from error
     arrays = {}
     for file in dict.fromkeys(named.values()):
-        if Path(file).name != file or not (index.parent / file).is_file():
+        if Path(file).name != file or not os.path.isfile(index.parent / file):
             raise CheckpointError(f"{index}: there is no file {file!r} beside it")
         shard = read(index.parent / file)
         wanted = [name for name, its in named.items() if its == file]
