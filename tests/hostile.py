@@ -107,8 +107,10 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=1)
     parser.add_argument("--methods", nargs="*", default=[*METHODS])
     options = parser.parse_args()
+    jax.config.update("jax_disable_most_optimizations", True)  # four programs a method are compiled
     wrong = 0
     for name in options.methods:
+        print(name, flush=True)
         for seed in range(options.part, CASES, options.parts):
             told = fault(name, seed)
             if told:

@@ -10,13 +10,16 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
+from flax import linen as nn
 from test_convert import GOLDEN, Toy, rezip
 
-from groupcam_jax.classifiers import read_class_names
+from groupcam_jax.classifiers import load_classifier, read_class_names
+from pretrained import catalogue
 from pretrained.convert import to_flax
 from pretrained.convert.__main__ import main
 from pretrained.convert.names import fit_names, from_hugging_face
 from pretrained.convert.variables import torch_shapes
+from pretrained.fine_tuned import KEY, read_fine_tuned
 from pretrained.torch_files.state_dict import read_state_dict, write_safetensors
 from pretrained.torch_files.unpickler import CheckpointError
 
@@ -202,6 +205,54 @@ def test_what_is_not_this_network_keeps_its_names():
 def test_weights_that_would_give_no_map_are_refused(name, array, message):
     with pytest.raises(ValueError, match=message):
         loaded(TOY | {name: array})
+
+
+def test_the_network_has_as_many_classes_as_its_weights(tmp_path, monkeypatch, caplog):
+    class Net(nn.Module):
+        num_classes: int = 1000
+
+        @nn.compact
+        def __call__(self, x):
+            return nn.Dense(self.num_classes, name="fc")(nn.Conv(3, (3, 3), name="conv1")(x).mean((1, 2)))
+
+    monkeypatch.setitem(catalogue.IMAGENET, "net", catalogue.Network(Net, "conv1"))
+    monkeypatch.setattr(catalogue, "NAMES", ("net",))
+    head = {"fc.weight": np.ones((7, 3), np.float32), "fc.bias": np.arange(7, dtype=np.float32)}
+    stem = {"conv1.weight": np.ones((3, 3, 3, 3), np.float32), "conv1.bias": np.zeros(3, np.float32)}
+    write_safetensors(tmp_path / "w.safetensors", {f"backbone.{name}": array for name, array in (head | stem).items()})
+    model = catalogue.load("net", tmp_path / "w.safetensors")
+    assert model.apply(model.params, jnp.ones((1, 5, 5, 3))).shape == (1, 7)
+    assert model.class_names == [f"class {label}" for label in range(7)]
+    assert caplog.messages == [f"{tmp_path / 'w.safetensors'}: took those under 'backbone.'; classes: 7"]
+    write_safetensors(tmp_path / "w.safetensors", head | stem | {"fc.bias": np.full(7, np.nan, np.float32)})
+    with pytest.raises(ValueError, match=r"w\.safetensors: weights are NaN or infinite, .*\n  fc\.bias has 7 of 7"):
+        catalogue.load("net", tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=r"--state-dict ema: it goes with --weights"):
+        catalogue.load("net", state_dict="ema")
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ({"class_names": ["cat"]}, "'image_size'"),
+        ({"class_names": "cat", "image_size": 8}, "class_names are no names"),
+        ({"class_names": ["cat"], "image_size": 10**6}, "image_size is not between 1 and 10000"),
+        ([], "header of its fine-tuning is broken"),
+    ],
+)
+def test_a_broken_header_of_a_fine_tuning_names_the_file(header, message, tmp_path):
+    write_safetensors(tmp_path / "tuned.safetensors", {}, {KEY: json.dumps(header)})
+    with pytest.raises(CheckpointError, match=rf"tuned\.safetensors: .*{message}"):
+        read_fine_tuned(tmp_path / "tuned.safetensors")
+
+
+def test_as_many_names_as_classes(tmp_path):
+    (tmp_path / "names.txt").write_text("cat\ndog")
+    with pytest.raises(ValueError, match=r"names\.txt: it has 2 names, and the network 10 classes"):
+        load_classifier("shapes", None, class_names=tmp_path / "names.txt")
+    names = [f"shape {label}" for label in range(10)]
+    (tmp_path / "names.json").write_text(json.dumps(names))
+    assert load_classifier("shapes", None, class_names=tmp_path / "names.json").class_names == names
 
 
 def test_names_of_classes(tmp_path):
