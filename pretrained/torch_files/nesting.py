@@ -27,7 +27,7 @@ def check_nesting(file: BinaryIO) -> None:
       IndexError, KeyError: it takes values that are not there.
     """
     stack: list[tuple[int, int]] = []
-    memo: dict[int, tuple[int, int]] = {}
+    memo: dict[int | None, tuple[int, int]] = {}
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
         name, before = opcode.name, opcode.stack_before
         if "PUT" in name or name == "MEMOIZE":
