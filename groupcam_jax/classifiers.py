@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import inspect
+import json
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,12 @@ from groupcam_jax.bundled import bundled
 from groupcam_jax.types import Classifier, Layer, LayerLike
 
 
-def load_classifier(model: str, weights: pathlib.Path | None) -> Classifier:
+def load_classifier(
+    model: str,
+    weights: pathlib.Path | None,
+    state_dict: str | None = None,
+    class_names: pathlib.Path | None = None,
+) -> Classifier:
     """Loads a classifier by name, or from a user's file.
 
     Args:
@@ -19,13 +25,51 @@ def load_classifier(model: str, weights: pathlib.Path | None) -> Classifier:
         the attributes of `Classifier`.
       weights: for a name, a state dict to load instead of the published one; for both, what `groupcam fine-tune` has
         written.
+      state_dict: the name of the state dict in a file of weights that has several.
+      class_names: a file of the classes' names, see `read_class_names`; None leaves those that the classifier has.
 
     Raises:
-      ValueError: no such name, file or factory, or one that returns no classifier; weights of another network.
+      ValueError: no such name, file or factory, or one that returns no classifier; weights of another network; or not
+        as many names as classes.
     """
+    classifier = _load(model, weights, state_dict)
+    if class_names is None:
+        return classifier
+    names, count = read_class_names(class_names), len(classifier.class_names)
+    if len(names) != count:
+        raise ValueError(f"--class-names {class_names}: it has {len(names)} names, and the network {count} classes")
+    return classifier._replace(class_names=names)
+
+
+def read_class_names(path: pathlib.Path) -> list[str]:
+    """Reads the names of classes: a line each, or JSON, a list of them or an object from class to name.
+
+    Raises:
+      ValueError: the file is no text, or JSON of another form.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+        if path.suffix != ".json":
+            return [line.strip() for line in text.strip().splitlines()]
+        told = json.loads(text)
+        names = [told[str(label)] for label in range(len(told))] if isinstance(told, dict) else told
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("not all of them are text")
+    except (ValueError, KeyError, RecursionError) as error:
+        raise ValueError(
+            f"--class-names {path}: expected a name in each line, or JSON, "
+            f'["cat", "dog"] or {{"0": "cat", "1": "dog"}} ({type(error).__name__}: {error})'
+        ) from error
+    return names
+
+
+def _load(model: str, weights: pathlib.Path | None, state_dict: str | None) -> Classifier:
+    """The classifier with its own class names."""
     path, colon, factory = model.rpartition(":")
     if not colon or path == "keras":
-        return bundled("catalogue").load(model, weights)
+        return bundled("catalogue").load(model, weights, state_dict=state_dict)
+    if state_dict is not None:
+        raise ValueError(f"--state-dict {state_dict}: it goes with a name of a network; {model} loads its own weights")
     tuned = None
     if weights is not None:
         tuned = bundled("fine_tuned").read_fine_tuned(weights)

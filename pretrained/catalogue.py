@@ -1,5 +1,6 @@
 """Classifiers by name."""
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +11,16 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from groupcam_jax.types import Classifier
-from pretrained.convert import to_flax
+from pretrained.convert.names import fit_names
+from pretrained.convert.variables import to_flax, torch_shapes
 from pretrained.fetching.download import download
 from pretrained.fetching.installed import installed
 from pretrained.fine_tuned import read_fine_tuned, with_weights
 from pretrained.networks import efficientnet_lite, imagenet, keras_applications, resnet, shapes, vgg
 from pretrained.torch_files.state_dict import read_state_dict
+from pretrained.torch_files.unpickler import CheckpointError
+
+LOG = logging.getLogger(__name__)
 
 
 class Network(NamedTuple):
@@ -60,7 +65,7 @@ IMAGENET = {
 NAMES = ("shapes", *IMAGENET)
 
 
-def load(name: str, weights: str | os.PathLike[str] | None = None) -> Classifier:
+def load(name: str, weights: str | os.PathLike[str] | None = None, *, state_dict: str | None = None) -> Classifier:
     """Loads a trained classifier.
 
     Args:
@@ -69,16 +74,21 @@ def load(name: str, weights: str | os.PathLike[str] | None = None) -> Classifier
         packages of their own, torchvision's are downloaded once; both are checked by their hash. Keras downloads and
         checks its own.
       weights: a state dict of the network, `.pth` or `.safetensors` (Keras: `.weights.h5`), or what
-        `groupcam fine-tune` has written, with its own classes, instead of the published one.
+        `groupcam fine-tune` has written, with its own classes, instead of the published one. The network is built
+        for as many classes as the state dict has.
+      state_dict: the name of the state dict in a file that has several, such as "state_dict_ema".
 
     Returns:
       The classifier with its weights, preprocessing and class names.
 
     Raises:
-      ValueError: no such name, a network without published weights, or a state dict of another network.
+      ValueError: no such name, a network without published weights, or a state dict of another network, or that is
+        not finite.
       ImportError: the package with the weights, or Keras on JAX, is not installed; the message says which.
       OSError: the weights cannot be downloaded or read.
     """
+    if state_dict is not None and (weights is None or name.startswith("keras:") or name == "shapes"):
+        raise ValueError(f"--state-dict {state_dict}: it goes with --weights, and a network of {', '.join(IMAGENET)}")
     if name.startswith("keras:"):
         return keras_applications.load(name.removeprefix("keras:"), weights)
     if name not in NAMES:
@@ -93,18 +103,31 @@ def load(name: str, weights: str | os.PathLike[str] | None = None) -> Classifier
                 "network of ImageNet's"
             )
         return shapes.load()
+    source = IMAGENET[name].published(name) if weights is None else weights
     network = untrained(name)
-    state_dict = read_state_dict(IMAGENET[name].published(name) if weights is None else weights)
-    return network._replace(params=to_flax(state_dict, network.params))
+    expected = torch_shapes(network.params)
+    try:
+        arrays, told = fit_names(read_state_dict(source, state_dict), expected)
+        bias = arrays.get(next(name for name, shape in expected.items() if shape == [1000]))
+        if bias is not None and bias.ndim == 1 and 0 < len(bias) != 1000:
+            network = untrained(name, len(bias))
+            told = "; ".join([*[told] * bool(told), f"classes: {len(bias)}"])
+        if told:
+            LOG.warning("%s: %s", source, told)
+        return network._replace(params=to_flax(arrays, network.params))
+    except CheckpointError:
+        raise  # with the path
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
 
 
 def untrained(name: str, num_classes: int = 1000) -> Classifier:
-    """A network of `NAMES` with the shapes of its weights alone; the names of its classes are ImageNet's."""
+    """A network of `NAMES` with the shapes of its weights alone; ImageNet's classes have names, others numbers."""
     if name == "shapes":
         return shapes.untrained(num_classes)
     network = IMAGENET[name]
     module = network.build(num_classes=num_classes)
     template: Any = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, 224, 224, 3)))
-    return Classifier(
-        module.apply, template, network.preprocess, imagenet.class_names(), network.layer, network.image_size
-    )
+    # One logit tells two classes apart.
+    names = imagenet.class_names() if num_classes == 1000 else [f"class {i}" for i in range(max(2, num_classes))]
+    return Classifier(module.apply, template, network.preprocess, names, network.layer, network.image_size)

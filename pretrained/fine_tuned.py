@@ -16,8 +16,10 @@ from safetensors import SafetensorError, safe_open
 from groupcam_jax.program.params import by_name
 from groupcam_jax.types import Classifier, Params
 from pretrained.torch_files.state_dict import read_state_dict, write_safetensors
+from pretrained.torch_files.unpickler import CheckpointError
 
 KEY = "groupcam_jax"  # in the header, so that nobody else's state dict is taken for one of ours
+LARGEST = 10_000  # pixels; what is explained first is a blank image of this size
 
 
 class FineTuned(NamedTuple):
@@ -47,6 +49,8 @@ def read_fine_tuned(path: str | os.PathLike[str]) -> FineTuned | None:
       CheckpointError: the file is broken.
       OSError: there is no such file, or it may not be read.
     """
+    if not Path(path).is_file() and Path(path).exists():
+        return None  # a folder, or a pipe, which would wait for ever
     try:
         with safe_open(path, "numpy") as file:
             header = file.metadata() or {}
@@ -54,7 +58,16 @@ def read_fine_tuned(path: str | os.PathLike[str]) -> FineTuned | None:
         return None
     if KEY not in header:
         return None
-    return FineTuned(Path(path), read_state_dict(path), **json.loads(header[KEY]))
+    try:
+        told = json.loads(header[KEY])
+        names, size = told["class_names"], told["image_size"]
+        if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+            raise ValueError("class_names are no names")
+        if type(size) is not int or not 0 < size <= LARGEST:
+            raise ValueError(f"image_size is not between 1 and {LARGEST}")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise CheckpointError(f"{Path(path)}: the header of its fine-tuning is broken ({error})") from error
+    return FineTuned(Path(path), read_state_dict(path), names, size)
 
 
 def with_weights(classifier: Classifier, tuned: FineTuned) -> Classifier:
@@ -77,4 +90,7 @@ def with_weights(classifier: Classifier, tuned: FineTuned) -> Classifier:
     params: Params = rebuild(
         {name: jax.device_put(tuned.arrays[name].astype(leaf.dtype)) for name, leaf in expected.items()}
     )
+    broken = next((name for name, array in tuned.arrays.items() if not np.isfinite(array).all()), None)
+    if broken is not None:
+        raise ValueError(f"{tuned.source}: weights are NaN or infinite, of {broken} at least")
     return classifier._replace(params=params, class_names=tuned.class_names, image_size=tuned.image_size)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
+from hostile import case, fault
 from table import IMAGES, KEYS, LABEL, METHODS, PARAMS, PLAIN, every_method, saliency
 
 import groupcam_jax as g
@@ -14,6 +15,13 @@ def test_broken_input_gives_nan_and_no_plausible_map(name):
     assert jnp.isnan(saliency(name, IMAGES[0].at[2, 3, 1].set(jnp.inf))).all()
     assert jnp.isnan(saliency(name, label=5)).all()
     assert jnp.isnan(saliency(name, label=-1)).all()
+
+
+@every_method
+def test_no_map_of_a_hostile_image_is_plausible(name):
+    """Twenty cases of `hostile.py`, which has 2,000, and other shapes and numbers of classes."""
+    for seed in [seed for seed in range(40) if case(seed).shape == "square"][:20]:
+        assert fault(name, seed, lambda image, label: saliency(name, image, label)) is None
 
 
 @every_method

@@ -57,6 +57,8 @@ def evaluate(
         str, typer.Option(help="A network's name, keras:NAME, or FILE.py:factory for your own.")
     ] = "shapes",
     weights: Annotated[Path | None, typer.Option(help="A state dict for the named network.")] = None,
+    state_dict: Annotated[str | None, typer.Option(help="Which one, in a file of weights that has several.")] = None,
+    class_names: Annotated[Path | None, typer.Option(help="The names of the classes, a line each, or JSON.")] = None,
     data: Annotated[str, typer.Option(help="scenes (drawn), imagenet2012, coco/2017, or a folder.")] = "scenes",
     split: Annotated[
         str | None, typer.Option(help="Of the data, such as val2017; the only one, or TFDS's validation, by default.")
@@ -85,7 +87,8 @@ def evaluate(
     if name != "all" and name not in EXPERIMENTS:
         raise ValueError(f"there is no experiment {name!r}; there are {', '.join(EXPERIMENTS)}, and all")
     connect(coordinator, processes, process, independent=True)
-    classifier, dataset = load_classifier(model, weights), open_data(data, split, data_dir)
+    classifier = load_classifier(model, weights, state_dict, class_names)
+    dataset = open_data(data, split, data_dir)
     if category_classes is not None:
         categories = read_categories(category_classes)
         classifier, dataset = union_classifier(classifier, categories), by_category(dataset, list(categories))

@@ -52,6 +52,8 @@ def main(*arguments: str) -> None:
 def run(
     model: Annotated[str, typer.Option(help="A network's name, or FILE.py:factory for your own.")] = "shapes",
     weights: Annotated[Path | None, typer.Option(help="What to begin with, instead of the published weights.")] = None,
+    state_dict: Annotated[str | None, typer.Option(help="Which one, in a file of weights that has several.")] = None,
+    class_names: Annotated[Path | None, typer.Option(help="The names of the classes, a line each, or JSON.")] = None,
     data: Annotated[str, typer.Option(help="A folder, imagenet2012, or scenes (drawn).")] = "scenes",
     validation: Annotated[
         str | None, typer.Option(help="A folder of categories held out; --data is then one as well, without train/.")
@@ -105,7 +107,7 @@ def run(
         raise ValueError(f"--batch {batch}: expected a multiple of the {processes} processes")
     if model.startswith("keras:"):
         raise ValueError(f"--model {model}: Keras trains its networks itself; a factory of your own may return one")
-    classifier = load_classifier(model, weights)
+    classifier = load_classifier(model, weights, state_dict, class_names)
     if image_size is not None:
         classifier = classifier._replace(image_size=image_size)
     training, held_out = open_pair(data, validation, split, validation_split)

@@ -55,6 +55,10 @@ def explain(
         str, typer.Option(help="A network's name, keras:NAME, or FILE.py:factory for your own.")
     ] = "efficientnet-lite0",
     weights: Annotated[pathlib.Path | None, typer.Option(help="A state dict for the named network.")] = None,
+    state_dict: Annotated[str | None, typer.Option(help="Which one, in a file of weights that has several.")] = None,
+    class_names: Annotated[
+        pathlib.Path | None, typer.Option(help="The names of the classes, a line each, or JSON.")
+    ] = None,
     classes: Annotated[
         list[str] | None, typer.Option("--class", help="Class to explain: name, part of it, or index; repeatable.")
     ] = None,
@@ -77,7 +81,7 @@ def explain(
     """Draw which pixels of pictures made a network decide."""
     if device is not None:
         compute_on(device)
-    classifier = load_classifier(model, weights)
+    classifier = load_classifier(model, weights, state_dict, class_names)
     if show_layers:
         console.print(layers_table(classifier))
         return

@@ -13,13 +13,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m pretrained.convert", description=main.__doc__)
     parser.add_argument("source", metavar="in.pth", type=Path, help="a PyTorch state dict, zip or legacy")
     parser.add_argument("target", metavar="out.safetensors", type=Path)
+    parser.add_argument("--state-dict", metavar="NAME", help="which, in a file that has several: state_dict_ema")
+    parser.add_argument("--force", action="store_true", help="replace out.safetensors")
     options = parser.parse_args(arguments)
     if options.target.suffix != ".safetensors":
         parser.error(f"{options.target}: expected a name that ends in .safetensors")
     try:
         if options.target.exists() and os.path.samefile(options.source, options.target):
             parser.error(f"{options.target} is the input itself; give the output another name")
-        state_dict = read_state_dict(options.source)
+        if options.target.exists() and not options.force:
+            parser.error(f"{options.target} exists; --force replaces it")
+        state_dict = read_state_dict(options.source, options.state_dict)
         write_safetensors(options.target, state_dict)
     except (OSError, ValueError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
@@ -37,31 +38,63 @@ def to_flax(state_dict: Mapping[str, np.ndarray], template: Mapping[str, Any]) -
       `{"params": ..., "batch_stats": ...}` like the template, in its dtypes, as arrays on the default device.
 
     Raises:
-      ValueError: names are missing, unexpected or of the wrong shape (the message lists them all), or the template has
-        a variable that torch has no name for.
+      ValueError: names are missing, unexpected, of the wrong shape or no floating-point numbers (the message lists the
+        first of each), weights that are not finite, negative variances, or a variable that torch has no name for.
     """
-    flat: Any = flatten_dict(template)
-    leaves = {_torch_name(path): (path, leaf) for path, leaf in flat.items()}
-    shapes = {name: _torch_shape(path, leaf.shape) for name, (path, leaf) in leaves.items()}
+    shapes = torch_shapes(template)
     counters = {_counter_name(name) for name in shapes if name.endswith("running_mean")}
     given = {name: list(array.shape) for name, array in state_dict.items() if name not in counters}
+    both = [name for name in shapes if name in given]
     problems = [
-        *(f"missing: {name} {shape}" for name, shape in shapes.items() if name not in given),
-        *(f"unexpected: {name} {shape}" for name, shape in given.items() if name not in shapes),
-        *(
-            f"wrong shape: {name} {given[name]}, expected {shape}"
-            for name, shape in shapes.items()
-            if given.get(name, shape) != shape
+        *_first([f"missing: {name} {shape}" for name, shape in shapes.items() if name not in given]),
+        *_first([f"unexpected: {name} {shape}" for name, shape in given.items() if name not in shapes]),
+        *_first(
+            [
+                f"wrong shape: {name} {given[name]}, expected {shapes[name]}"
+                for name in both
+                if given[name] != shapes[name]
+            ]
+        ),
+        *_first(
+            [
+                f"wrong type: {name} is {state_dict[name].dtype}, expected floating-point numbers"
+                for name in both
+                if not jnp.issubdtype(state_dict[name].dtype, jnp.floating)
+            ]
         ),
     ]
     if problems:
         raise ValueError("the state dict is not of this model:\n  " + "\n  ".join(problems))
+    flat: Any = flatten_dict(template)
     variables = {}
-    for name, (path, leaf) in leaves.items():
-        array = state_dict[name]
+    for path, leaf in flat.items():
+        array = state_dict[_torch_name(path)]
         array = np.moveaxis(array, (0, 1), (-1, -2)) if path[-1] == "kernel" else array
-        variables[path] = jax.device_put(np.asarray(array, leaf.dtype))
-    return unflatten_dict(variables)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and told below
+            variables[path] = np.asarray(array, leaf.dtype)
+    broken = [
+        f"{_torch_name(path)} has {count} of {array.size}"
+        for path, array in variables.items()
+        if (count := int((~np.isfinite(array) | ((array < 0) & (path[-1] == "var"))).sum()))
+    ]
+    if broken:
+        raise ValueError("weights are NaN or infinite, or a variance negative:\n  " + "\n  ".join(_first(broken)))
+    return unflatten_dict(jax.device_put(variables))
+
+
+def torch_shapes(template: Mapping[str, Any]) -> dict[str, list[int]]:
+    """The names of a module's variables in torch, and their shapes there.
+
+    Raises:
+      ValueError: a variable that torch has no name for.
+    """
+    flat: Any = flatten_dict(template)
+    return {_torch_name(path): _torch_shape(path, leaf.shape) for path, leaf in flat.items()}
+
+
+def _first(lines: list[str]) -> list[str]:
+    """The first five, and how many more."""
+    return [*lines[:5], *([f"... and {len(lines) - 5} more"] if lines[5:] else [])]
 
 
 def to_torch(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -28,8 +28,9 @@ def fetch(
 ) -> Path:
     """Returns the path, after downloading the file there if it is missing.
 
-    The hash is checked each time, before the file is trusted (half a second for the largest). Several processes may
-    call this at once: one downloads, the others wait for it.
+    The hash is checked each time, before the file is trusted (half a second for the largest). A file with another hash
+    is left as it is: it may have been put there by hand, where there is no network. Several processes may call this at
+    once: one downloads, the others wait for it.
 
     Args:
       url: what to download.
@@ -49,24 +50,29 @@ def fetch(
             if not path.exists():  # Another process may have fetched it while this one waited for the lock.
                 part = Path(f"{path}.part")
                 _fetch(url, part, by_hand, timeout, progress)
-                _check_hash(part, path.name, digest)
+                broken = _difference(part, digest)
+                if broken:
+                    part.unlink()
+                    raise DownloadError(
+                        f"{path.name}: {broken}; the download is broken or not the file it says. Deleted; run again"
+                    )
                 os.replace(part, path)
                 return path
-    _check_hash(path, path.name, digest)
+    broken = _difference(path, digest)
+    if broken:
+        raise DownloadError(
+            f"{path}: {broken}; it is not, or not all of, {url}. It is left as it is: move it away, and run again; "
+            f"or pass it as --weights FILE if that is what you want to load"
+        )
     return path
 
 
-def _check_hash(path: Path, name: str, digest: str) -> None:
-    """Deletes a file and raises unless its hash starts with the digits of the digest."""
+def _difference(path: Path, digest: str) -> str | None:
+    """What the hash of a file is and should be; None if it starts with the digits of the digest."""
     algorithm, _, expected = digest.partition(":")
     with path.open("rb") as file:
         digits = hashlib.file_digest(file, algorithm).hexdigest()[: len(expected)]
-    if digits != expected:
-        path.unlink(missing_ok=True)
-        raise DownloadError(
-            f"{name}: {algorithm} starts with {digits}, expected {expected}; the download is broken "
-            "or not the file it says. Deleted; run again"
-        )
+    return None if digits == expected else f"{algorithm} starts with {digits}, expected {expected}"
 
 
 def _fetch(url: str, part: Path, by_hand: str, timeout: float, progress: bool) -> None:

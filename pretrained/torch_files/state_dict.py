@@ -1,40 +1,53 @@
-"""State dicts, name -> array, from and to files: `.pth` and `.safetensors` in, `.safetensors` out."""
+"""State dicts, name -> array, from files, `.pth` and `.safetensors`, one or several, and to `.safetensors`."""
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
 
 from groupcam_jax.files import whole_file
 from pretrained.torch_files.container import read_torch_file
+from pretrained.torch_files.safetensors_file import read_safetensors
+from pretrained.torch_files.shards import read_shards, weights_in
 from pretrained.torch_files.unpickler import CheckpointError
 
+LOG = logging.getLogger(__name__)  # what was chosen, for a human; by default on the standard error
 
-def read_state_dict(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads the state dict of a `.pth` file (zip or legacy) or a `.safetensors` file, recognised by content.
+
+def read_state_dict(path: str | os.PathLike[str], wanted: str | None = None) -> dict[str, np.ndarray]:
+    """Reads a state dict of a `.pth` file (zip or legacy) or `.safetensors` files, recognised by content.
 
     Args:
-      path: the file.
+      path: the file, an index of several (`model.safetensors.index.json`), or a folder of Hugging Face's.
+      wanted: the name of the state dict in a `.pth` file that has several, such as "state_dict_ema".
 
     Returns:
       Name -> array, as saved: PyTorch's names, shapes and layout.
 
     Raises:
-      CheckpointError: the file is broken, of another kind, or holds anything but tensors; the message starts with the
-        path.
+      CheckpointError: the file is broken, of another kind, or holds anything but tensors in its state dict; the message
+        starts with the path.
       OSError: there is no such file, or it may not be read.
     """
-    with open(path, "rb") as file:
-        # A safetensors file starts with the length of a JSON header, and the header.
-        if file.read(9)[8:] != b"{":
-            return read_torch_file(path)
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise CheckpointError(f"{Path(path)}: broken or cut short safetensors file ({error})") from error
+    path = Path(path)
+    if path.is_dir():
+        path = weights_in(path)
+    if path.exists() and not path.is_file():
+        raise CheckpointError(f"{path}: expected a file, and this is a pipe or a device")
+    with path.open("rb") as file:
+        start = file.read(9)
+    is_json, is_safetensors = start[:1] == b"{" and path.suffix == ".json", start[8:] == b"{"
+    if not is_json and not is_safetensors:
+        arrays, name = read_torch_file(path, wanted)
+        if name:
+            LOG.warning("%s: took the state dict %r", path, name)
+        return arrays
+    if wanted is not None:
+        raise CheckpointError(f"{path}: it has one state dict, without a name; leave out --state-dict {wanted}")
+    return read_shards(path, read_state_dict) if is_json else read_safetensors(path)
 
 
 def write_safetensors(

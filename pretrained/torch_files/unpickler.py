@@ -1,27 +1,35 @@
-"""A pickle reader that admits tensors and nothing else.
+"""A pickle reader that makes tensors and nothing else.
 
-A pickle is a program: it may import any function and call it. PyTorch's files are pickles, so this reader admits
-only the names below and refuses all others. Each gives a stand-in that describes a tensor without making one:
+A pickle is a program: it may import any function and call it. PyTorch's files are pickles, so this reader imports
+nothing. It knows only the names below. Each gives a stand-in that describes a tensor without making one:
 
     collections.OrderedDict                           a dict
     torch.Size                                        a tuple
     torch.FloatStorage, torch.HalfStorage, ...        the name of the NumPy type
-    torch._utils._rebuild_tensor, _rebuild_tensor_v2  `Tensor`, a record of storage, offset, shape and stride
+    torch.float8_e5m2, torch.uint16, ...              the same, of tensors whose storage has no type
+    torch._utils._rebuild_tensor, _v2, _v3            `Tensor`, a record of storage, offset, shape and stride
     torch._utils._rebuild_parameter, torch.nn.parameter.Parameter   the tensor they wrap
 
 The list is that of https://github.com/pytorch/pytorch/blob/main/torch/_weights_only_unpickler.py, cut down to what
-`state_dict()` of an image classifier holds. The stand-ins keep no state that a hostile file could change: a file can
-waste time and memory, but not run or read anything.
+`state_dict()` of an image classifier holds. Training scripts save more beside it (`argparse.Namespace`, NumPy's
+numbers): any other name gives an `Opaque`, which is never called for what it says, keeps nothing, and is refused as a
+weight. The stand-ins keep no state that a hostile file could change: a file can waste time and memory, but not run or
+read anything; `nesting` bounds how much.
 """
 
 import pickle
-from typing import Any, BinaryIO, NamedTuple
+import reprlib
+from typing import Any, BinaryIO, ClassVar, NamedTuple
+
+from pretrained.torch_files.nesting import check_nesting
 
 STORAGES = {
     "DoubleStorage": "float64",
     "FloatStorage": "float32",
     "HalfStorage": "float16",
     "BFloat16Storage": "bfloat16",
+    "ComplexDoubleStorage": "complex128",
+    "ComplexFloatStorage": "complex64",
     "LongStorage": "int64",
     "IntStorage": "int32",
     "ShortStorage": "int16",
@@ -29,6 +37,8 @@ STORAGES = {
     "ByteStorage": "uint8",
     "BoolStorage": "bool",
 }
+FLOAT8 = ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz")
+UNTYPED = (*FLOAT8, "uint16", "uint32", "uint64")  # the tensors that `_rebuild_tensor_v3` makes of bytes
 
 
 class CheckpointError(ValueError):
@@ -46,7 +56,11 @@ class Storage(NamedTuple):
 
 
 class Tensor(NamedTuple):
-    """What the file says about a tensor, unchecked: offset and stride count numbers of the storage."""
+    """What the file says about a tensor, unchecked: offset and stride count numbers of the storage.
+
+    The storage holds other numbers than the tensor where `metadata` says so: `conj` and `neg`. With `dtype`, it holds
+    bytes.
+    """
 
     storage: Storage
     offset: int
@@ -55,6 +69,7 @@ class Tensor(NamedTuple):
     requires_grad: bool = False
     backward_hooks: Any = None
     metadata: Any = None
+    dtype: str | None = None
 
     def __setstate__(self, state: object) -> None:
         """Drops the flags that PyTorch before 0.4 stored beside a parameter."""
@@ -67,20 +82,54 @@ class _Dict(dict):
         """Drops `_metadata`, the versions of the modules a state dict came from."""
 
 
+class Opaque:
+    """In place of any other object: the name of what the file asks for."""
+
+    __slots__ = ()
+    asked: ClassVar[str]
+
+    def __new__(cls, *arguments: object, **options: object) -> "Opaque":
+        """Drops what the object would be made of; so do all that a pickle may call."""
+        return super().__new__(cls)
+
+    def __init__(self, *arguments: object, **options: object) -> None: ...
+    def __call__(self, *arguments: object, **options: object) -> "Opaque":
+        return self
+
+    def __setstate__(self, state: object) -> None: ...
+    def __setitem__(self, key: object, value: object) -> None: ...
+    def append(self, item: object) -> None: ...
+    def extend(self, items: object) -> None: ...
+    def add(self, item: object) -> None: ...
+
+
+def refused(asked: str) -> str:
+    """Why there is no weight, where a file asks for something else."""
+    return (
+        f"refused: it asks for the Python object {asked!r}, and only tensors are read, for anything else might run "
+        "code. If you trust the file, load it with PyTorch and torch.save(model.state_dict(), ...) anew"
+    )
+
+
 class TensorUnpickler(pickle.Unpickler):
     """Reads one pickle of a PyTorch file; `storages` then holds each storage it mentions, by key.
 
     Raises:
-      CheckpointError: the pickle asks for anything but tensors (the message names it), or is broken.
+      CheckpointError: the pickle is broken, or nests too much.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file, encoding="utf-8")
+        self.file = file
         self.storages: dict[str, Storage] = {}
+        self.others: dict[str, type[Opaque]] = {}
 
     def load(self) -> Any:
-        """Returns the object: dicts, lists, tuples, numbers, strings and `Tensor` records."""
+        """Returns the object: dicts, lists, tuples, numbers, strings, `Tensor` records and `Opaque` objects."""
+        start = self.file.tell()
         try:
+            check_nesting(self.file)
+            self.file.seek(start)
             return super().load()
         except CheckpointError:
             raise
@@ -88,7 +137,7 @@ class TensorUnpickler(pickle.Unpickler):
             raise CheckpointError(f"broken or cut short ({type(error).__name__}: {error})") from error
 
     def find_class(self, module: str, name: str) -> Any:
-        """Returns the stand-in of a global that tensors need."""
+        """Returns the stand-in of a global; nothing is imported."""
         match module, name:
             case "collections", "OrderedDict":
                 return _Dict
@@ -96,14 +145,21 @@ class TensorUnpickler(pickle.Unpickler):
                 return tuple
             case "torch", _ if name in STORAGES:
                 return STORAGES[name]
+            case "torch", _ if name in UNTYPED:
+                return name
+            case "torch.storage", "UntypedStorage":
+                return "uint8"
             case "torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2":
                 return Tensor
+            # New functions each time: a pickle can set their attributes.
+            case "torch._utils", "_rebuild_tensor_v3":
+                return lambda *record: Tensor(*record[:6], *record[7:], dtype=record[6])
             case ("torch._utils", "_rebuild_parameter") | ("torch.nn.parameter", "Parameter"):
-                return lambda data, *flags: data  # A new function each time: a pickle can set its attributes.
-        raise CheckpointError(
-            f"refused: it asks for the Python object '{module}.{name}', and only tensors are read, for anything else "
-            "might run code. If you trust the file, load it with PyTorch and torch.save(model.state_dict(), ...) anew"
-        )
+                return lambda data, *flags: data
+        asked = f"{module}.{name}"
+        if asked not in self.others:
+            self.others[asked] = type("Opaque", (Opaque,), {"asked": asked, "__slots__": ()})
+        return self.others[asked]
 
     def persistent_load(self, pid: Any) -> Storage:
         """Returns the storage that a tensor refers to; its numbers lie elsewhere in the file."""
@@ -112,8 +168,10 @@ class TensorUnpickler(pickle.Unpickler):
                 # Files of PyTorch before 0.4 may name a part of a storage: its own key, first number and size.
                 _, first, size = view[0] if view and view[0] else (key, 0, numel)
                 storage = Storage(key, dtype, numel, first, size)
+            case "storage", type() as other, *_ if issubclass(other, Opaque):
+                raise CheckpointError(refused(other.asked))
             case _:
-                raise CheckpointError(f"expected the description of a tensor's storage, got {pid!r}")
+                raise CheckpointError(f"expected the description of a tensor's storage, got {reprlib.repr(pid)}")
         known = self.storages.setdefault(key, storage)
         if (known.dtype, known.numel) != (dtype, numel):
             raise CheckpointError(

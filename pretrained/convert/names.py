@@ -1,0 +1,89 @@
+"""Names of tensors as a network has them, from the names that training leaves in a state dict.
+
+    model.conv1.weight, module.conv1.weight            one prefix: of Lightning, of your own module, of DataParallel
+    layer1._orig_mod.0.conv1.weight                    wrappers of PyTorch's at any place
+    resnet.encoder.stages.0.layers.2.layer.1.normalization.weight   layer1.2.bn2.weight, by Hugging Face's transformers
+
+Hugging Face's names do not say where a bottleneck has its stride. It is taken to be that of torchvision's and of the
+published ones: `downsample_in_bottleneck=False`, on the 3x3 convolution.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+
+import numpy as np
+
+WRAPPERS = re.compile(r"\b(module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+BLOCK = re.compile(
+    r"(?:resnet\.)?encoder\.stages\.(\d+)\.layers\.(\d+)\.(?:shortcut|layer\.(\d+))\.(convolution|normalization)\."
+)
+STEM = re.compile(r"(?:resnet\.)?embedder\.embedder\.(convolution|normalization)\.")
+
+
+def fit_names(state_dict: Mapping[str, np.ndarray], expected: Collection[str]) -> tuple[Mapping[str, np.ndarray], str]:
+    """Names the tensors as the network does.
+
+    Tensors outside of the prefix are left out, if all that the network needs is under it: a loss may have weights too.
+
+    Args:
+      state_dict: name -> array, as saved.
+      expected: all names that the network needs.
+
+    Returns:
+      Name -> array, and what was done, for a human; "" if nothing. Where the names do not fit, as they were saved, but
+      without the prefix with which most of them would.
+
+    Raises:
+      ValueError: the network is in the state dict several times.
+    """
+    closest, most = state_dict, 0
+    for way, rename in WAYS.items():
+        renamed = {rename(name): array for name, array in state_dict.items()}
+        if len(renamed) < len(state_dict):
+            continue  # two names would be one
+        found = {prefix: sum(prefix + name in renamed for name in expected) for prefix in prefixes(renamed, expected)}
+        whole = [prefix for prefix, count in found.items() if count == len(expected)]
+        if len(whole) > 1:
+            raise ValueError(
+                f"it holds the network {len(whole)} times, under {', '.join(map(repr, whole))}: save one of them alone"
+            )
+        prefix = max(found, key=lambda prefix: found[prefix], default="")
+        under = {name.removeprefix(prefix): array for name, array in renamed.items() if name.startswith(prefix)}
+        if whole:
+            others = [name for name in renamed if not name.startswith(prefix)]
+            told = [f"took the names {way}"] * bool(way) + [f"took those under {prefix!r}"] * bool(prefix)
+            return under, "; ".join(told + [f"left out {len(others)} others: {', '.join(others[:5])}"] * bool(others))
+        if found.get(prefix, 0) > most:
+            closest, most = under, found[prefix]
+    return closest, ""
+
+
+def prefixes(names: Collection[str], expected: Collection[str]) -> list[str]:
+    """The prefixes, "" among them, with which the first of the expected names is there."""
+    first = next(iter(expected))
+    return [name.removesuffix(first) for name in names if name == first or name.endswith(f".{first}")]
+
+
+def unwrapped(name: str) -> str:
+    """The name without PyTorch's wrappers: of DataParallel, of a compiled module, of sharded and of recomputed ones."""
+    return WRAPPERS.sub("", name)
+
+
+def from_hugging_face(name: str) -> str:
+    """The name in torchvision's ResNet of a tensor of `transformers.ResNetForImageClassification`."""
+
+    def block(match: re.Match[str]) -> str:
+        stage, index, number, kind = match.groups()
+        norm = kind == "normalization"
+        module = f"downsample.{int(norm)}" if number is None else f"{'bn' if norm else 'conv'}{int(number) + 1}"
+        return f"layer{int(stage) + 1}.{index}.{module}."
+
+    name = STEM.sub(lambda match: "bn1." if match[1] == "normalization" else "conv1.", BLOCK.sub(block, name))
+    return re.sub(r"\bclassifier\.1\.", "fc.", name)
+
+
+WAYS: dict[str, Callable[[str], str]] = {
+    "": str,
+    "without PyTorch's wrappers": unwrapped,
+    "from Hugging Face's": lambda name: from_hugging_face(unwrapped(name)),
+}

@@ -1,0 +1,280 @@
+"""Weights as people have them; `golden/torch/found_*` are PyTorch's and Lightning's."""
+
+import json
+import os
+import pickle
+import zipfile
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import pytest
+from flax import linen as nn
+from test_convert import GOLDEN, Toy, rezip
+
+from groupcam_jax.classifiers import load_classifier, read_class_names
+from pretrained import catalogue
+from pretrained.convert import to_flax
+from pretrained.convert.__main__ import main
+from pretrained.convert.names import fit_names, from_hugging_face
+from pretrained.convert.variables import torch_shapes
+from pretrained.fine_tuned import KEY, read_fine_tuned
+from pretrained.torch_files.state_dict import read_state_dict, write_safetensors
+from pretrained.torch_files.unpickler import CheckpointError
+
+TEMPLATE = jax.eval_shape(Toy().init, jax.random.key(0), jnp.zeros((1, 5, 5, 2)))
+TOY = read_state_dict(GOLDEN / "zip_toy.pth")
+
+
+def loaded(arrays):
+    """Flax variables of the toy, and what was done to the names."""
+    fitting, told = fit_names(arrays, torch_shapes(TEMPLATE))
+    return to_flax(fitting, TEMPLATE), told
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "told"),
+    [
+        ("averaged.pth", None, "took those under 'module.module.'; left out 1 others: n_averaged"),
+        ("compiled_inside.pth", None, "took the names without PyTorch's wrappers"),
+        ("lightning.ckpt", None, "took those under 'model.'; left out 1 others: criterion.weight"),
+        ("tutorial.pth", None, ""),
+        ("timm.pth", "state_dict", ""),
+        ("timm_legacy.pth", "state_dict", ""),
+    ],
+)
+def test_what_training_leaves_is_loaded(name, wanted, told):
+    variables, done = loaded(read_state_dict(GOLDEN / f"found_{name}", wanted))
+    assert done == told
+    jax.tree.map(np.testing.assert_array_equal, variables, loaded(TOY)[0])
+
+
+def test_of_several_state_dicts_one_is_asked_for(caplog):
+    path = GOLDEN / "found_timm.pth"
+    with pytest.raises(
+        CheckpointError, match=r"holds 2 state dicts, state_dict, state_dict_ema: choose with --state-d"
+    ):
+        read_state_dict(path)
+    with pytest.raises(CheckpointError, match=r"no state dict 'ema'; it has state_dict, state_dict_ema"):
+        read_state_dict(path, "ema")
+    ema = read_state_dict(path, "state_dict_ema")
+    np.testing.assert_array_equal(ema["fc.weight"], TOY["fc.weight"] / 2)
+    assert caplog.messages == [f"{path}: took the state dict 'state_dict_ema'"]
+    with pytest.raises(
+        ValueError, match=r"holds the network 2 times, under 'student\.', 'teacher\.': save one of them"
+    ):
+        loaded(read_state_dict(GOLDEN / "found_twice.pth"))
+
+
+def test_late_signs_are_those_that_pytorch_shows():
+    numbers = np.arange(-3, 3, dtype=np.float32)
+    for name in ("signs.pth", "signs_legacy.pth"):
+        arrays = read_state_dict(GOLDEN / f"found_{name}")
+        np.testing.assert_array_equal(arrays["neg"], -numbers)
+        np.testing.assert_array_equal(arrays["imag"], -numbers[1::2])
+    conjugate = read_state_dict(GOLDEN / "found_conjugate.pth")["conj"]
+    np.testing.assert_array_equal(conjugate, np.array([-3 + 2j, -1 - 0j, 1 - 2j], np.complex64), strict=True)
+
+
+def test_what_a_newer_pytorch_puts_off_is_refused(tmp_path):
+    with zipfile.ZipFile(GOLDEN / "found_signs.pth") as archive:
+        contents = archive.read("found_signs/data.pkl")
+    key = b"X\x03\x00\x00\x00neg"
+    at = contents.rindex(key)  # the first is the tensor's name
+    changed = contents[:at] + b"X\x03\x00\x00\x00inv" + contents[at + len(key) :]
+    path = rezip(GOLDEN / "found_signs.pth", tmp_path / "newer.pth", {"data.pkl": changed})
+    with pytest.raises(CheckpointError, match=r"saved with 'inv', of which only conj and neg are known"):
+        read_state_dict(path)
+
+
+def test_numbers_of_8_bits(tmp_path):
+    arrays = read_state_dict(GOLDEN / "found_float8.pth")
+    assert [*arrays] == ["float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"]
+    for name, array in arrays.items():
+        expected = np.arange(-3, 3).astype(getattr(ml_dtypes, name))
+        np.testing.assert_array_equal(array, expected, strict=True)
+    path = tmp_path / "float8.safetensors"
+    header = {"w": {"dtype": "F8_E5M2", "shape": [2], "data_offsets": [0, 2]}}
+    write_raw(path, header, b"\x3c\xbc")
+    np.testing.assert_array_equal(read_state_dict(path)["w"], np.array([1, -1], ml_dtypes.float8_e5m2), strict=True)
+    header["w"] |= {"dtype": "F4", "shape": [4]}
+    write_raw(path, header, b"\x3c\xbc")
+    with pytest.raises(CheckpointError, match=r"float8\.safetensors: .*w is F4, of which NumPy has no numbers"):
+        read_state_dict(path)
+
+
+def write_raw(path, header, data):
+    """A safetensors file of this header."""
+    told = json.dumps(header).encode()
+    path.write_bytes(len(told).to_bytes(8, "little") + told + data)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"}" + b")" + b"\x85" * 1_000_000 + b"K\x01s",  # a key of tuples within each other
+        b"})" + b"2\x86" * 60 + b"K\x01s",  # t = (t, t), 60 times over
+        b"]" * 300 + b"a" * 299,
+        b"}r\xff\xff\xff\x3f",  # a memo of 2^30 entries
+    ],
+)
+def test_what_no_checkpoint_nests_is_refused_at_once(body, tmp_path):
+    path = rezip(GOLDEN / "zip_toy.pth", tmp_path / "deep.pth", {"data.pkl": b"\x80\x02" + body + b"."})
+    with pytest.raises(CheckpointError, match=r"deep\.pth: .*(nests values more than|memo has a number)"):
+        read_state_dict(path)
+
+
+def test_other_files_are_called_by_their_names(tmp_path):
+    with pytest.raises(CheckpointError, match=r"it is TorchScript, a program with its weights\. Save them alone"):
+        read_state_dict(GOLDEN / "found_torchscript.pt")
+    twice = rezip(GOLDEN / "zip_toy.pth", tmp_path / "twice.pth", {})
+    with zipfile.ZipFile(twice, "a") as archive:
+        archive.writestr("other/data.pkl", pickle.dumps({}))
+    with pytest.raises(CheckpointError, match=r"twice\.pth: broken, or made to deceive: it holds data\.pkl twice"):
+        read_state_dict(twice)
+    for start, told in [(b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"), (b"\n<html>", "web page")]:
+        (tmp_path / "page.pth").write_bytes(start)
+        with pytest.raises(CheckpointError, match=rf"page\.pth: not a PyTorch checkpoint.*{told}"):
+            read_state_dict(tmp_path / "page.pth")
+    with pytest.raises(CheckpointError, match=r"is a folder, and has none of model\.safetensors"):
+        read_state_dict(tmp_path)
+    os.mkfifo(tmp_path / "pipe.pth")
+    with pytest.raises(CheckpointError, match=r"pipe\.pth: expected a file, and this is a pipe"):
+        read_state_dict(tmp_path / "pipe.pth")
+
+
+def test_shards_are_one_state_dict(tmp_path):
+    halves = {"a.safetensors": {}, "b.safetensors": {}}
+    for index, (name, array) in enumerate(TOY.items()):
+        halves["ab"[index % 2] + ".safetensors"][name] = array
+    for file, arrays in halves.items():
+        write_safetensors(tmp_path / file, arrays)
+    where = {name: file for file, arrays in halves.items() for name in arrays}
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": where}))
+    for source in (index, tmp_path):
+        jax.tree.map(np.testing.assert_array_equal, loaded(read_state_dict(source))[0], loaded(TOY)[0])
+    for change, message in [
+        ({"fc.bias": "../a.safetensors"}, r"there is no file '\.\./a\.safetensors' beside it"),
+        ({"fc.bias": "c.safetensors"}, r"there is no file 'c\.safetensors' beside it"),
+        ({"fc.gain": "a.safetensors"}, r"a\.safetensors: .* says that it holds fc\.gain, which it does not"),
+        ({"fc.bias": 3}, "expected a JSON index"),
+    ]:
+        index.write_text(json.dumps({"weight_map": where | change}))
+        with pytest.raises(CheckpointError, match=message):
+            read_state_dict(index)
+
+
+def test_names_of_hugging_face():
+    """Those of `transformers` 4.57; whole networks of it gave PyTorch's logits to 1e-6."""
+    names = {
+        "resnet.embedder.embedder.convolution.weight": "conv1.weight",
+        "model.resnet.embedder.embedder.normalization.running_mean": "model.bn1.running_mean",
+        "resnet.encoder.stages.0.layers.2.layer.1.normalization.bias": "layer1.2.bn2.bias",
+        "resnet.encoder.stages.3.layers.10.layer.0.convolution.weight": "layer4.10.conv1.weight",
+        "resnet.encoder.stages.1.layers.0.shortcut.convolution.weight": "layer2.0.downsample.0.weight",
+        "resnet.encoder.stages.1.layers.0.shortcut.normalization.weight": "layer2.0.downsample.1.weight",
+        "classifier.1.bias": "fc.bias",
+    }
+    assert {name: from_hugging_face(name) for name in names} == names
+
+
+def test_what_is_not_this_network_keeps_its_names():
+    extra = {f"model.{name}": array for name, array in (TOY | {"fc.gain": TOY["fc.bias"]}).items()}
+    with pytest.raises(ValueError, match=r"unexpected: fc\.gain \[4\]$"):  # under the prefix: another network
+        loaded(extra)
+    many = {f"block{number}.weight": TOY["fc.bias"] for number in range(40)}
+    with pytest.raises(ValueError, match="not of this model") as info:
+        loaded(many)
+    lines = str(info.value).splitlines()
+    assert len([line for line in lines if "unexpected: " in line]) == 5
+    assert "  ... and 35 more" in lines
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "message"),
+    [
+        ("fc.bias", np.array([1, np.nan, np.inf, 2]), r"NaN or infinite, .*\n  fc\.bias has 2 of 4"),
+        ("fc.bias", np.array([1, 1e300, 2, 3]), r"fc\.bias has 1 of 4"),  # more than float32 can hold
+        ("layer1.1.running_var", np.array([1, -1, 1.0]), r"variance negative:\n  layer1\.1\.running_var has 1 of 3"),
+        ("fc.bias", np.array([1, 2, 3, 4]), r"wrong type: fc\.bias is int64, expected floating"),
+        ("fc.bias", np.array([1, 2, 3, 4j]), r"wrong type: fc\.bias is complex128"),
+    ],
+)
+def test_weights_that_would_give_no_map_are_refused(name, array, message):
+    with pytest.raises(ValueError, match=message):
+        loaded(TOY | {name: array})
+
+
+def test_the_network_has_as_many_classes_as_its_weights(tmp_path, monkeypatch, caplog):
+    class Net(nn.Module):
+        num_classes: int = 1000
+
+        @nn.compact
+        def __call__(self, x):
+            return nn.Dense(self.num_classes, name="fc")(nn.Conv(3, (3, 3), name="conv1")(x).mean((1, 2)))
+
+    monkeypatch.setitem(catalogue.IMAGENET, "net", catalogue.Network(Net, "conv1"))
+    monkeypatch.setattr(catalogue, "NAMES", ("net",))
+    head = {"fc.weight": np.ones((7, 3), np.float32), "fc.bias": np.arange(7, dtype=np.float32)}
+    stem = {"conv1.weight": np.ones((3, 3, 3, 3), np.float32), "conv1.bias": np.zeros(3, np.float32)}
+    write_safetensors(tmp_path / "w.safetensors", {f"backbone.{name}": array for name, array in (head | stem).items()})
+    model = catalogue.load("net", tmp_path / "w.safetensors")
+    assert model.apply(model.params, jnp.ones((1, 5, 5, 3))).shape == (1, 7)
+    assert model.class_names == [f"class {label}" for label in range(7)]
+    assert caplog.messages == [f"{tmp_path / 'w.safetensors'}: took those under 'backbone.'; classes: 7"]
+    write_safetensors(tmp_path / "w.safetensors", head | stem | {"fc.bias": np.full(7, np.nan, np.float32)})
+    with pytest.raises(ValueError, match=r"w\.safetensors: weights are NaN or infinite, .*\n  fc\.bias has 7 of 7"):
+        catalogue.load("net", tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=r"--state-dict ema: it goes with --weights"):
+        catalogue.load("net", state_dict="ema")
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ({"class_names": ["cat"]}, "'image_size'"),
+        ({"class_names": "cat", "image_size": 8}, "class_names are no names"),
+        ({"class_names": ["cat"], "image_size": 10**6}, "image_size is not between 1 and 10000"),
+        ([], "header of its fine-tuning is broken"),
+    ],
+)
+def test_a_broken_header_of_a_fine_tuning_names_the_file(header, message, tmp_path):
+    write_safetensors(tmp_path / "tuned.safetensors", {}, {KEY: json.dumps(header)})
+    with pytest.raises(CheckpointError, match=rf"tuned\.safetensors: .*{message}"):
+        read_fine_tuned(tmp_path / "tuned.safetensors")
+
+
+def test_as_many_names_as_classes(tmp_path):
+    (tmp_path / "names.txt").write_text("cat\ndog")
+    with pytest.raises(ValueError, match=r"names\.txt: it has 2 names, and the network 10 classes"):
+        load_classifier("shapes", None, class_names=tmp_path / "names.txt")
+    names = [f"shape {label}" for label in range(10)]
+    (tmp_path / "names.json").write_text(json.dumps(names))
+    assert load_classifier("shapes", None, class_names=tmp_path / "names.json").class_names == names
+
+
+def test_names_of_classes(tmp_path):
+    for name, text in [
+        ("lines.txt", "\ufeffcat\n dog \n\n"),
+        ("list.json", '["cat", "dog"]'),
+        ("labels.json", '{"1": "dog", "0": "cat"}'),
+    ]:
+        (tmp_path / name).write_text(text, "utf-8")
+        assert read_class_names(tmp_path / name) == ["cat", "dog"]
+    for text in ('{"cat": 0}', "[1]", "[" * 100_000, "{"):
+        (tmp_path / "wrong.json").write_text(text)
+        with pytest.raises(ValueError, match=r"wrong\.json: expected a name in each line, or JSON"):
+            read_class_names(tmp_path / "wrong.json")
+
+
+def test_an_output_is_replaced_by_force_alone(tmp_path, capsys):
+    source, target = str(GOLDEN / "found_timm.pth"), tmp_path / "out.safetensors"
+    target.write_bytes(b"precious")
+    with pytest.raises(SystemExit):
+        main([source, str(target), "--state-dict", "state_dict"])
+    assert "exists; --force replaces it" in capsys.readouterr().err
+    assert target.read_bytes() == b"precious"
+    main([source, str(target), "--state-dict", "state_dict", "--force"])
+    assert read_state_dict(target).keys() == TOY.keys()
