@@ -2,34 +2,34 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
-COMMAND = (
-    sys.executable,
-    "-m",
-    "experiments.pointing_game",
-    "--methods",
-    "grad-cam,random",
-    "--limit",
-    "40",
-)
+from groupcam_jax.cli.evaluate import app
+from groupcam_jax.evaluation.data import open_data
+
+KILLS = int(os.environ.get("KILLS", "2"))
 
 
-def start(output, *options, devices=1):
+def start(output, *options, devices=1, experiment="pointing-game", methods="grad-cam,random"):
     environment = {
         **os.environ,
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         # A process that is killed may leave a cut program, which no test in this process must read.
         "JAX_COMPILATION_CACHE_DIR": os.path.join(os.environ["JAX_COMPILATION_CACHE_DIR"], "evaluate"),
     }
+    command = [sys.executable, "-m", f"experiments.{experiment.replace('-', '_')}", "--methods", methods]
     return subprocess.Popen(
-        [*COMMAND, "--batch", "2", "--output", str(output), *options],
+        [*command, "--limit", "40", "--batch", "2", "--output", str(output), *options],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -43,7 +43,8 @@ def finish(process):
 
 
 def figures(folder):
-    return json.loads((folder / "pointing-game" / "table.json").read_text())["figures"]
+    (table,) = folder.glob("*/table.json")
+    return json.loads(table.read_text())["figures"]
 
 
 def rows(folder):
@@ -74,6 +75,161 @@ def test_a_killed_run_goes_on_to_the_same_table(undisturbed, tmp_path):
     assert rows(tmp_path)[: len(done)] == done
     assert len(rows(tmp_path)) == 80
     assert figures(tmp_path) == undisturbed
+
+
+def sanity_check(output):
+    return (start(output, experiment="sanity-check", methods="grad-cam"),)
+
+
+def written(folder):
+    """What a run has left so far."""
+    return sum(file.stat().st_size for file in folder.glob("*/rows-*.jsonl"))
+
+
+def maps(folder):
+    return {str(file.relative_to(folder)): dict(np.load(file)) for file in folder.glob("*/maps/*/*.npz")}
+
+
+@pytest.mark.parametrize("kind", ["sanity check", "two processes"])
+def test_killed_anywhere_it_ends_with_the_same_table_and_maps(kind, tmp_path, request):
+    if kind == "two processes":
+        begin, alone = start_two, request.getfixturevalue("undisturbed")
+    else:
+        begin = sanity_check
+        code, _, errors = finish(*sanity_check(tmp_path / "alone"))
+        assert code == 0, errors
+        alone = figures(tmp_path / "alone")
+    folder = tmp_path / "killed"
+    random, killed = np.random.default_rng(int(time.time())), 0
+    for _ in range(KILLS):
+        before, processes = written(folder), begin(folder)
+        while written(folder) == before and all(process.poll() is None for process in processes):
+            time.sleep(0.001)
+        time.sleep(random.uniform(0, 0.3))  # while a batch is measured, its maps or its rows are written
+        for place in random.permutation(len(processes)):
+            killed += processes[place].poll() is None
+            processes[place].kill()
+            processes[place].communicate()
+    assert killed
+    for process in begin(folder):
+        code, _, errors = finish(process)
+        assert code == 0, errors
+    print(f"{killed} killed before the end, {KILLS} times")
+    assert figures(folder) == alone
+    assert maps(folder).keys() == maps(tmp_path / "alone").keys()
+    for name, arrays in maps(tmp_path / "alone").items():
+        for array, expected in zip(maps(folder)[name].values(), arrays.values(), strict=True):
+            np.testing.assert_array_equal(array, expected)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Drawn scenes in a folder, as ImageNet's."""
+    folder, scenes = tmp_path / "data", open_data("scenes")
+    (folder / "images").mkdir(parents=True)
+    lines = []
+    for number in range(4):
+        scene = scenes[number]
+        Image.fromarray(scene.image).save(folder / "images" / f"{number}.png")
+        left, upper, right, lower = scene.boxes[0].tolist()
+        lines.append({"id": str(number), "label": scene.label, "boxes_xyxy": [[left, upper, right - 1, lower - 1]]})
+    write_boxes(folder, lines)
+    return folder
+
+
+def write_boxes(folder, lines):
+    (folder / "boxes.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def evaluate(output, data, *options, experiment="pointing-game"):
+    methods = ["--methods", "centre", "--batch", "2"]
+    result = CliRunner().invoke(app, [experiment, "--data", str(data), "--output", str(output), *methods, *options])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, " ".join(result.output.split())
+
+
+def hits(folder):
+    return figures(folder)["centre"]["hit"]["value"]
+
+
+def test_what_is_corrected_or_damaged_is_named_and_measured_again(pictures, tmp_path):
+    lines = [json.loads(line) for line in (pictures / "boxes.jsonl").read_text().splitlines()]
+    write_boxes(pictures, [{**line, "boxes_xyxy": [[0, 0, 1, 1]]} for line in lines])
+    assert evaluate(tmp_path / "out", pictures)[0] == 0
+    assert hits(tmp_path / "out") == 0
+    whole = {**lines[1], "boxes_xyxy": [[0, 0, 95, 95]]}
+    write_boxes(pictures, [{**lines[0], "boxes_xyxy": [[0, 0, 1, 1]]}, whole, *[{**whole, "id": n} for n in "23"]])
+    before = rows(tmp_path / "out")
+    code, told = evaluate(tmp_path / "out", pictures)
+    assert code == 0
+    assert "the picture or annotation of 1, 2, 3 changed since 3 rows were measured" in told
+    assert hits(tmp_path / "out") == 75
+    assert len(rows(tmp_path / "out")) == 4 + 3
+    assert rows(tmp_path / "out")[:4] == before, "nothing is deleted"
+    record = tmp_path / "out" / "pointing-game" / "rows-0.jsonl"
+    record.write_text(record.read_text().replace('"hit": 1.0', '"hut": 1.0'))
+    code, told = evaluate(tmp_path / "out", pictures)
+    assert (code, hits(tmp_path / "out")) == (0, 75)
+    assert "rows-0.jsonl, line 5, 6, 7: not as written; 3 such lines are in rows-0.damaged now" in told
+    code, told = evaluate(tmp_path / "out", pictures)
+    assert (code, "changed" in told, "not as written" in told) == (0, False, False)
+    assert len(rows(tmp_path / "out")) == 7
+    with pytest.raises(ValueError, match=r"holds another run \(data is '.*data', not '.*copy'\)"):
+        evaluate(tmp_path / "out", shutil.copytree(pictures, tmp_path / "copy"))
+
+
+def of_categories(folder):
+    (folder / "boxes.jsonl").unlink()
+    (folder / "images").rename(folder / "c")
+    return "4 of 4 pictures were left out (c/0.png, c/1.png, c/2.png and 1 more): has no box of its class"
+
+
+def unlabelled(folder):
+    images = [{"id": n, "file_name": f"{n}.png", "width": 96, "height": 96} for n in range(4)]
+    objects = [{"image_id": n, "category_id": 1, "bbox": [0, 0, 9, 9]} for n in range(4)]
+    content = {"images": images, "annotations": objects, "categories": [{"id": 1, "name": "a"}]}
+    (folder / "instances_val.json").write_text(json.dumps(content))
+    return "has no class of its own; --category-classes FILE makes one picture of each category"
+
+
+def beyond(folder):
+    lines = [json.loads(line) for line in (folder / "boxes.jsonl").read_text().splitlines()]
+    write_boxes(folder, [{**line, "label": 99} for line in lines])
+    return "has class 99, but the network has 0 to "
+
+
+@pytest.mark.parametrize(
+    ("change", "experiment"),
+    [
+        (of_categories, "pointing-game"),
+        (of_categories, "localization"),
+        (unlabelled, "pointing-game"),
+        (unlabelled, "class-discrimination"),
+        (beyond, "sanity-check"),
+    ],
+)
+def test_no_result_is_an_error_that_says_what_is_missing(pictures, tmp_path, change, experiment):
+    missing = change(pictures)
+    code, told = evaluate(tmp_path / "out", pictures, experiment=experiment)
+    assert code == 1
+    assert missing in told
+    assert "no picture could be measured" in told
+    assert not [*tmp_path.glob("out/*/table.*")]
+
+
+def test_logits_that_are_nan_are_no_result(pictures, tmp_path):
+    factory = tmp_path / "broken.py"
+    factory.write_text(
+        "import jax, pretrained\n"
+        "def factory():\n"
+        "    model = pretrained.load('shapes')\n"
+        "    return model._replace(params=jax.tree.map(lambda leaf: leaf * float('nan'), model.params))\n"
+    )
+    options = ["--methods", "grad-cam", "--model", f"{factory}:factory"]
+    code, told = evaluate(tmp_path / "out", pictures, *options)
+    assert code == 1
+    assert "Pointing game, grad-cam: no value is finite; its maps, or the logits, are NaN" in told
 
 
 def test_ctrl_c_prints_the_table_so_far(tmp_path):

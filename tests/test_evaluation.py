@@ -14,10 +14,10 @@ from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.estimates import estimate
 from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger
-from groupcam_jax.evaluation.manifest import claim, code_of, fingerprint
+from groupcam_jax.evaluation.manifest import code_of, fingerprint
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.ranks import ranks
-from groupcam_jax.evaluation.records import append_rows, make_row, map_file, mend, read_rows
+from groupcam_jax.evaluation.records import make_row
 from groupcam_jax.evaluation.report import write_report
 from groupcam_jax.evaluation.studies import ablation, localization, measures, pointing_game, sanity_check, sweeps
 from groupcam_jax.evaluation.studies.pointing_game import mean_over_categories
@@ -28,37 +28,6 @@ from groupcam_jax.types import Classifier
 
 def row(number, name, method, value=0.5):
     return {"number": number, "id": name, "method": method, "value": value}
-
-
-def test_a_cut_line_counts_for_nothing_and_goes(tmp_path):
-    file = tmp_path / "rows-0.jsonl"
-    append_rows(file, [row(0, "a", "m"), row(1, "b", "m")])
-    whole = file.read_bytes()
-    file.write_bytes(whole + whole[: len(whole) // 3])
-    assert [one["id"] for one in read_rows(tmp_path)] == ["a", "b"]
-    mend(file)
-    append_rows(file, [row(2, "c", "m")])
-    assert [one["id"] for one in read_rows(tmp_path)] == ["a", "b", "c"]
-    assert file.read_bytes().startswith(whole)
-    file.write_bytes(whole[:10])  # cut within its first line
-    mend(file)
-    append_rows(file, [row(3, "d", "m")])
-    assert [one["id"] for one in read_rows(tmp_path)] == ["d"]
-
-
-def test_rows_of_all_processes_are_read_once_in_one_order(tmp_path):
-    append_rows(tmp_path / "rows-1.jsonl", [row(2, "c", "m"), row(0, "a", "m")])
-    append_rows(tmp_path / "rows-0.jsonl", [row(1, "b", "m"), row(0, "a", "m")])
-    assert [one["id"] for one in read_rows(tmp_path)] == ["a", "b", "c"]
-
-
-def test_rows_hold_numbers_and_files_hold_maps(tmp_path):
-    place = {"number": 0, "id": "folder/a", "method": "m"}
-    values = {"auc": np.float32(0.1), "curve": np.array([0.5, np.nan], np.float32), "map": np.eye(3, dtype=np.float32)}
-    made = make_row(tmp_path, place, values)
-    assert made == {**place, "auc": 0.1, "curve": [0.5, None]}
-    with np.load(map_file(tmp_path, place)) as kept:
-        np.testing.assert_array_equal(kept["map"], np.eye(3))
 
 
 def test_what_is_left():
@@ -104,13 +73,6 @@ def test_mean_over_categories():
     values = jnp.array([[1.0, 3.0], [0.0, 3.0], [1.0, 7.0]])
     assert mean_over_categories(8)(values, jnp.ones(3)) == 0.75
     assert mean_over_categories(8)(values, jnp.array([2.0, 0.0, 0.0])) == 1
-
-
-def test_a_folder_holds_one_run(tmp_path):
-    claim(tmp_path / "run", {"model": "a", "seed": 0})
-    claim(tmp_path / "run", {"model": "a", "seed": 0})
-    with pytest.raises(ValueError, match=r"another run \(seed is 0, not 1\); choose another --output"):
-        claim(tmp_path / "run", {"model": "a", "seed": 1})
 
 
 def test_other_weights_and_other_code_are_another_run(tmp_path):

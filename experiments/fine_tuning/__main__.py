@@ -28,9 +28,9 @@ def main(
     if rate is not None:
         learnt = learnt._replace(rate=rate)
     chosen = [arm for arm in arms.split(",") if arm != "true mask" or learnt.outlined]
-    claim(output, {"task": task, "rate": learnt.rate, "mask_batch": mask_batch})
-    train_all(learnt, chosen, range(seeds), mask_batch, output)
-    write_figures(output, learnt)
+    with claim(output, {"task": task, "rate": learnt.rate, "mask_batch": mask_batch}):
+        train_all(learnt, chosen, range(seeds), mask_batch, output)
+        write_figures(output, learnt)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from experiments.fine_tuning.arms import ARMS
 from experiments.fine_tuning.tasks import Task
 from experiments.fine_tuning.train import DRAWN, DRAWN_AFTER, spaced
 from groupcam_jax.evaluation.figures import Panel, curves_figure
+from groupcam_jax.evaluation.records import read_rows
 from groupcam_jax.files import whole_file
 from groupcam_jax.plots import draw_overlay
 
@@ -27,7 +28,7 @@ NOT_COLUMNS = ("arm", "seed", "epoch", "loss")
 
 def write_figures(folder: Path, task: Task) -> None:
     """Writes all three into the folder of a run."""
-    rows = [json.loads(line) for line in (folder / "epochs.jsonl").read_text().splitlines()]
+    rows = read_rows(folder / "epochs.jsonl")
     save(folder / "accuracy.png", accuracy_figure(rows))
     maps = [folder / f"maps-{'group-cam-' if epoch else ''}{epoch}.npz" for epoch in DRAWN_AFTER]
     if all(file.exists() for file in maps):

@@ -14,7 +14,7 @@ import optax
 from experiments.fine_tuning.arms import ARMS, augmentation, with_arms
 from experiments.fine_tuning.tasks import Task
 from groupcam_jax import group_cam
-from groupcam_jax.evaluation.records import append_rows, mend
+from groupcam_jax.evaluation.records import append_rows, mend, read_rows
 from groupcam_jax.files import whole_file
 from groupcam_jax.metrics import energy_inside, hit
 from groupcam_jax.training.feed import Source, steps_per_epoch, training_batches
@@ -45,10 +45,9 @@ def train_all(task: Task, arms: Sequence[str], seeds: Sequence[int], mask_batch:
     )
     measure = Measure(task, classifier, network)
     file = folder / "epochs.jsonl"
-    mend(file)
-    done = (
-        {(row["arm"], row["seed"]) for row in map(json.loads, file.read_text().splitlines())} if file.exists() else {}
-    )
+    if damaged := mend(file):
+        print(damaged)
+    done = {(row["arm"], row["seed"]) for row in read_rows(file)}
     if not (folder / "before.json").exists():
         write_maps(folder / "maps-0.npz", before := measure.before())
         (folder / "before.json").write_text(json.dumps(figures_of_maps(before, task)) + "\n")

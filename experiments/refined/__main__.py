@@ -1,7 +1,6 @@
 """Measures methods on pictures with boxes, and writes their table."""
 
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,12 +12,12 @@ from rich.console import Console
 
 import groupcam_jax as g
 from experiments.refined.measure import BLUR, build_measure
-from experiments.refined.report import Rows, summary, write_table
+from experiments.refined.report import summary, write_table
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.evaluation.controls import centre, random
 from groupcam_jax.evaluation.data import open_data, resize_shorter_and_crop
 from groupcam_jax.evaluation.manifest import claim, code_of, fingerprint
-from groupcam_jax.evaluation.records import append_rows, mend, rounded
+from groupcam_jax.evaluation.records import append_rows, mend, read_rows, rounded
 from groupcam_jax.metrics import mask_of_boxes
 from groupcam_jax.types import Classifier, Saliency
 
@@ -65,30 +64,34 @@ def main(
     inputs = {"model": Path(model).name, "other": Path(other).name, "data": data.name, "maps": MAPS}
     inputs |= {"code": code_of(model), "weights": fingerprint(classifier.params)}
     inputs |= {"code of other": code_of(other), "weights of other": fingerprint(second.params)}
-    claim(output, inputs)
-    dataset, file = open_data(data), output / "rows.jsonl"
-    mend(file)
-    done = {(row["id"], row["method"]) for row in read(file)}
-    measure = build_measure(classifier, second)
-    explain = {name: program(METHODS[name], classifier) for name in methods.split(";")}
-    predict = jax.jit(lambda params, image: classifier.apply(params, image[None])[0].argmax().astype(jnp.int32))
-    for number in range(first, min(len(dataset), first + (limit or len(dataset)))):
-        pair = number, (number + len(dataset) // 2) % len(dataset)
-        example, stranger = (resize_shorter_and_crop(dataset[place]) for place in pair)
-        images = (*(classifier.preprocess(one.image) for one in (example, stranger)), second.preprocess(example.image))
-        images = tuple(jnp.asarray(image, jnp.float32) for image in images)
-        label = predict(classifier.params, images[0])
-        mask = mask_of_boxes(jnp.asarray(example.boxes), images[0].shape[:2])
-        key = jax.random.fold_in(jax.random.key(0), number)
-        for name, one in explain.items():
-            if (example.id, name) not in done:
-                saliency = one(classifier.params, images[0], label)
-                found = measure((classifier.params, second.params), images, saliency, label, mask, key)
-                values = {what: rounded(float(value)) for what, value in found.items()}
-                append_rows(file, [{"id": example.id, "method": name, **values}])
-    table = summary(read(file))
-    Console(width=250).print(table)
-    write_table(output, table)
+    with claim(output, inputs):
+        dataset, file = open_data(data), output / "rows.jsonl"
+        if damaged := mend(file):
+            print(damaged)
+        done = {(row["id"], row["method"]) for row in read_rows(file)}
+        measure = build_measure(classifier, second)
+        explain = {name: program(METHODS[name], classifier) for name in methods.split(";")}
+        predict = jax.jit(lambda params, image: classifier.apply(params, image[None])[0].argmax().astype(jnp.int32))
+        for number in range(first, min(len(dataset), first + (limit or len(dataset)))):
+            pair = number, (number + len(dataset) // 2) % len(dataset)
+            example, stranger = (resize_shorter_and_crop(dataset[place]) for place in pair)
+            images = (
+                *(classifier.preprocess(one.image) for one in (example, stranger)),
+                second.preprocess(example.image),
+            )
+            images = tuple(jnp.asarray(image, jnp.float32) for image in images)
+            label = predict(classifier.params, images[0])
+            mask = mask_of_boxes(jnp.asarray(example.boxes), images[0].shape[:2])
+            key = jax.random.fold_in(jax.random.key(0), number)
+            for name, one in explain.items():
+                if (example.id, name) not in done:
+                    saliency = one(classifier.params, images[0], label)
+                    found = measure((classifier.params, second.params), images, saliency, label, mask, key)
+                    values = {what: rounded(float(value)) for what, value in found.items()}
+                    append_rows(file, [{"id": example.id, "method": name, **values}])
+        table = summary(read_rows(file))
+        Console(width=250).print(table)
+        write_table(output, table)
 
 
 def program(build: Callable[..., Any], classifier: Classifier) -> Callable[..., Saliency]:
@@ -97,11 +100,6 @@ def program(build: Callable[..., Any], classifier: Classifier) -> Callable[..., 
     return jax.jit(
         lambda params, image, label: build(classifier.apply, params, **layered)(image, label, key=jax.random.key(0))
     )
-
-
-def read(file: Path) -> Rows:
-    """The rows so far."""
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 if __name__ == "__main__":

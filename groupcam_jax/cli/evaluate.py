@@ -23,7 +23,7 @@ from groupcam_jax.evaluation.categories import read_categories, union_classifier
 from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.data import by_category, open_data, resize_shorter_and_crop, resize_straight
 from groupcam_jax.evaluation.devices import connect
-from groupcam_jax.evaluation.manifest import code_of, fingerprint
+from groupcam_jax.evaluation.manifest import code_of, fingerprint, place_of
 from groupcam_jax.evaluation.run import Job, run
 from groupcam_jax.evaluation.study import Experiment, Study
 
@@ -97,9 +97,8 @@ def evaluate(
         "model": model,
         "code": code_of(model),
         "weights": fingerprint(classifier.params),
-        "data": data,
+        "data": place_of(data),
         "split": split,
-        "pictures": len(dataset),
         "category_classes": category_classes and json.loads(category_classes.read_text()),
         "resize": resize,
         "batch": batch,

@@ -23,8 +23,9 @@ from rich.console import Console
 from groupcam_jax.augmentation import in_training, saliency_augmentation
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.cli.run import REFUSALS
+from groupcam_jax.evaluation.data.examples import digest
 from groupcam_jax.evaluation.devices import connect
-from groupcam_jax.evaluation.manifest import code_of, fingerprint
+from groupcam_jax.evaluation.manifest import code_of, fingerprint, place_of
 from groupcam_jax.methods import METHODS, fix_options
 from groupcam_jax.training.classes import fit_classes
 from groupcam_jax.training.data import open_pair
@@ -122,11 +123,12 @@ def run(
         "model": model,
         "code": code_of(model),
         "weights": fingerprint(classifier.params),
-        "data": data,
+        "data": place_of(data),
+        "contents": [digest(*dataset.identities()) for dataset in (training, held_out)],
         "split": split,
         "new_head": new_head,
         "pictures": len(training),
-        "validation": held_out.name,
+        "validation": place_of(held_out.name),
         "augment": augment,
         "groups": groups,
         "threshold": threshold,

@@ -1,11 +1,53 @@
 """Which parts of a run are done, and which are left."""
 
 import collections
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from groupcam_jax.evaluation.records import Row
 
 BROKEN = ""  # the method of a row that says why a picture could not be read
+
+
+class Origin(NamedTuple):
+    """What the rows of a run come from.
+
+    Attributes:
+      pictures: `Dataset.identity` of all of them.
+      version: of the code, by method.
+    """
+
+    pictures: Sequence[str]
+    version: Callable[[str], str]
+
+    def of(self, number: int, method: str) -> Row:
+        """What a row says of it; a row of other data or code says something else."""
+        picture = self.pictures[number] if number < len(self.pictures) else None
+        return {"picture": picture, "code": self.version(method)}
+
+    def sort_out(self, rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
+        """The latest row of each picture and method from here, sorted; and others, which none of these replaces."""
+        own, strange = {}, {}
+        for row in rows:
+            place = row["number"], row["method"]
+            (own if row.items() >= self.of(*place).items() else strange)[place] = row
+        return [own[place] for place in sorted(own)], [strange[place] for place in sorted({*strange} - {*own})]
+
+    def differences(self, rows: Iterable[Row]) -> list[str]:
+        """What has changed since rows were measured."""
+        names: dict[str, dict[str, None]] = {"the picture or annotation": {}, "the code": {}}
+        for row in rows:
+            now = self.of(row["number"], row["method"])
+            for what, name, key in zip(names, (row["id"], row["method"]), now, strict=True):
+                if row[key] != now[key]:
+                    names[what][name] = None
+        return [f"{what} of {shortened(changed)}" for what, changed in names.items() if changed]
+
+
+def shortened(names: Collection[str]) -> str:
+    """The first few names, and how many there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join([*names][:3]) + more
 
 
 class Ledger:

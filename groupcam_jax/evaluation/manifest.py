@@ -1,12 +1,17 @@
-"""The inputs of a run, written into its folder so that rows of different runs do not mix."""
+"""The inputs of a run, written into its folder so that runs do not mix, neither one after the other nor at once."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import jax
 import numpy as np
+from filelock import FileLock, Timeout
 
 from groupcam_jax.files import write_json
 from groupcam_jax.program.params import is_key
@@ -32,19 +37,49 @@ def code_of(model: str) -> str | None:
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:DIGITS] if colon else None
 
 
-def claim(folder: Path, manifest: Mapping[str, object]) -> None:
-    """Claims a folder for a run, or checks that the run already owns it.
+def place_of(data: str) -> str:
+    """A folder by its resolved path, and any other data by name."""
+    return str(Path(data).resolve()) if Path(data).is_dir() else data
+
+
+@contextlib.contextmanager
+def claim(folder: Path, manifest: Mapping[str, object], process: int = 0) -> Iterator[None]:
+    """Holds a folder for a process of a run, after checking that it is empty or holds the same run.
 
     Raises:
-      ValueError: the folder holds another run.
+      ValueError: it holds another run, or records of which nobody knows the run, or another process is at work in it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "run.json"
-    if file.exists():
-        found = json.loads(file.read_text())
-        differing = [name for name in manifest if found.get(name) != manifest[name]]
-        if differing:
-            listed = "; ".join(f"{name} is {found.get(name)!r}, not {manifest[name]!r}" for name in differing)
-            raise ValueError(f"{folder} holds another run ({listed}); choose another --output, or remove that folder")
+    lock, holder = (folder / f".process-{process}.{suffix}" for suffix in ("lock", "txt"))
+    try:
+        held = FileLock(lock, blocking=False).acquire()
+    except Timeout:
+        at_work = holder.read_text().strip() if holder.exists() else "another process"
+        raise ValueError(f"{folder} is in use by {at_work}; wait for it, or choose another --output") from None
+    with held:
+        began = datetime.now().astimezone().isoformat(timespec="seconds")
+        holder.write_text(f"process {os.getpid()} on {platform.node()}, since {began}\n")
+        try:
+            check(folder, manifest)
+            yield
+        finally:
+            holder.unlink()
+
+
+def check(folder: Path, manifest: Mapping[str, object]) -> None:
+    """Writes the manifest of a run into its folder, or checks the one that is there."""
+    recorded = [path.name for pattern in ("*.jsonl", "checkpoints") for path in folder.glob(pattern)]
+    file, remedy = folder / "run.json", "choose another --output, or put it back"
+    if not file.exists():
+        if recorded:
+            raise ValueError(f"{folder} has {recorded[0]}, but no run.json that tells what it is of; {remedy}")
+        write_json(file, manifest)
         return
-    write_json(file, manifest)
+    try:
+        found = json.loads(file.read_bytes())
+        differing = [name for name in manifest if found.get(name) != manifest[name]]
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{file} is damaged: {error}; {remedy}, as it was written") from error
+    if differing:
+        listed = "; ".join(f"{name} is {found.get(name)!r}, not {manifest[name]!r}" for name in differing)
+        raise ValueError(f"{folder} holds another run ({listed}); choose another --output")

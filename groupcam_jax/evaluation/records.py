@@ -1,12 +1,14 @@
 """Rows of finished work, one JSON object per line, from which a killed run resumes.
 
-The rows of a batch are written together and flushed to the disk. A killed process leaves at most one cut line, which is
-ignored, and removed when a run next opens the file. Maps are stored beside the rows, each in a file of its own.
+The rows of a batch are written together and flushed to the disk. Each line ends with its checksum: one that was cut or
+damaged is no row. When a run next opens the file, the cut line that a killed process left is removed, and damaged ones
+go into a file beside it. Maps are stored beside the rows, each in a file of its own.
 """
 
 import json
 import math
 import os
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,36 +19,61 @@ from groupcam_jax.files import whole_file
 
 Row = dict[str, Any]
 DIGITS = 6  # decimals of the values in a row
+CHECK = b', "crc": "'  # what the last entry of a line begins with
 
 
-def read_rows(folder: Path) -> list[Row]:
-    """Reads the rows of all processes that ever worked in a folder, one per picture and method, sorted."""
-    rows = {}
-    for file in folder.glob("rows-*.jsonl"):
-        for line in file.read_bytes().splitlines(keepends=True):
-            if line.endswith(b"\n"):
-                row = json.loads(line)
-                rows[row["number"], row["method"]] = row
-    return [rows[place] for place in sorted(rows)]
+def read_rows(*files: Path) -> list[Row]:
+    """Reads the whole rows of files, in order; missing files have none."""
+    found = [whole(line) for file in files if file.exists() for line in file.read_bytes().split(b"\n")]
+    return [json.loads(text) for text in found if text is not None]
+
+
+def whole(line: bytes) -> bytes | None:
+    """The JSON of a line, without its checksum; None if it is not as it was written."""
+    text = line.rpartition(CHECK)[0] + b"}"
+    return text if sealed(text) == line else None
+
+
+def sealed(text: bytes) -> bytes:
+    """The line of a JSON object: it ends with the checksum of the rest."""
+    return text[:-1] + CHECK + b'%08x"}' % zlib.crc32(text)
 
 
 def append_rows(path: Path, rows: Iterable[Row]) -> None:
     """Appends rows, and waits until they are on the disk."""
-    text = "".join(f"{json.dumps(row, allow_nan=False)}\n" for row in rows)
-    if not text:
-        return
-    with path.open("ab") as file:
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    texts = [json.dumps(row, allow_nan=False).encode() for row in rows]
+    append(path, b"".join(sealed(text) + b"\n" for text in texts))
 
 
-def mend(path: Path) -> None:
-    """Removes the incomplete line that a killed process left, before more is appended."""
-    if path.exists():
-        with path.open("r+b") as file:
-            whole = file.read().rpartition(b"\n")
-            file.truncate(len(whole[0]) + len(whole[1]))
+def append(path: Path, content: bytes) -> None:
+    """Appends bytes, and waits until they are on the disk."""
+    if content:
+        with path.open("ab") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def mend(path: Path) -> str | None:
+    """Puts damaged lines aside, and removes the incomplete one that a killed process left, before more is appended.
+
+    Returns:
+      what to tell of damaged lines, if there are any.
+    """
+    lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
+    kept = [line for line in lines if whole(line)]
+    damaged = [number for number, line in enumerate(lines[:-1], start=1) if not whole(line)]
+    aside = path.with_suffix(".damaged")
+    append(aside, b"".join(lines[number - 1] + b"\n" for number in damaged))
+    if damaged or lines[-1]:
+        with whole_file(path) as file:
+            file.writelines(line + b"\n" for line in kept)
+    if not damaged:
+        return None
+    some = ", ".join(map(str, damaged[:5])) + (", ..." if len(damaged) > 5 else "")
+    return (
+        f"{path}, line {some}: not as written; {len(damaged)} such lines are in {aside.name} now, to be measured again"
+    )
 
 
 def make_row(folder: Path, place: Row, values: Mapping[str, np.ndarray]) -> Row:
@@ -54,7 +81,7 @@ def make_row(folder: Path, place: Row, values: Mapping[str, np.ndarray]) -> Row:
 
     Args:
       folder: the run's.
-      place: number, id and method.
+      place: number, id and method, and what they came from.
       values: what was measured; NaN and infinity become null.
     """
     maps = {name: value for name, value in values.items() if value.ndim > 1}

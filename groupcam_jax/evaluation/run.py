@@ -1,16 +1,19 @@
 """One run of an experiment: measures what is left, then makes the table and figures from all rows."""
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
+from groupcam_jax.evaluation.contenders import method_version
 from groupcam_jax.evaluation.data import Dataset, Example, batches
+from groupcam_jax.evaluation.data.examples import digest
 from groupcam_jax.evaluation.devices import wait_for_others
-from groupcam_jax.evaluation.ledger import BROKEN, Ledger
+from groupcam_jax.evaluation.ledger import BROKEN, Ledger, Origin, shortened
 from groupcam_jax.evaluation.manifest import claim
-from groupcam_jax.evaluation.records import Row, read_rows
+from groupcam_jax.evaluation.records import Row, mend, read_rows
 from groupcam_jax.evaluation.report import WIDTH, summary_table, write_report
 from groupcam_jax.evaluation.runner import run_share
 from groupcam_jax.evaluation.study import Experiment, Study
@@ -44,22 +47,48 @@ class Job(NamedTuple):
 
 
 def run(job: Job, console: Console, errors: Console) -> bool:
-    """Runs the share of this process; process 0 then reports. Returns whether all is done.
+    """Runs the share of this process; process 0 then reports. Returns whether all is done, with a result.
 
     Raises:
-      ValueError: the folder holds another run.
+      ValueError: the folder holds another run, or a process is at work there.
       KeyboardInterrupt: after reporting what is done so far.
     """
-    claim(job.folder, job.manifest)
+    with claim(job.folder, job.manifest, job.process):
+        return run_claimed(job, console, errors)
+
+
+def run_claimed(job: Job, console: Console, errors: Console) -> bool:
+    """What is left of `run` once the folder is held."""
+    for file in records(job.folder):
+        number = file.stem.removeprefix("rows-")  # of the process that wrote it, and maybe writes it now
+        if int(number) % job.processes == job.process and (damaged := mend(file)):
+            errors.print(damaged, style="red", markup=False)
     programs = job.experiment.programs(job.study)
     pictures = min(len(job.dataset), job.limit or len(job.dataset))
-    ledger = Ledger(read_rows(job.folder), programs, pictures, job.study.batch)
+    version = functools.cache(functools.partial(method_version, job.experiment.programs.__module__))
+    origin = Origin(job.dataset.identities(), version)
+    rows, strange = origin.sort_out(read_rows(*records(job.folder)))
+    if strange:
+        changed = " and ".join(origin.differences(strange))
+        errors.print(
+            f"{job.folder}: {changed} changed since {len(strange)} rows were measured; they do not count any more, and "
+            "what this run asks for is measured again",
+            style="yellow",
+            markup=False,
+        )
+    ledger = Ledger(rows, programs, pictures, job.study.batch)
     left = ledger.left()
     share = sum(missing for index, missing in left.items() if index % job.processes == job.process)
     done = set(range(-(-pictures // job.study.batch))) - set(left)
+
+    def transform(example: Example) -> Example:
+        shown = job.transform(example)
+        job.experiment.needs(shown, len(job.study.classifier.class_names))
+        return shown
+
     parts = batches(
         job.dataset,
-        job.transform,
+        transform,
         job.study.batch,
         skip=done,
         process=job.process,
@@ -67,19 +96,24 @@ def run(job: Job, console: Console, errors: Console) -> bool:
         limit=job.limit,
     )
     try:
-        run_share(programs, parts, ledger, job.folder, job.process, share, errors)
+        run_share(programs, parts, ledger, origin, job.folder, job.process, share, errors)
     except KeyboardInterrupt:
-        report(job, list(programs), pictures, console, errors)
+        report(job, list(programs), pictures, origin, console, errors)
         raise
     if job.process != 0:
         console.print(f"process {job.process} of {job.processes} has done its share of {job.folder.name}")
     wait_for_others(job.folder.name)
-    return job.process != 0 or report(job, list(programs), pictures, console, errors)
+    return job.process != 0 or report(job, list(programs), pictures, origin, console, errors)
 
 
-def report(job: Job, methods: list[str], pictures: int, console: Console, errors: Console) -> bool:
+def records(folder: Path) -> list[Path]:
+    """The records of all processes that ever worked in a folder."""
+    return sorted(file for file in folder.glob("rows-*.jsonl") if file.stem.removeprefix("rows-").isdecimal())
+
+
+def report(job: Job, methods: list[str], pictures: int, origin: Origin, console: Console, errors: Console) -> bool:
     """Prints and writes the table, draws the figures, and says what is missing. Returns True if nothing is."""
-    rows = [row for row in read_rows(job.folder) if row["number"] < pictures]
+    rows = [row for row in origin.sort_out(read_rows(*records(job.folder)))[0] if row["number"] < pictures]
     ledger = Ledger(rows, methods, pictures, job.study.batch)
     by_method: dict[str, list[Row]] = {method: [] for method in methods}
     for row in rows:
@@ -88,16 +122,23 @@ def report(job: Job, methods: list[str], pictures: int, console: Console, errors
     broken = [row for row in by_method.pop(BROKEN, []) if row["number"] not in measured]
     ledger.done[BROKEN] = {row["number"] for row in broken}
     summary = {method: job.experiment.summarize(found) for method, found in by_method.items() if found}
+    empty = [method for method, columns in summary.items() if not any(column.n for column in columns.values())]
     if summary:
         console.print(summary_table(job.experiment.title, summary), width=WIDTH)
-        told = {**job.manifest, **job.options, "broken": [row["id"] for row in broken]}
+        told = {"pictures": len(job.dataset), "contents": digest(*origin.pictures)}
+        told = {**job.manifest, **job.options, **told, "broken": [row["id"] for row in broken]}
         write_report(job.folder, job.experiment.title, summary, told)
         drawn = [row for found in by_method.values() for row in found]
         for name, figure in (job.experiment.draw(job.folder, drawn) if job.experiment.draw else {}).items():
             with whole_file(job.folder / f"{name}.png") as file:
                 figure.savefig(file, format="png")
-    if broken:
-        errors.print(f"{len(broken)} pictures could not be read and were left out", style="red")
+    by_reason: dict[str, list[str]] = {}
+    for row in broken:
+        by_reason.setdefault(row["error"].removeprefix(f"{row['id']}: "), []).append(row["id"])
+    for reason, ids in by_reason.items():
+        errors.print(
+            f"{len(ids)} of {pictures} pictures were left out ({shortened(ids)}): {reason}", style="red", markup=False
+        )
     left = ledger.left()
     if left:
         shares = sorted({index % job.processes for index in left})
@@ -107,4 +148,10 @@ def report(job: Job, methods: list[str], pictures: int, console: Console, errors
             "the same command goes on with them",
             style="red",
         )
-    return not left
+    elif not summary:
+        errors.print(f"{job.experiment.title}: no picture could be measured", style="red")
+    for method in empty:
+        errors.print(
+            f"{job.experiment.title}, {method}: no value is finite; its maps, or the logits, are NaN", style="red"
+        )
+    return not left and bool(summary) and not empty

@@ -8,8 +8,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TimeElapsed
 from rich.text import Text
 
 from groupcam_jax.evaluation.data import Batch
-from groupcam_jax.evaluation.ledger import BROKEN, Ledger
-from groupcam_jax.evaluation.records import append_rows, make_row, mend
+from groupcam_jax.evaluation.ledger import BROKEN, Ledger, Origin
+from groupcam_jax.evaluation.records import Row, append_rows, make_row
 from groupcam_jax.evaluation.study import BatchProgram
 
 
@@ -26,6 +26,7 @@ def run_share(
     programs: Mapping[str, BatchProgram],
     batches: Iterable[Batch],
     ledger: Ledger,
+    origin: Origin,
     folder: Path,
     process: int,
     total: int,
@@ -37,20 +38,27 @@ def run_share(
       programs: by method.
       batches: the share of this process.
       ledger: what is done already.
+      origin: what the rows come from.
       folder: the run's.
       process: the number of this process; each writes its own file.
       total: pictures in the share, each counted once per method.
       console: where to show the progress.
     """
     file = folder / f"rows-{process}.jsonl"
-    mend(file)
+    told: set[str] = set()
+
+    def place(number: int, id: str, method: str) -> Row:
+        return {"number": number, "id": id, "method": method, **origin.of(number, method)}
+
     columns = "{task.description}", BarColumn(), PictureColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=total)
         for batch in batches:
-            rows = [{"number": one.number, "id": one.id, "method": BROKEN, "error": one.why} for one in batch.broken]
-            for row in rows:
-                bar.console.print(f"skipped {row['error']}", style="red", markup=False)
+            rows = [{**place(one.number, one.id, BROKEN), "error": one.why} for one in batch.broken]
+            for one in batch.broken:
+                if (reason := one.why.removeprefix(one.id)) not in told:
+                    told.add(reason)
+                    bar.console.print(f"skipped {one.why}", style="red", markup=False)
             append_rows(file, rows)
             ledger.done[BROKEN].update(row["number"] for row in rows)
             for method, program in programs.items() if batch.ids else ():
@@ -60,8 +68,7 @@ def run_share(
                 bar.update(task, description=method)
                 values = program(batch)
                 places = [
-                    {"number": int(number), "id": name, "method": method}
-                    for number, name in zip(batch.numbers, batch.ids, strict=True)
+                    place(number, name, method) for number, name in zip(batch.numbers.tolist(), batch.ids, strict=True)
                 ]
                 append_rows(
                     file,

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from matplotlib.figure import Figure
 
-from groupcam_jax.evaluation.data import Batch
+from groupcam_jax.evaluation.data import Batch, Example
 from groupcam_jax.evaluation.estimates import Estimate
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.types import Classifier, Explainer, Image, Label, ObjectMask, Saliency
@@ -66,7 +66,9 @@ class Experiment(NamedTuple):
       programs: makes one program per method of a study, or per variant of a method.
       summarize: turns the rows of one method into the figures of its columns.
       draw: `draw(folder, rows)` turns rows into figures by file name; the folder is the run's.
-      version: of the contents of a row; a run does not resume from rows of another version.
+      version: of the contents of a row; a run does not resume from rows of another version. Methods and metrics have
+        their own, see `method_version`.
+      needs: raises BrokenPicture for a picture that cannot be measured, as it is shown to a network of so many classes.
     """
 
     title: str
@@ -75,3 +77,4 @@ class Experiment(NamedTuple):
     summarize: Callable[[Sequence[Row]], Mapping[str, Estimate]]
     draw: Callable[[Path, Sequence[Row]], Mapping[str, Figure]] | None = None
     version: int = 1
+    needs: Callable[[Example, int], None] = lambda example, classes: None

@@ -54,7 +54,7 @@ def open_categories(folder: Path) -> Dataset:
         example = dataset[index]
         return example._replace(label=position[example.label])
 
-    return Dataset(dataset.name, tuple(names), len(dataset), read, dataset.shown)
+    return Dataset(dataset.name, tuple(names), len(dataset), read, dataset.shown, dataset.identity)
 
 
 def require_same_categories(training: Dataset, validation: Dataset) -> None:

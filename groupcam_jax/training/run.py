@@ -1,5 +1,6 @@
 """One run of a fine-tuning: trains, measures after each epoch, and can be stopped and resumed anywhere."""
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -74,9 +75,9 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
     programs = compile_programs(
         job.classifier, job.network, job.optimizer, job.augment, batch=batch, steps_per_epoch=per_epoch
     )
-    enter(job)
     columns = "{task.description}", BarColumn(), PictureColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     with (
+        enter(job),
         open_checkpoints(job.folder / "checkpoints") as manager,
         # What is printed must not cut the bar in two: on a terminal both are of one console.
         Progress(*columns, console=console if console.is_terminal else errors, transient=True) as bar,
@@ -148,14 +149,17 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
                 keep()
 
 
-def enter(job: Job) -> None:
-    """Claims the folder, and removes the unfinished weights that a killed run left there."""
-    if jax.process_index() == 0:
-        claim(job.folder, job.manifest)
-        for unfinished in job.folder.glob(f".{WEIGHTS}.*.part"):
-            unfinished.unlink()
-    wait_for_others("the folder")
-    claim(job.folder, job.manifest)
+@contextlib.contextmanager
+def enter(job: Job) -> Iterator[None]:
+    """Holds the folder, in process 0 before the others: it removes the unfinished weights that a killed run left."""
+    if jax.process_index() != 0:
+        wait_for_others("the folder")
+    with claim(job.folder, job.manifest, jax.process_index()):
+        if jax.process_index() == 0:
+            for unfinished in job.folder.glob(f".{WEIGHTS}.*.part"):
+                unfinished.unlink()
+            wait_for_others("the folder")
+        yield
 
 
 def require_finite(outcome: Outcome | None, step: int, kept: int | None) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from groupcam_jax.evaluation.data.boxes import Box, Size, require_inside
-from groupcam_jax.evaluation.data.examples import Dataset, Example
+from groupcam_jax.evaluation.data.examples import Dataset, Example, digest
 from groupcam_jax.evaluation.data.listing import some
 from groupcam_jax.evaluation.data.outlines import Outline, Runs, fill
 from groupcam_jax.pictures.decode import BrokenPicture, decode
@@ -93,7 +93,17 @@ def annotated_dataset(folder: Path, categories: Iterable[str], annotations: Sequ
         len(annotations),
         lambda index: read_annotated(annotations[index]),
         lambda index: annotations[index].categories,
+        lambda index: identity(annotations[index]),
     )
+
+
+def identity(annotation: Annotation) -> str:
+    """A digest of the annotation, wherever its folder lies, and of the size of the picture's file; see `Dataset`."""
+    try:
+        size = annotation.path.stat().st_size
+    except OSError:
+        size = None
+    return digest(*annotation._replace(path=annotation.path.name), size)
 
 
 def warn_of_unlisted(annotations: Iterable[Annotation], pictures: Iterable[Path], listed_in: Path) -> None:

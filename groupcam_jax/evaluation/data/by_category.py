@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from groupcam_jax.evaluation.data.examples import Dataset, Example
+from groupcam_jax.evaluation.data.examples import Dataset, Example, digest
 
 OTHERS = "anything else"
 
@@ -39,4 +39,8 @@ def by_category(dataset: Dataset, names: Sequence[str]) -> Dataset:
         example = dataset[position]
         return example._replace(label=label, categories=new[example.categories])
 
-    return Dataset(dataset.name, (*names, OTHERS), len(pairs), read, lambda index: [pairs[index][1]])
+    def identity(index: int) -> str:
+        position, label = pairs[index]
+        return digest(dataset.identity(position), label, new)
+
+    return Dataset(dataset.name, (*names, OTHERS), len(pairs), read, lambda index: [pairs[index][1]], identity)

@@ -4,7 +4,8 @@ import jax
 import numpy as np
 
 from groupcam_jax.bundled import bundled
-from groupcam_jax.evaluation.data.examples import Dataset, Example
+from groupcam_jax.evaluation.code import version_of
+from groupcam_jax.evaluation.data.examples import Dataset, Example, digest
 
 
 def open_scenes(count: int = 200, seed: int = 2027) -> Dataset:
@@ -19,4 +20,12 @@ def open_scenes(count: int = 200, seed: int = 2027) -> Dataset:
         pixels = (np.asarray(image) * 255).round().astype(np.uint8)
         return Example(f"scene {index}", pixels, int(label), box, np.array([label], np.int32), np.asarray(mask)[None])
 
-    return Dataset("scenes", scenes.CLASS_NAMES, count, read, lambda index: [read(index).label])
+    drawn_by = version_of(scenes.__name__)
+    return Dataset(
+        "scenes",
+        scenes.CLASS_NAMES,
+        count,
+        read,
+        lambda index: [read(index).label],
+        lambda index: digest(drawn_by, seed, index),
+    )

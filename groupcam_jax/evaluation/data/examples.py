@@ -1,5 +1,7 @@
 """One picture with what is known about it, and a data set as a sequence of such pictures."""
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,6 +29,12 @@ class Example(NamedTuple):
     masks: np.ndarray | None = None
 
 
+def digest(*facts: object) -> str:
+    """The shortened SHA-256 of facts about a picture; numbers count as JSON writes them, arrays as lists."""
+    text = json.dumps(facts, default=lambda one: one.tolist() if isinstance(one, np.ndarray | np.generic) else str(one))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Pictures in a fixed order, each read on demand; a data source for grain.
@@ -37,6 +45,8 @@ class Dataset:
       length: how many pictures there are, including those that cannot be read.
       read: position -> example; raises `BrokenPicture` if the picture cannot be read.
       shown: position -> the categories of the boxes, without reading the picture if possible.
+      identity: position -> a digest of what is known of the picture without reading it: what was measured with another
+        one is of other data. By default the position alone, for data that cannot change.
     """
 
     name: str
@@ -44,9 +54,14 @@ class Dataset:
     length: int
     read: Callable[[int], Example]
     shown: Callable[[int], Sequence[int]]
+    identity: Callable[[int], str] = str
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> Example:
         return self.read(range(self.length)[index])
+
+    def identities(self) -> list[str]:
+        """The identity of every picture."""
+        return [self.identity(index) for index in range(self.length)]

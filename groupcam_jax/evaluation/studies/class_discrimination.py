@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.estimates import Estimate, estimate
+from groupcam_jax.evaluation.needs import need_class
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.records import Row, map_file
 from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
@@ -87,4 +88,5 @@ EXPERIMENT = Experiment(
     programs,
     summarize,
     draw,
+    needs=need_class,
 )

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groupcam_jax.evaluation.estimates import Estimate, Statistic, estimate
+from groupcam_jax.evaluation.needs import need_box
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
@@ -91,4 +92,5 @@ EXPERIMENT = Experiment(
     programs,
     summarize,
     version=2,
+    needs=need_box,
 )

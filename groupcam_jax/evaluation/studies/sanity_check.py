@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.devices import spread
 from groupcam_jax.evaluation.estimates import Estimate, estimate
+from groupcam_jax.evaluation.needs import need_class
 from groupcam_jax.evaluation.programs import item_key, items
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.studies.randomisation import CASCADING, INDEPENDENT, MEASURES, draw
@@ -100,4 +101,6 @@ def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     return columns
 
 
-EXPERIMENT = Experiment("Sanity checks", ("group-cam", "grad-cam", "guided-backprop"), programs, summarize, draw)
+EXPERIMENT = Experiment(
+    "Sanity checks", ("group-cam", "grad-cam", "guided-backprop"), programs, summarize, draw, needs=need_class
+)

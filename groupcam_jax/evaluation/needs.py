@@ -1,0 +1,28 @@
+"""What an experiment needs to know of a picture; one of which it is unknown is left out, and that is said."""
+
+from groupcam_jax.evaluation.data import BrokenPicture, Example
+
+
+def need_class(example: Example, classes: int) -> None:
+    """Requires a class that the network knows.
+
+    Raises:
+      BrokenPicture: the picture has none.
+    """
+    if example.label < 0:
+        raise BrokenPicture(
+            example.id, "has no class of its own; --category-classes FILE makes one picture of each category it shows"
+        )
+    if example.label >= classes:
+        raise BrokenPicture(example.id, f"has class {example.label}, but the network has 0 to {classes - 1}")
+
+
+def need_box(example: Example, classes: int) -> None:
+    """Requires a class that the network knows, and a box of an object of it.
+
+    Raises:
+      BrokenPicture: the picture has none.
+    """
+    need_class(example, classes)
+    if not (example.categories == example.label).any():
+        raise BrokenPicture(example.id, "has no box of its class, at least in the part that the network sees")

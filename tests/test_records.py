@@ -1,0 +1,220 @@
+"""Records of finished work: what is damaged, of other data or of other code counts for nothing, and nothing is lost."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from groupcam_jax.evaluation.code import parsed, version_of
+from groupcam_jax.evaluation.contenders import method_version
+from groupcam_jax.evaluation.data import open_data
+from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset
+from groupcam_jax.evaluation.data.by_category import by_category
+from groupcam_jax.evaluation.ledger import BROKEN, Origin
+from groupcam_jax.evaluation.manifest import claim
+from groupcam_jax.evaluation.records import append_rows, make_row, map_file, mend, read_rows
+
+STUDY = "groupcam_jax.evaluation.studies.pointing_game"
+
+
+def row(number, name, method="m", picture="p", code="c"):
+    return {"number": number, "id": name, "method": method, "picture": picture, "code": code, "value": [0.5, None]}
+
+
+def test_a_cut_line_counts_for_nothing_and_goes(tmp_path):
+    file = tmp_path / "rows-0.jsonl"
+    append_rows(file, [row(0, "a"), row(1, "b")])
+    content = file.read_bytes()
+    file.write_bytes(content + content[: len(content) // 3])
+    assert read_rows(file) == [row(0, "a"), row(1, "b")]
+    assert mend(file) is None
+    append_rows(file, [row(2, "c")])
+    assert [one["id"] for one in read_rows(file)] == ["a", "b", "c"]
+    assert file.read_bytes().startswith(content)
+    file.write_bytes(content[:-1])  # an editor leaves no empty last line
+    assert mend(file) is None
+    assert file.read_bytes() == content
+    assert os.listdir(tmp_path) == [file.name]
+
+
+def test_rows_hold_numbers_and_files_hold_maps(tmp_path):
+    place = {"number": 0, "id": "folder/a", "method": "m"}
+    values = {"auc": np.float32(0.1), "curve": np.array([0.5, np.nan], np.float32), "map": np.eye(3, dtype=np.float32)}
+    made = make_row(tmp_path, place, values)
+    assert made == {**place, "auc": 0.1, "curve": [0.5, None]}
+    with np.load(map_file(tmp_path, place)) as kept:
+        np.testing.assert_array_equal(kept["map"], np.eye(3))
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+ROWS = st.lists(st.dictionaries(st.text(max_size=5), VALUES, max_size=4), min_size=1, max_size=6)
+JUNK = st.binary(max_size=20) | VALUES.map(lambda value: json.dumps(value).encode())
+DAMAGE = st.lists(st.tuples(st.sampled_from(["flip", "cut", "put", "line"]), st.integers(0, 2**20), JUNK), max_size=4)
+
+
+def damaged(content, kind, place, junk):
+    at = place % (len(content) + 1)
+    if kind == "flip":
+        return content[:at] + bytes([content[at] ^ (1 + place % 255)]) + content[at + 1 :] if at < len(content) else b""
+    if kind == "cut":
+        return content[:at] + content[at + 1 + len(junk) :]
+    return content[:at] + (b"\n" + junk + b"\n" if kind == "line" else junk) + content[at:]
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(rows=ROWS, damage=DAMAGE)
+def test_whatever_happens_to_a_record_only_rows_that_were_written_are_read(tmp_path_factory, rows, damage):
+    file = tmp_path_factory.mktemp("record") / "rows-0.jsonl"
+    append_rows(file, rows)
+    lines = file.read_bytes().splitlines()
+    content = file.read_bytes()
+    for one in damage:
+        content = damaged(content, *one)
+    file.write_bytes(content)
+    pieces = content.split(b"\n")
+    expected = [rows[lines.index(piece)] for piece in pieces if piece in lines]
+    assert read_rows(file) == expected
+    told = mend(file)
+    assert read_rows(file) == expected
+    aside = [piece for piece in pieces[:-1] if piece not in lines]
+    kept = file.with_suffix(".damaged")
+    assert (kept.read_bytes() if kept.exists() else b"") == b"".join(piece + b"\n" for piece in aside)
+    assert (told is None) == (not aside)
+    assert mend(file) is None
+    append_rows(file, [{"more": 1}])
+    assert read_rows(file) == [*expected, {"more": 1}]
+
+
+def test_damaged_lines_are_named(tmp_path):
+    file = tmp_path / "rows-0.jsonl"
+    append_rows(file, [row(number, "a") for number in range(9)])
+    content = file.read_bytes().replace(b'"number": 1', b'"number": 7').replace(b'"number": 5, "id"', b'"id"')
+    file.write_bytes(content.replace(b'"number": 3', b"\0" * 11))
+    told = f"{file}, line 2, 4, 6: not as written; 3 such lines are in rows-0.damaged now, to be measured again"
+    assert mend(file) == told
+    assert [one["number"] for one in read_rows(file)] == [0, 2, 4, 6, 7, 8]
+
+
+def test_rows_of_all_processes_count_once_in_one_order_if_they_are_of_this_data_and_code(tmp_path):
+    append_rows(tmp_path / "rows-1.jsonl", [row(2, "c"), row(0, "a"), row(1, "b", picture="old")])
+    append_rows(tmp_path / "rows-0.jsonl", [row(1, "b"), row(0, "a", code="old"), row(0, "a", "k", code="old")])
+    append_rows(tmp_path / "rows-2.jsonl", [row(2, "c", BROKEN, code=""), row(9, "gone"), row(2, "x", "k", "old", "d")])
+    origin = Origin(["p"] * 3, {"m": "c", "k": "d", BROKEN: ""}.__getitem__)
+    own, strange = origin.sort_out(read_rows(*(tmp_path / f"rows-{process}.jsonl" for process in range(4))))
+    assert [(one["number"], one["method"]) for one in own] == [(0, "m"), (1, "m"), (2, BROKEN), (2, "m")]
+    assert all(one["picture"] == "p" for one in own)
+    assert [(one["number"], one["method"]) for one in strange] == [(0, "k"), (2, "k"), (9, "m")]
+    assert origin.differences(strange) == ["the picture or annotation of x, gone", "the code of k"]
+
+
+def test_a_picture_is_known_by_its_annotation_and_the_size_of_its_file(tmp_path):
+    def identities(size=3, **changed):
+        (tmp_path / "b").write_bytes(b"x" * size)
+        shown = {"boxes": [[0, 0, 5, 5]], "categories": [1], "size": (9, 9), "outlines": [[[0, 0, 5, 5, 0, 5]]]}
+        pictures = [Annotation("a", tmp_path / "a", 1), Annotation("b", tmp_path / "b", 1, **{**shown, **changed})]
+        dataset = annotated_dataset(tmp_path, ("x", "y"), pictures)
+        return dataset.identities(), by_category(dataset, ["y"]).identities()
+
+    (first, known), (pair,) = identities()
+    others = [
+        identities(size=4),
+        identities(boxes=[[0, 0, 5, 6]]),
+        identities(categories=[0, 1]),
+        identities(outlines=None),
+    ]
+    assert all(other[0][0] == first for other in others), "the other picture is the same"
+    assert len({known, *(other[0][1] for other in others)}) == 5
+    assert len({pair, *(other[1][0] for other in others)}) == 5
+    assert identities() == ([first, known], [pair])
+    scenes = open_data("scenes").identities()
+    assert len(set(scenes)) == len(scenes)
+
+
+def test_a_version_is_that_of_all_the_code_below_but_not_of_its_words(tmp_path, monkeypatch):
+    library = tmp_path / "library"
+    library.mkdir()
+    files = {"__init__": "", "method": "from library import parts\n", "parts": '"""Parts."""\nSIZE = 1\n', "other": ""}
+    monkeypatch.setattr("groupcam_jax.evaluation.code.ROOT", tmp_path)
+
+    def version(**changed):
+        for name, text in {**files, **changed}.items():
+            (library / f"{name}.py").write_text(text)
+        parsed.cache_clear()
+        return version_of("library.method")
+
+    before = version()
+    assert version(parts='"""Other words."""\n\nSIZE = 1  # a remark\n', other="x = 1") == before
+    assert version(parts="SIZE = 2") != before
+    assert version(method='"""Nothing is imported."""') != before
+    parsed.cache_clear()
+
+
+def test_a_method_has_its_own_version():
+    names = (
+        "group-cam",
+        "group-cam-released",
+        "grad-cam",
+        "finer-cam",
+        "refined",
+        "refined-fast",
+        "smooth-grad",
+        "var-grad",
+    )
+    versions = {method_version(STUDY, name) for name in names}
+    assert len(versions) == len(names)
+    assert method_version(STUDY, "group-cam, 8 groups, all kept") == method_version(STUDY, "group-cam")
+    assert method_version(STUDY, "no-such-method") == method_version(STUDY, BROKEN) == ""
+    study = STUDY.replace("pointing_game", "insertion_deletion")
+    assert method_version(study, "grad-cam") != method_version(STUDY, "grad-cam"), "other metrics"
+
+
+def claimed(folder, **manifest):
+    with claim(folder, manifest):
+        pass
+
+
+def test_a_folder_holds_one_run(tmp_path):
+    claimed(tmp_path, model="a", seed=0)
+    claimed(tmp_path, model="a", seed=0)
+    with pytest.raises(ValueError, match=r"another run \(seed is 0, not 1\); choose another --output"):
+        claimed(tmp_path, model="a", seed=1)
+
+
+def test_a_record_without_its_manifest_is_nobodys(tmp_path):
+    (tmp_path / "rows-0.jsonl").touch()
+    with pytest.raises(ValueError, match=r"has rows-0.jsonl, but no run.json that tells what it is of"):
+        claimed(tmp_path, seed=0)
+    assert not (tmp_path / "run.json").exists()
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(content=st.binary(max_size=30) | VALUES.map(lambda value: json.dumps(value).encode()))
+def test_a_damaged_manifest_is_named(tmp_path_factory, content):
+    file = tmp_path_factory.mktemp("run") / "run.json"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"run.json is damaged|holds another run \(seed is None, not 0\)"):
+        claimed(file.parent, seed=0)
+    assert file.read_bytes() == content
+
+
+def test_a_folder_is_held_by_one_process_until_it_ends(tmp_path):
+    code = "import sys\nfrom groupcam_jax.evaluation.manifest import claim\nfrom pathlib import Path\n"
+    code += "with claim(Path(sys.argv[1]), {}):\n    print(flush=True)\n    sys.stdin.read()\n"
+    other = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    other.stdout.readline()
+    with pytest.raises(ValueError, match=f"is in use by process {other.pid} on .*, since 2.*; wait for it, or choose"):
+        claimed(tmp_path)
+    with claim(tmp_path, {}, process=1):  # its share of the same run
+        pass
+    other.kill()
+    other.communicate()
+    claimed(tmp_path)
