@@ -36,6 +36,8 @@ def felzenszwalb_segments(image: np.ndarray) -> np.ndarray:
     from skimage.segmentation import felzenszwalb
     from skimage.transform import resize
 
+    if np.abs(image).max() > np.finfo(image.dtype).max / 4:
+        image = image / 8  # else twice the span overflows
     span = np.ptp(image)
     flat = 2 * (image - image.min()) / (1 if span == 0 else span) - 1
     flat = resize(flat, SIZE, order=3, mode="constant", preserve_range=True, anti_aliasing=True)
