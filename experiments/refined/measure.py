@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +35,6 @@ def build_measure(classifier: Classifier, other: Classifier) -> Callable[..., di
             **score(params, saliency=saliency, ends=standard(image) | {name: (one, one) for name, one in both.items()}),
             "ROAD": filled_in(classifier.apply, params)(image, saliency, label, key=key).combined,
             "other network": areas(other, of_other, for_other, saliency, label, standard(for_other))["standard"],
-            "8 bits": score(jax.tree.map(in_8_bits, params), saliency=saliency, ends=standard(image))["standard"],
             "moved": score(params, saliency=moved, ends=standard(image))["standard"],
             "blurred": score(params, saliency=blurred, ends=standard(image))["standard"],
             "hit": hit(saliency, mask),
@@ -70,9 +68,3 @@ def areas(
 def standard(image: Image) -> dict[str, tuple[Image, Image]]:
     """The two ends of the paper's curves."""
     return {"standard": (BLUR(image, None), jnp.zeros_like(image))}
-
-
-def in_8_bits(weights: Any) -> Any:
-    """Rounds each channel of an array to 255 values, from minus its largest to its largest."""
-    step = jnp.abs(weights).max(tuple(range(weights.ndim - 1)), keepdims=True) / 127 if weights.ndim > 1 else 0
-    return jnp.where(step == 0, weights, jnp.round(weights / jnp.where(step == 0, 1, step)) * step)

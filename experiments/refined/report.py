@@ -16,7 +16,7 @@ from groupcam_jax.files import whole_file, write_json
 
 BASE = "group-cam"
 COLUMNS = (
-    *("standard", "noise", "soft", "photo", "mean", "ROAD", "other network", "8 bits", "moved", "blurred"),
+    *("standard", "noise", "soft", "photo", "mean", "ROAD", "other network", "moved", "blurred"),
     *("hit", "energy", "IoU"),
 )
 Rows = list[dict[str, Any]]
