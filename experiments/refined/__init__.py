@@ -36,10 +36,10 @@ chosen on 1 to 150). Per cent, and the gain over Group-CAM with 32 groups on the
     IoU               59.9         64.7 (+2.4 to +7.1)           51.8 (-10.0 to -6.1)
 
 In plain words: a part of the gain is true. Of the standard gain a third is left with another photograph, nearly half by
-ROAD's imputation, two fifths by a network of another family, which can share no flaw of the weights; Gaussian noise and
-other blurs keep more. Over half is left when the map is moved by 8 pixels or blurred. The map follows what this
-network needs, which is less than the whole object: the energy on the object falls a little, and the overlap with its box
-by eight points. Where the place of the object matters, take Group-CAM or Grad-CAM.
+ROAD's imputation, two fifths by a network of another family, which has no weight in common; Gaussian noise and other
+blurs keep more. Over half is left when the map is moved by 8 pixels or blurred. The map follows what this network needs,
+which is less than the whole object: the energy on the object falls a little, and the overlap with its box by eight
+points. Where the place of the object matters, take Group-CAM or Grad-CAM.
 
 The price, seconds on one core of an AMD EPYC (one run each, this network): Group-CAM 0.54, refined with 12 steps from
 Grad-CAM 2.7, refined 7.2; with the gradient of the depthwise convolutions written by hand, which gives the same values,
