@@ -155,11 +155,11 @@ def hits(folder):
 
 def test_what_is_corrected_or_damaged_is_named_and_measured_again(pictures, tmp_path):
     lines = [json.loads(line) for line in (pictures / "boxes.jsonl").read_text().splitlines()]
-    write_boxes(pictures, [{**line, "boxes_xyxy": [[0, 0, 1, 1]]} for line in lines])
+    write_boxes(pictures, [{**line, "boxes_xyxy": [[0, 0, 3, 3]]} for line in lines])
     assert evaluate(tmp_path / "out", pictures)[0] == 0
     assert hits(tmp_path / "out") == 0
     whole = {**lines[1], "boxes_xyxy": [[0, 0, 95, 95]]}
-    write_boxes(pictures, [{**lines[0], "boxes_xyxy": [[0, 0, 1, 1]]}, whole, *[{**whole, "id": n} for n in "23"]])
+    write_boxes(pictures, [{**lines[0], "boxes_xyxy": [[0, 0, 3, 3]]}, whole, *[{**whole, "id": n} for n in "23"]])
     before = rows(tmp_path / "out")
     code, told = evaluate(tmp_path / "out", pictures)
     assert code == 0

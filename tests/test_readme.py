@@ -1,5 +1,6 @@
 """What the README shows runs when it is pasted."""
 
+import json
 import pathlib
 import re
 import shlex
@@ -33,9 +34,12 @@ def test_commands_run(tmp_path, monkeypatch):
     factory = textwrap.dedent(FACTORY).replace('["red_ball", "green ball", "Blue", "grey"]', names)
     (tmp_path / "my_model.py").write_text(factory)
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)).save(tmp_path / "photo.jpg")
-    for number, category in enumerate(["house", "tabby"]):
-        (tmp_path / "FOLDER" / category).mkdir(parents=True)
-        Image.new("RGB", (50, 50), (90 * number, 0, 0)).save(tmp_path / "FOLDER" / category / "photo.jpg")
+    (tmp_path / "FOLDER" / "images").mkdir(parents=True)
+    with (tmp_path / "FOLDER" / "boxes.jsonl").open("w") as file:
+        for label, category in {3: "house", 0: "tabby"}.items():
+            Image.new("RGB", (50, 50), (60 * label, 0, 0)).save(tmp_path / "FOLDER" / "images" / f"{category}.jpg")
+            box = {"id": category, "label": label, "name": category, "boxes_xyxy": [[10, 10, 39, 39]]}
+            file.write(f"{json.dumps(box)}\n")
     lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("groupcam")]
     # ImageNet is not for tests; all experiments are a step of their own in .ci/run.
     lines = [line for line in lines if "imagenet2012" not in line and "evaluate all" not in line]

@@ -37,7 +37,7 @@ chosen on 1 to 150). Per cent, and the gain over Group-CAM with 32 groups on the
 
 In plain words: a part of the gain is true. Of the standard gain a third is left with another photograph, nearly half by
 ROAD's imputation, two fifths by a network of another family, which has no weight in common; Gaussian noise and other
-blurs keep more. Over half is left when the map is moved by 8 pixels or blurred. It follows what this network needs,
+blurs keep more. Over half is left when the map is moved by 8 pixels or blurred. A map follows what a network needs,
 which is less than the whole object: the energy on the object falls a little, and the overlap with its box by eight
 points. Where the place of the object matters, take Group-CAM or Grad-CAM.
 
