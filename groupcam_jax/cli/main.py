@@ -117,17 +117,16 @@ def explain(
             which = f"{number} of {len(sources)}: " if len(sources) > 1 else ""
             explained: dict[str, list[Explanation]] = {}
             took = 0.0
-            for name, explanations, seconds in explain_picture(request, programs, picture, bar, which):
-                if not explained:
-                    console.print(classes_table(classifier, picture, explanations[0].probabilities, top))
-                explained[name] = explanations
-                took += seconds
-                beside = f"  {name:{max(map(len, programs))}} {seconds:7.2f} s  " if several else "  "
-                console.print(peaks(classifier, picture, explanations, beside))
             figure = output / f"{names[kinds[0]]}.png"
             try:
-                for name, explanations in explained.items() if raw else ():
-                    for one in explanations:
+                for name, explanations, seconds in explain_picture(request, programs, picture, bar, which):
+                    if not explained:
+                        console.print(classes_table(classifier, picture, explanations[0].probabilities, top))
+                    explained[name] = explanations
+                    took += seconds
+                    beside = f"  {name:{max(map(len, programs))}} {seconds:7.2f} s  " if several else "  "
+                    console.print(peaks(classifier, picture, explanations, beside))
+                    for one in explanations if raw else ():
                         save_raw(output / f"{names[name]}-{one.label}.npy", request, picture, name, one)
                 save_figure(figure, classifier, picture, explained, grid=several)
             except OSError as error:
