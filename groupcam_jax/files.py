@@ -21,7 +21,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             yield file
         part.replace(path)
     except OSError as error:
-        if error.filename in (None, str(part)):  # a full disk has no name
+        if error.errno is not None and error.filename in (None, str(part)):  # a full disk has no name
             error.filename = str(path)
         raise
     finally:
