@@ -11,6 +11,7 @@ import pytest
 from jax import lax
 
 import groupcam_jax as g
+import pretrained
 from groupcam_jax.stages.masks import unit_range
 
 APPLY, PARAMS = models.plain()
@@ -161,3 +162,11 @@ def test_what_has_no_rule_is_named(between):
 def test_the_number_of_a_rule_is_not_negative(rule, value):
     with pytest.raises(ValueError, match=rf"{rule.__name__}\({value}\): expected a number, at least 0"):
         rule(value)
+
+
+def test_it_walks_through_convolutions_that_depend_on_the_platform():
+    classifier = pretrained.load("shapes")  # whose strided 1x1 convolutions have a branch for CPUs
+    image = jax.random.uniform(jax.random.key(0), (96, 96, 3), jnp.float32)
+    saliency = jax.jit(lrp(classifier.apply, classifier.params))(image, 1)
+    assert jnp.isfinite(saliency).all()
+    assert saliency.max() > 0

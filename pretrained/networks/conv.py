@@ -68,7 +68,11 @@ def conv_general_dilated(
 
         if strides == (1, 1):
             return product_of_channels(lhs, rhs)
-        return jnp.asarray(lax.platform_dependent(lhs, rhs, cpu=product_of_channels, default=library))
+
+        def sliced(x: jax.Array, kernel: jax.Array) -> jax.Array:
+            return jnp.asarray(lax.platform_dependent(x, kernel, cpu=product_of_channels, default=library))
+
+        return _with_derivative(sliced, sliced, sliced, lhs, rhs)
     tile = _winograd_tile(lhs, rhs)
     if kernel_size == (3, 3) and strides == (1, 1) and pads == [(1, 1), (1, 1)] and tile:
         values = partial(lax.platform_dependent, cpu=partial(winograd, tile=tile), default=library)
