@@ -167,6 +167,6 @@ def test_the_number_of_a_rule_is_not_negative(rule, value):
 def test_it_walks_through_convolutions_that_depend_on_the_platform():
     classifier = pretrained.load("shapes")  # whose strided 1x1 convolutions have a branch for CPUs
     image = jax.random.uniform(jax.random.key(0), (96, 96, 3), jnp.float32)
-    saliency = jax.jit(lrp(classifier.apply, classifier.params))(image, 1)
+    saliency = jax.jit(g.lrp(classifier.apply, classifier.params))(image, 1)
     assert jnp.isfinite(saliency).all()
     assert saliency.max() > 0
