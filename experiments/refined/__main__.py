@@ -14,7 +14,7 @@ import groupcam_jax as g
 from experiments.refined.measure import BLUR, build_measure
 from experiments.refined.report import summary, write_table
 from groupcam_jax.classifiers import load_classifier
-from groupcam_jax.evaluation.controls import centre, random
+from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.data import open_data, resize_shorter_and_crop
 from groupcam_jax.evaluation.manifest import claim, code_of, fingerprint
 from groupcam_jax.evaluation.records import append_rows, mend, read_rows, rounded
@@ -35,19 +35,10 @@ def flat(model_apply: Any, params: Any, **options: Any) -> Any:
     return g.refined(model_apply, params, method=speck, substrates=[BLUR], smoothness=0.3, **options)
 
 
-METHODS: dict[str, Callable[..., Any]] = {
-    "group-cam": g.group_cam,
-    "released": g.released_group_cam,
-    "grad-cam": g.grad_cam,
-    "opti-cam": g.opti_cam,
-    "rise": functools.partial(g.rise, masks=1000),
-    "refined-fast": functools.partial(g.refined, method=g.grad_cam, steps=8),
+OWN: dict[str, Callable[..., Any]] = {
     "refined, 12 steps": functools.partial(g.refined, method=g.grad_cam, steps=12),
-    "refined": g.refined,
     "flat start": flat,
-    "centre": centre,
-    "random": random,
-}
+}  # beside the methods and controls of `groupcam evaluate`
 
 
 def main(
@@ -70,7 +61,7 @@ def main(
             print(damaged)
         done = {(row["id"], row["method"]) for row in read_rows(file)}
         measure = build_measure(classifier, second)
-        explain = {name: program(METHODS[name], classifier) for name in methods.split(";")}
+        explain = {name: program(name, classifier) for name in methods.split(";")}
         predict = jax.jit(lambda params, image: classifier.apply(params, image[None])[0].argmax().astype(jnp.int32))
         for number in range(first, min(len(dataset), first + (limit or len(dataset)))):
             pair = number, (number + len(dataset) // 2) % len(dataset)
@@ -94,12 +85,11 @@ def main(
         write_table(output, table)
 
 
-def program(build: Callable[..., Any], classifier: Classifier) -> Callable[..., Saliency]:
+def program(name: str, classifier: Classifier) -> Callable[..., Saliency]:
     """The compiled explanation of one image and class."""
-    layered = {"layer": classifier.layer} if build not in (centre, random) else {}
-    return jax.jit(
-        lambda params, image, label: build(classifier.apply, params, **layered)(image, label, key=jax.random.key(0))
-    )
+    own = functools.partial(OWN[name], layer=classifier.layer) if name in OWN else None
+    build = own or build_methods([name], classifier, {})[name]
+    return jax.jit(lambda params, image, label: build(classifier.apply, params)(image, label, key=jax.random.key(0)))
 
 
 if __name__ == "__main__":
