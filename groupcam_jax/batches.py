@@ -7,13 +7,13 @@ After every batch `progress`, if given, is called on the host (`jax.debug.callba
 and the total.
 """
 
-from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.core
 import jax.numpy as jnp
-from jaxtyping import PyTree
+from jaxtyping import Array, Int, PyTree
 
 Inputs = TypeVar("Inputs", bound=PyTree)
 Outputs = TypeVar("Outputs", bound=PyTree)
@@ -98,6 +98,11 @@ def scan_batches(
 def is_staged() -> bool:
     """Whether JAX is tracing now (in `jax.jit`, the body of a loop, ...)."""
     return isinstance(jnp.zeros(()), jax.core.Tracer)
+
+
+def call_one(index: Int[Array, ""], branches: Sequence[Callable[..., Outputs]], *inputs: Any) -> Outputs:
+    """`jax.lax.switch`; outside of a program a Python call, because a switch would be compiled again every time."""
+    return jax.lax.switch(index, branches, *inputs) if is_staged() else branches[int(index)](*inputs)
 
 
 def traced_once(function: Callable[[Inputs], Outputs]) -> Callable[[Inputs], Outputs]:

@@ -32,7 +32,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from groupcam_jax.batches import scan_batches
+from groupcam_jax.batches import call_one, scan_batches
 from groupcam_jax.checks import check_count
 from groupcam_jax.explainers.group_cam import group_cam
 from groupcam_jax.families.explainer import make_explainer
@@ -126,12 +126,12 @@ def refined(
         def gain(z, share, hidden):
             mask = soft_mask(z, share, image.shape, softness)
             shown = confidence(reveal(image, hidden, mask))
-            lost = jax.lax.cond(share < HIDDEN, lambda: confidence(reveal(image, hidden, 1 - mask)), lambda: 0 * shown)
-            return shown - lost - smoothness * total_variation(z)
+            lost = [lambda: 0 * shown, lambda: confidence(reveal(image, hidden, 1 - mask))]
+            return shown - call_one(jnp.int32(share < HIDDEN), lost) - smoothness * total_variation(z)
 
         def step(z, entry):
             (share,), (size,), (turn,), (key,) = entry
-            hidden = jax.lax.switch(turn, [functools.partial(hide, one, image) for one in substrates], key)
+            hidden = call_one(turn, [functools.partial(hide, one, image) for one in substrates], key)
             return z + size * unit_power(at_all_scales(jax.grad(gain)(z, share, hidden))), None
 
         z = jax.image.resize(start, grid_sides(image.shape, cells), "linear")

@@ -22,6 +22,6 @@ def reordered(saliency: Saliency, first: Heat, share: float) -> Saliency:
     """
     ahead = first > jnp.quantile(first, 1 - share)
     order = jnp.lexsort((first.ravel(), jnp.where(ahead, jnp.inf, saliency).ravel()))
-    values = jnp.sort(saliency.ravel()) + jnp.linspace(0, 4e-3, saliency.size)
+    values = jnp.sort(saliency.ravel()) + jnp.linspace(0, 4e-3, saliency.size, dtype=saliency.dtype)
     ordered = jnp.zeros_like(values).at[order].set(values).reshape(saliency.shape)
     return unit_range(jnp.where(jnp.isnan(first).any(), jnp.nan, ordered))
