@@ -12,17 +12,20 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int
 from matplotlib.figure import Figure
 
 import groupcam_jax.metrics as m
+from groupcam_jax.evaluation.devices import spread
 from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.ranks import ranks_figure
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
 from groupcam_jax.program.cut import cut_at_image
+from groupcam_jax.program.params import partition
 from groupcam_jax.stages.perturb import gaussian_blur
-from groupcam_jax.types import Image, Model, Params, Saliency
+from groupcam_jax.types import Image, Label, Model, ObjectMask, Params, Saliency, Scalar
 
 STEPS, BATCH = 14, 8
 SOFT = gaussian_blur(kernel_size=31, sigma=10.0)  # that no method follows
@@ -51,12 +54,62 @@ COLUMNS = {
 }
 
 
-def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
-    """All measures of one picture, in one program."""
-    image = item.image
-    label, _ = cut_at_image(model_apply, params, image).classify(None)
-    saliency = explain(image, label)
-    right = (label == item.label) & item.mask.any()
+class Explained(NamedTuple):
+    """A picture and its map, as the measures need them.
+
+    Attributes:
+      image: `[h, w, c]`, as the network expects it.
+      label: the predicted class.
+      saliency: `[h, w]`.
+      mask: `[h, w]`, the pixels of the object.
+      right: whether the network is right, and the object has pixels.
+      sensitivity: of the explainer, which is measured by explaining again.
+      number: of the picture in its data set.
+    """
+
+    image: Image
+    label: Label
+    saliency: Saliency
+    mask: ObjectMask
+    right: Bool[Array, ""]
+    sensitivity: Scalar
+    number: Int[Array, ""]
+
+
+def programs(study: Study) -> dict[str, BatchProgram]:
+    """A program per method that explains, and one for all that measures: the measures compile once."""
+    arrays, rebuild = partition(study.classifier.params)
+    run = spread(lambda arrays, one: measure(study.classifier.apply, rebuild(arrays), Explained(**one)), study.batch)
+
+    def program(explained: BatchProgram) -> BatchProgram:
+        return lambda batch: run(arrays, explained(batch))
+
+    return {method: program(explained) for method, explained in measuring(study, explain_twice).items()}
+
+
+def explain_twice(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
+    """The map of the predicted class, and how far it moves when the image hardly does."""
+    label, _ = cut_at_image(model_apply, params, item.image).classify(None)
+
+    def again(image: Image, label: Any = None, *, key: Any = None) -> Saliency:
+        del key  # the picture has its own
+        return explain(image, label)
+
+    moved = m.average_sensitivity(again, samples=1)
+    return Explained(
+        image=item.image,
+        label=label,
+        saliency=explain(item.image, label),
+        mask=item.mask,
+        right=(label == item.label) & item.mask.any(),
+        sensitivity=moved(item.image, label, key=jax.random.fold_in(jax.random.key(1), item.number)),
+        number=item.number,
+    )._asdict()
+
+
+def measure(model_apply: Model, params: Params, explained: Explained) -> Measured:
+    """All measures of one map."""
+    image, label, saliency, mask = explained[:4]
     per_step = -(-saliency.size // STEPS)
     by_score = {
         "insertion and deletion": m.insertion_deletion(model_apply, params, pixels_per_step=per_step, step_batch=BATCH),
@@ -68,37 +121,26 @@ def measure(model_apply: Model, params: Params, explain: Explain, item: Item) ->
         "faithfulness correlation": m.faithfulness_correlation(model_apply, params, samples=50),
         "average gain": m.confidence_change(model_apply, params),
     }
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(0), item.number), len(by_score) + 1)
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(0), explained.number), len(by_score))
     found = {
-        name: one(image, saliency, label, key=key) for (name, one), key in zip(by_score.items(), keys, strict=False)
+        name: one(image, saliency, label, key=key) for (name, one), key in zip(by_score.items(), keys, strict=True)
     }
     place = {
-        "hit": m.hit(saliency, item.mask),
-        "energy": m.energy_inside(saliency, item.mask),
-        "rank accuracy": m.relevance_rank_accuracy(saliency, item.mask),
-        "ROC-AUC": m.roc_auc(saliency, item.mask),
+        "hit": m.hit(saliency, mask),
+        "energy": m.energy_inside(saliency, mask),
+        "rank accuracy": m.relevance_rank_accuracy(saliency, mask),
+        "ROC-AUC": m.roc_auc(saliency, mask),
     }
-
-    def explain_again(image: Image, label: Any = None, *, key: Any = None) -> Saliency:
-        del key  # the picture has its own
-        return explain(image, label)
-
-    again = m.average_sensitivity(explain_again, samples=1)
     return {
         **found,
         "insertion and deletion": found["insertion and deletion"].overall,
         "relevance gain": found["relevance gain"].gain,
         "ROAD": found["ROAD"].combined,
         "average gain": found["average gain"].gain,
-        **{name: jnp.where(right, value, jnp.nan) for name, value in place.items()},
+        **{name: jnp.where(explained.right, value, jnp.nan) for name, value in place.items()},
         "sparseness": m.sparseness(saliency),
-        "average sensitivity": again(image, label, key=keys[-1]),
+        "average sensitivity": explained.sensitivity,
     }
-
-
-def programs(study: Study) -> dict[str, BatchProgram]:
-    """The explanation and all measures in one program."""
-    return measuring(study, measure)
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
