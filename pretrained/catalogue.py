@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from groupcam_jax.types import Classifier
-from pretrained.convert.names import fit_names
+from pretrained.convert.hugging_face import require_same_network
+from pretrained.convert.names import HUGGING_FACE, fit_names
 from pretrained.convert.variables import to_flax, torch_shapes
 from pretrained.fetching.download import download
 from pretrained.fetching.installed import installed
@@ -108,6 +109,8 @@ def load(name: str, weights: str | os.PathLike[str] | None = None, *, state_dict
     expected = torch_shapes(network.params)
     try:
         arrays, told = fit_names(read_state_dict(source, state_dict), expected)
+        if HUGGING_FACE in told:
+            require_same_network(Path(source))
         bias = arrays.get(next(name for name, shape in expected.items() if shape == [1000]))
         if bias is not None and bias.ndim == 1 and 0 < len(bias) != 1000:
             network = untrained(name, len(bias))
@@ -119,6 +122,16 @@ def load(name: str, weights: str | os.PathLike[str] | None = None, *, state_dict
         raise  # with the path
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
+
+
+def module_of(name: str) -> str:
+    """The module with the code of a network that `load` knows."""
+    if name.startswith("keras:"):
+        return keras_applications.__name__
+    if name == "shapes":
+        return shapes.__name__
+    build: Any = IMAGENET[name].build
+    return getattr(build, "func", build).__module__  # of a partial, or of a function
 
 
 def untrained(name: str, num_classes: int = 1000) -> Classifier:

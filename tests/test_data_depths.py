@@ -105,6 +105,46 @@ def test_alpha_has_its_own_range():
     np.testing.assert_array_equal(pixels, PICTURE)
 
 
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_inks_of_sixteen_bits(bits):
+    inks = np.concatenate([PICTURE, PICTURE[..., :1]], axis=2)
+    values = inks.astype(np.uint16) * (1 << bits - 8)
+    with pytest.warns(UserWarning, match=f"taken for {bits} bits") if bits < 16 else contextlib.nullcontext():
+        pixels, _ = decode(tiff(values, photometric="separated"), "picture")
+    expected = Image.frombytes("CMYK", (9, 6), inks.tobytes()).convert("RGB")
+    np.testing.assert_array_equal(pixels, np.asarray(expected))
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_grey_and_transparent_of_sixteen_bits(bits):
+    values = np.full((6, 9, 2), 0xFFFF, np.uint16)
+    values[..., 0] = PICTURE[..., 0].astype(np.uint16) << bits - 8
+    with pytest.warns(UserWarning, match=f"taken for {bits} bits") if bits < 16 else contextlib.nullcontext():
+        pixels, _ = decode(tiff(values, photometric="minisblack", extrasamples=["unassalpha"]), "picture")
+    np.testing.assert_array_equal(pixels, PICTURE[..., :1].repeat(3, 2))
+    if bits == 16:
+        np.testing.assert_array_equal(decode(png(values), "picture")[0], pixels)
+    else:
+        with pytest.raises(BrokenPicture, match=r"grey and transparent, reach only .* of 255: dark, or of fewer bits"):
+            decode(png(values), "picture")
+
+
+@pytest.mark.parametrize("write", ["tiff", "tiff, planar", "tiff, grey"])
+@pytest.mark.parametrize("bits", [10, 14])
+def test_a_largest_value_that_is_declared_is_the_range(write, bits):
+    def declared(values, **options):
+        return tiff(values, extratags=[(281, 3, 1, (1 << bits) - 1, True)], **options)
+
+    values = PICTURE.astype(np.uint16) << bits - 8
+    made = {
+        "tiff": lambda: declared(values, photometric="rgb"),
+        "tiff, planar": lambda: declared(values.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"),
+        "tiff, grey": lambda: declared(values[..., 0], photometric="minisblack"),
+    }[write]()
+    pixels, _ = decode(made, "picture")
+    np.testing.assert_array_equal(pixels, PICTURE if write != "tiff, grey" else PICTURE[..., :1].repeat(3, 2))
+
+
 def test_white_is_zero():
     values = PICTURE[..., 0].astype(np.uint16) * 257
     pixels, _ = decode(tiff(65535 - values, photometric="miniswhite"), "picture")

@@ -43,7 +43,9 @@ def test_training_pictures_of_kaggle(tmp_path):
 @pytest.mark.parametrize("row", ["a,n99999999 1 2 3 4", "a,", "a", ",,,"])
 def test_rows_of_kaggle_that_are_not_as_expected(tmp_path, row):
     make(tmp_path, KAGGLE | {"LOC_val_solution.csv": f"ImageId,PredictionString\n{row}\n"})
-    with pytest.raises(ValueError, match=r"LOC_val_solution\.csv: expected a picture's name.*got \{"):
+    with pytest.raises(
+        ValueError, match=r"LOC_val_solution\.csv: none of its 1 rows can be used: \{.*; expected a picture's name"
+    ):
         open_data(tmp_path)
 
 

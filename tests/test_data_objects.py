@@ -142,7 +142,7 @@ def test_places_of_pictures(tmp_path):
 ])  # fmt: skip
 def test_labels_that_are_none(tmp_path, label, message):
     make(tmp_path, {"0.png": None, "boxes.jsonl": lines({"label": label})})
-    with pytest.raises(ValueError, match=f"boxes.jsonl, line 1: .*{message}"):
+    with pytest.raises(ValueError, match=f"boxes.jsonl: .*line 1, .*: .*{message}"):
         open_data(tmp_path)
 
 
@@ -176,3 +176,38 @@ def test_pictures_of_one_name(tmp_path):
     make(tmp_path, {"boxes.jsonl": lines({"id": "0.png"}, {"id": "0.png"})})
     with pytest.raises(ValueError, match=r"has 0\.png more than once"):
         open_data(tmp_path)
+
+
+VOC = "<annotation><object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+KAGGLE = "LOC_val_solution.csv", "ILSVRC/Data/CLS-LOC/val"
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {"images/0.png": None, "boxes.jsonl": lines({}) + '\n{"id": "1", "lab'},
+            r"boxes\.jsonl: 1 of 2 lines are left out: line 2, ",
+        ),
+        (
+            {"Annotations/0.xml": f"{VOC}</object></annotation>", "Annotations/1.xml": VOC, "JPEGImages/0.jpg": None},
+            r"Annotations: 1 of 2 files are left out: 1\.xml: no element found",
+        ),
+        (
+            {KAGGLE[0]: "ImageId,PredictionString\n0,n01440764 1 1 9 9\n1,n0144", f"{KAGGLE[1]}/0.JPEG": None},
+            r"LOC_val_solution\.csv: 1 of 2 rows are left out: .*'ImageId': '1'",
+        ),
+    ],
+)
+def test_one_bad_record_is_left_out_and_named(tmp_path, files, message):
+    with pytest.warns(UserWarning, match=message):
+        dataset = open_data(make(tmp_path, files))
+    (one,) = dataset
+    assert one.id == "0"
+
+
+def test_masks_without_classes_beside_pictures(tmp_path):
+    outline = {"size": [40, 50], "counts": "0P_1"}
+    sam = {"image": {"image_id": 1, "file_name": "sa_1.jpg"}, "annotations": [{"segmentation": outline}]}
+    with pytest.raises(FileNotFoundError, match=r"has pictures, but JSON files beside them, .*; expected one of"):
+        open_data(make(tmp_path, {"sa_1.jpg": None, "sa_1.json": sam}))

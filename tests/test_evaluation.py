@@ -9,12 +9,13 @@ import pytest
 
 from groupcam_jax import grad_cam, metrics, released_group_cam
 from groupcam_jax.evaluation.categories import read_categories, union_classifier
+from groupcam_jax.evaluation.code import code_of, parsed
 from groupcam_jax.evaluation.controls import centre
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.estimates import estimate
 from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger
-from groupcam_jax.evaluation.manifest import code_of, fingerprint
+from groupcam_jax.evaluation.manifest import fingerprint
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.ranks import ranks
 from groupcam_jax.evaluation.records import make_row
@@ -88,9 +89,21 @@ def test_other_weights_and_other_code_are_another_run(tmp_path):
     file.write_text("mean = 0")
     before = code_of(f"{file}:factory")
     assert code_of(f"{file}:other") == before
+    parsed.cache_clear()
     file.write_text("mean = 1")
     assert code_of(f"{file}:factory") != before
-    assert code_of("resnet50") is None
+    assert len({code_of(name) for name in ("shapes", "resnet50", "vgg16", "keras:MobileNet")}) == 4
+    assert code_of("resnet50") == code_of("resnet18")
+
+
+def test_what_a_file_imports_from_its_folder_is_its_code(tmp_path):
+    def code(text):
+        (tmp_path / "parts.py").write_text(text)
+        parsed.cache_clear()
+        return code_of(f"{tmp_path / 'my.model.py'}:factory")
+
+    (tmp_path / "my.model.py").write_text("import numpy\nimport parts\n")
+    assert code("SIZE = 1") == code("SIZE = 1  # a remark") != code("SIZE = 2")
 
 
 def test_categories_are_unions_of_classes(tmp_path):

@@ -2,11 +2,14 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from hostile import case, fault
 from table import IMAGES, KEYS, LABEL, METHODS, PARAMS, PLAIN, every_method, saliency
 
 import groupcam_jax as g
+
+CLASSIFY = jax.jit(PLAIN)
 
 
 @every_method
@@ -19,9 +22,11 @@ def test_broken_input_gives_nan_and_no_plausible_map(name):
 
 @every_method
 def test_no_map_of_a_hostile_image_is_plausible(name):
-    """Twenty cases of `hostile.py`, which has 2,000, and other shapes and numbers of classes."""
+    """Twenty cases of `hostile.py`, which has 2,000, other shapes and thousands of classes."""
     for seed in [seed for seed in range(40) if case(seed).shape == "square"][:20]:
-        assert fault(name, seed, lambda image, label: saliency(name, image, label)) is None
+        _, image, label, _ = case(seed)
+        made = saliency(name, image, label), CLASSIFY(PARAMS, image[None])
+        assert fault(name, seed, *map(np.asarray, made)) is None
 
 
 @every_method
@@ -40,6 +45,7 @@ def test_what_aux_holds_is_nan_with_the_map(build):
 
 @every_method
 def test_a_class_without_a_number_gives_no_map(name):
-    params = {**PARAMS, "fc": {**PARAMS["fc"], "bias": PARAMS["fc"]["bias"].at[LABEL].set(jnp.nan)}}
-    explain = jax.jit(METHODS[name].build(PLAIN, params))
-    assert jnp.isnan(explain(IMAGES[0], LABEL, key=KEYS[0])).all()
+    explain = jax.jit(lambda params: METHODS[name].build(PLAIN, params)(IMAGES[0], LABEL, key=KEYS[0]))
+    for logit in (jnp.nan, jnp.inf, -jnp.inf):
+        fc = {**PARAMS["fc"], "bias": PARAMS["fc"]["bias"].at[LABEL].set(logit)}
+        assert jnp.isnan(explain({**PARAMS, "fc": fc})).all(), logit

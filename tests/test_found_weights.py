@@ -17,6 +17,7 @@ from groupcam_jax.classifiers import load_classifier, read_class_names
 from pretrained import catalogue
 from pretrained.convert import to_flax
 from pretrained.convert.__main__ import main
+from pretrained.convert.hugging_face import require_same_network
 from pretrained.convert.names import fit_names, from_hugging_face
 from pretrained.convert.variables import torch_shapes
 from pretrained.fine_tuned import KEY, read_fine_tuned
@@ -178,6 +179,21 @@ def test_names_of_hugging_face():
         "classifier.1.bias": "fc.bias",
     }
     assert {name: from_hugging_face(name) for name in names} == names
+
+
+def test_what_hugging_face_says_beside_the_weights(tmp_path):
+    require_same_network(tmp_path / "model.safetensors")
+    config = tmp_path / "config.json"
+    config.write_text('{"hidden_act": "relu", "downsample_in_bottleneck": false, "layer_type": "bottleneck"}')
+    require_same_network(tmp_path)
+    config.write_text('{"downsample_in_bottleneck": true}')
+    with pytest.raises(
+        ValueError, match=r"config\.json says downsample_in_bottleneck = True: another network than ours"
+    ):
+        require_same_network(tmp_path / "model.safetensors")
+    config.write_text("[")
+    with pytest.raises(ValueError, match=r"config\.json beside it is damaged"):
+        require_same_network(tmp_path)
 
 
 def test_what_is_not_this_network_keeps_its_names():

@@ -16,7 +16,7 @@ from groupcam_jax.evaluation.data import open_data
 from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset
 from groupcam_jax.evaluation.data.by_category import by_category
 from groupcam_jax.evaluation.ledger import BROKEN, Origin
-from groupcam_jax.evaluation.manifest import claim
+from groupcam_jax.evaluation.manifest import check, hold, wait_for_others
 from groupcam_jax.evaluation.records import append_rows, make_row, map_file, mend, read_rows
 
 STUDY = "groupcam_jax.evaluation.studies.pointing_game"
@@ -116,9 +116,13 @@ def test_rows_of_all_processes_count_once_in_one_order_if_they_are_of_this_data_
     assert origin.differences(strange) == ["the picture or annotation of x, gone", "the code of k"]
 
 
-def test_a_picture_is_known_by_its_annotation_and_the_size_of_its_file(tmp_path):
-    def identities(size=3, **changed):
-        (tmp_path / "b").write_bytes(b"x" * size)
+def test_a_picture_is_known_by_its_annotation_and_its_content(tmp_path):
+    content = np.random.default_rng(0).bytes(10**6)
+    turned = [content[:place] + b"!!!" + content[place + 3 :] for place in (0, len(content) // 2, len(content) - 3)]
+
+    def identities(content=content, **changed):
+        (tmp_path / "b").write_bytes(content)
+        os.utime(tmp_path / "b", (0, 0))
         shown = {"boxes": [[0, 0, 5, 5]], "categories": [1], "size": (9, 9), "outlines": [[[0, 0, 5, 5, 0, 5]]]}
         pictures = [Annotation("a", tmp_path / "a", 1), Annotation("b", tmp_path / "b", 1, **{**shown, **changed})]
         dataset = annotated_dataset(tmp_path, ("x", "y"), pictures)
@@ -126,14 +130,15 @@ def test_a_picture_is_known_by_its_annotation_and_the_size_of_its_file(tmp_path)
 
     (first, known), (pair,) = identities()
     others = [
-        identities(size=4),
+        identities(content + b"!"),
+        *map(identities, turned),
         identities(boxes=[[0, 0, 5, 6]]),
         identities(categories=[0, 1]),
         identities(outlines=None),
     ]
     assert all(other[0][0] == first for other in others), "the other picture is the same"
-    assert len({known, *(other[0][1] for other in others)}) == 5
-    assert len({pair, *(other[1][0] for other in others)}) == 5
+    assert len({known, *(other[0][1] for other in others)}) == len(others) + 1
+    assert len({pair, *(other[1][0] for other in others)}) == len(others) + 1
     assert identities() == ([first, known], [pair])
     scenes = open_data("scenes").identities()
     assert len(set(scenes)) == len(scenes)
@@ -177,22 +182,17 @@ def test_a_method_has_its_own_version():
     assert method_version(study, "grad-cam") != method_version(STUDY, "grad-cam"), "other metrics"
 
 
-def claimed(folder, **manifest):
-    with claim(folder, manifest):
-        pass
-
-
 def test_a_folder_holds_one_run(tmp_path):
-    claimed(tmp_path, model="a", seed=0)
-    claimed(tmp_path, model="a", seed=0)
+    check(tmp_path, {"model": "a", "seed": 0})
+    check(tmp_path, {"model": "a", "seed": 0})
     with pytest.raises(ValueError, match=r"another run \(seed is 0, not 1\); choose another --output"):
-        claimed(tmp_path, model="a", seed=1)
+        check(tmp_path, {"model": "a", "seed": 1})
 
 
 def test_a_record_without_its_manifest_is_nobodys(tmp_path):
     (tmp_path / "rows-0.jsonl").touch()
     with pytest.raises(ValueError, match=r"has rows-0.jsonl, but no run.json that tells what it is of"):
-        claimed(tmp_path, seed=0)
+        check(tmp_path, {"seed": 0})
     assert not (tmp_path / "run.json").exists()
 
 
@@ -202,19 +202,42 @@ def test_a_damaged_manifest_is_named(tmp_path_factory, content):
     file = tmp_path_factory.mktemp("run") / "run.json"
     file.write_bytes(content)
     with pytest.raises(ValueError, match=r"run.json is damaged|holds another run \(seed is None, not 0\)"):
-        claimed(file.parent, seed=0)
+        check(file.parent, {"seed": 0})
     assert file.read_bytes() == content
 
 
-def test_a_folder_is_held_by_one_process_until_it_ends(tmp_path):
-    code = "import sys\nfrom groupcam_jax.evaluation.manifest import claim\nfrom pathlib import Path\n"
-    code += "with claim(Path(sys.argv[1]), {}):\n    print(flush=True)\n    sys.stdin.read()\n"
-    other = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    other.stdout.readline()
+@pytest.fixture
+def other(tmp_path):
+    """Another process, which holds the folder as process 1 of a run until it is told to end."""
+    code = "import sys\nfrom groupcam_jax.evaluation.manifest import hold\nfrom pathlib import Path\n"
+    code += "with hold(Path(sys.argv[1]), 1):\n    print(flush=True)\n    sys.stdin.read()\n"
+    process = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_folder_is_held_by_one_process_until_it_ends(tmp_path, other):
     with pytest.raises(ValueError, match=f"is in use by process {other.pid} on .*, since 2.*; wait for it, or choose"):
-        claimed(tmp_path)
-    with claim(tmp_path, {}, process=1):  # its share of the same run
+        hold(tmp_path, 1)
+    with hold(tmp_path, 0):  # its share of the same run
         pass
     other.kill()
     other.communicate()
-    claimed(tmp_path)
+    with hold(tmp_path, 1):
+        pass
+
+
+@pytest.mark.parametrize("end", [subprocess.Popen.communicate, subprocess.Popen.kill])
+def test_the_first_process_waits_until_the_others_have_ended_or_died(tmp_path, other, end):
+    told = []
+
+    def tell(message):
+        told.append(message)
+        end(other)
+
+    wait_for_others(tmp_path, 3, tell)
+    assert other.wait() is not None
+    (message,) = told
+    assert f"waits for process 1 to end its share of {tmp_path}: process {other.pid} on" in message

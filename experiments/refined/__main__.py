@@ -14,9 +14,10 @@ import groupcam_jax as g
 from experiments.refined.measure import BLUR, build_measure
 from experiments.refined.report import summary, write_table
 from groupcam_jax.classifiers import load_classifier
+from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.data import open_data, resize_shorter_and_crop
-from groupcam_jax.evaluation.manifest import claim, code_of, fingerprint
+from groupcam_jax.evaluation.manifest import claim, fingerprint
 from groupcam_jax.evaluation.records import append_rows, mend, read_rows, rounded
 from groupcam_jax.metrics import mask_of_boxes
 from groupcam_jax.types import Classifier, Saliency

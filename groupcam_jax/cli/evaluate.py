@@ -20,10 +20,11 @@ from rich.console import Console
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.cli.run import REFUSALS
 from groupcam_jax.evaluation.categories import read_categories, union_classifier
+from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.data import by_category, open_data, resize_shorter_and_crop, resize_straight
-from groupcam_jax.evaluation.devices import connect
-from groupcam_jax.evaluation.manifest import code_of, fingerprint, place_of
+from groupcam_jax.evaluation.devices import meet
+from groupcam_jax.evaluation.manifest import fingerprint, hold, place_of
 from groupcam_jax.evaluation.run import Job, run
 from groupcam_jax.evaluation.study import Experiment, Study
 
@@ -86,7 +87,10 @@ def evaluate(
     """See above."""
     if name != "all" and name not in EXPERIMENTS:
         raise ValueError(f"there is no experiment {name!r}; there are {', '.join(EXPERIMENTS)}, and all")
-    connect(coordinator, processes, process, independent=True)
+    names = EXPERIMENTS if name == "all" else (name,)
+    # Held before the processes meet: whoever does not hold a folder afterwards has done its share, or died.
+    held = {one: hold(output / one, process) for one in names if processes > 1}
+    meet(coordinator, processes, process)
     classifier = load_classifier(model, weights, state_dict, class_names)
     dataset = open_data(data, split, data_dir)
     if category_classes is not None:
@@ -106,7 +110,7 @@ def evaluate(
         "masks": masks,
     }
     whole = True
-    for one in EXPERIMENTS if name == "all" else [name]:
+    for one in names:
         experiment = find_experiment(one)
         asked = list(dict.fromkeys(methods.split(","))) if methods else list(experiment.methods)
         builders = build_methods(asked, classifier, {"masks": masks, "mask_batch": mask_batch})
@@ -127,7 +131,8 @@ def evaluate(
             processes,
         )
         try:
-            whole &= run(job, console, errors)
+            with held.get(one) or hold(output / one, process):
+                whole &= run(job, console, errors)
         except KeyboardInterrupt:
             errors.print("stopped; what is measured is kept, and the same command goes on with the rest", style="red")
             raise typer.Exit(130) from None

@@ -23,9 +23,10 @@ from rich.console import Console
 from groupcam_jax.augmentation import in_training, saliency_augmentation
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.cli.run import REFUSALS
+from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.data.examples import digest
 from groupcam_jax.evaluation.devices import connect
-from groupcam_jax.evaluation.manifest import code_of, fingerprint, place_of
+from groupcam_jax.evaluation.manifest import fingerprint, place_of
 from groupcam_jax.methods import METHODS, fix_options
 from groupcam_jax.training.classes import fit_classes
 from groupcam_jax.training.data import open_pair
@@ -102,7 +103,7 @@ def run(
     coordinator: Annotated[str | None, typer.Option(help="HOST:PORT of process 0.")] = None,
 ) -> None:
     """See above."""
-    connect(coordinator, processes, process, independent=False)
+    connect(coordinator, processes, process)
     console.quiet = process != 0  # all of them would say the same
     if batch % processes:
         raise ValueError(f"--batch {batch}: expected a multiple of the {processes} processes")

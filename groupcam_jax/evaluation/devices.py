@@ -2,28 +2,25 @@
 
 Within a process a batch is split over the local devices (`jax.shard_map`). Each runs the single-device program, calls
 to the host included. Processes share only the results folder: process p of P takes every P-th batch. A process that
-dies does not stop the others, unless it is process 0, the coordinator. The next run takes up its share.
+dies does not stop the others. The next run takes up its share.
 """
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 
-def connect(coordinator: str | None, processes: int, process: int, *, independent: bool) -> None:
+def connect(coordinator: str | None, processes: int, process: int) -> None:
     """Makes this process one of several; call it before JAX is first used. Does nothing for a single process.
 
     Args:
       coordinator: host and port of process 0.
       processes: how many there are.
-      process: which of them this is.
-      independent: whether the others go on when one dies; else they die with it.
+      process: which of them this is. When one dies, the others do too.
 
     Raises:
       ValueError: a process number out of range, or no coordinator.
@@ -34,15 +31,14 @@ def connect(coordinator: str | None, processes: int, process: int, *, independen
         return
     if coordinator is None:
         raise ValueError("--processes needs --coordinator HOST:PORT, an address of process 0 that all of them reach")
-    jax.config.update("jax_enable_recoverability", independent)
     jax.distributed.initialize(coordinator, processes, process)
 
 
-def wait_for_others(name: str) -> None:
-    """Waits until all processes have arrived here, except those that have died."""
-    if jax.process_count() > 1:
-        with contextlib.suppress(jax.errors.JaxRuntimeError):
-            multihost_utils.sync_global_devices(name)
+def meet(coordinator: str | None, processes: int, process: int) -> None:
+    """Waits until all processes have begun; from then on each is alone. See `connect`."""
+    connect(coordinator, processes, process)
+    if processes > 1:
+        jax.distributed.shutdown()
 
 
 def spread(function: Callable[[Any, Any], Any], size: int) -> Callable[[Any, Any], Any]:

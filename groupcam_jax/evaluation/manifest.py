@@ -5,13 +5,13 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
 import jax
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from groupcam_jax.files import write_json
 from groupcam_jax.program.params import is_key
@@ -31,12 +31,6 @@ def fingerprint(params: Params) -> str:
     return digest.hexdigest()[:DIGITS]
 
 
-def code_of(model: str) -> str | None:
-    """Identifies a user's model code: the shortened SHA-256 of the file in FILE.py:factory; None for a name."""
-    file, colon, _ = model.rpartition(":")
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:DIGITS] if colon else None
-
-
 def place_of(data: str) -> str:
     """A folder by its resolved path, and any other data by name."""
     return str(Path(data).resolve()) if Path(data).is_dir() else data
@@ -47,27 +41,65 @@ def claim(folder: Path, manifest: Mapping[str, object], process: int = 0) -> Ite
     """Holds a folder for a process of a run, after checking that it is empty or holds the same run.
 
     Raises:
-      ValueError: it holds another run, or records of which nobody knows the run, or another process is at work in it.
+      ValueError: see `hold` and `check`.
+    """
+    with hold(folder, process):
+        check(folder, manifest)
+        yield
+
+
+def hold(folder: Path, process: int) -> AcquireReturnProxy:
+    """Holds a folder, which it makes if there is none, for a process of a run; leave its context to free it.
+
+    Raises:
+      ValueError: another run is at work in it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock, holder = (folder / f".process-{process}.{suffix}" for suffix in ("lock", "txt"))
     try:
-        held = FileLock(lock, blocking=False).acquire()
+        held = lock(folder, process).acquire(blocking=False)
     except Timeout:
-        at_work = holder.read_text().strip() if holder.exists() else "another process"
-        raise ValueError(f"{folder} is in use by {at_work}; wait for it, or choose another --output") from None
-    with held:
-        began = datetime.now().astimezone().isoformat(timespec="seconds")
-        holder.write_text(f"process {os.getpid()} on {platform.node()}, since {began}\n")
+        raise ValueError(
+            f"{folder} is in use by {holder(folder, process)}; wait for it, or choose another --output"
+        ) from None
+    began = datetime.now().astimezone().isoformat(timespec="seconds")
+    name_of_holder(folder, process).write_text(f"process {os.getpid()} on {platform.node()}, since {began}\n")
+    return held
+
+
+def wait_for_others(folder: Path, processes: int, tell: Callable[[str], object]) -> None:
+    """Waits, for as long as it takes, until no process but the first holds a folder; says for whom it waits."""
+    for process in range(1, processes):
+        other = lock(folder, process)
         try:
-            check(folder, manifest)
-            yield
-        finally:
-            holder.unlink()
+            other.acquire(blocking=False)
+        except Timeout:
+            tell(f"process 0 waits for process {process} to end its share of {folder}: {holder(folder, process)}")
+            other.acquire(poll_interval=0.5)
+        other.release()
+
+
+def lock(folder: Path, process: int) -> FileLock:
+    """What a process holds while it is at work in a folder, and loses when it dies."""
+    return FileLock(folder / f".process-{process}.lock")
+
+
+def name_of_holder(folder: Path, process: int) -> Path:
+    """The file that names the last process that held a folder."""
+    return folder / f".process-{process}.txt"
+
+
+def holder(folder: Path, process: int) -> str:
+    """The process that holds a folder, for a message."""
+    file = name_of_holder(folder, process)
+    return file.read_text().strip() if file.exists() else "another process"
 
 
 def check(folder: Path, manifest: Mapping[str, object]) -> None:
-    """Writes the manifest of a run into its folder, or checks the one that is there."""
+    """Writes the manifest of a run into its folder, or checks the one that is there.
+
+    Raises:
+      ValueError: it holds another run, or records of which nobody knows the run.
+    """
     recorded = [path.name for pattern in ("*.jsonl", "checkpoints") for path in folder.glob(pattern)]
     file, remedy = folder / "run.json", "choose another --output, or put it back"
     if not file.exists():

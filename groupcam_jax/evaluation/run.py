@@ -10,9 +10,8 @@ from rich.console import Console
 from groupcam_jax.evaluation.contenders import method_version
 from groupcam_jax.evaluation.data import Dataset, Example, batches
 from groupcam_jax.evaluation.data.examples import digest
-from groupcam_jax.evaluation.devices import wait_for_others
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger, Origin, shortened
-from groupcam_jax.evaluation.manifest import claim
+from groupcam_jax.evaluation.manifest import check, wait_for_others
 from groupcam_jax.evaluation.records import Row, mend, read_rows
 from groupcam_jax.evaluation.report import WIDTH, summary_table, write_report
 from groupcam_jax.evaluation.runner import run_share
@@ -49,16 +48,13 @@ class Job(NamedTuple):
 def run(job: Job, console: Console, errors: Console) -> bool:
     """Runs the share of this process; process 0 then reports. Returns whether all is done, with a result.
 
+    Every process that has begun must hold its folder (`manifest.hold`): process 0 waits for those that do.
+
     Raises:
-      ValueError: the folder holds another run, or a process is at work there.
+      ValueError: the folder holds another run.
       KeyboardInterrupt: after reporting what is done so far.
     """
-    with claim(job.folder, job.manifest, job.process):
-        return run_claimed(job, console, errors)
-
-
-def run_claimed(job: Job, console: Console, errors: Console) -> bool:
-    """What is left of `run` once the folder is held."""
+    check(job.folder, job.manifest)
     for file in records(job.folder):
         number = file.stem.removeprefix("rows-")  # of the process that wrote it, and maybe writes it now
         if int(number) % job.processes == job.process and (damaged := mend(file)):
@@ -102,8 +98,9 @@ def run_claimed(job: Job, console: Console, errors: Console) -> bool:
         raise
     if job.process != 0:
         console.print(f"process {job.process} of {job.processes} has done its share of {job.folder.name}")
-    wait_for_others(job.folder.name)
-    return job.process != 0 or report(job, list(programs), pictures, origin, console, errors)
+        return True
+    wait_for_others(job.folder, job.processes, functools.partial(errors.print, markup=False))
+    return report(job, list(programs), pictures, origin, console, errors)
 
 
 def records(folder: Path) -> list[Path]:

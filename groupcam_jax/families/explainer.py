@@ -28,7 +28,7 @@ def make_explainer(method: Method[A], *, has_aux: HasAux) -> Explainer[HasAux, A
     The saliency is float32 whatever the model's dtype. It is all NaN for an image with NaN or infinity: a network may
     swallow either (a ReLU written as `where(x > 0, x, 0)` does), and would give a plausible map of a broken image. It
     is also all NaN for a traced label out of range, for which no error can be raised, and for a class whose logit is
-    NaN. Then aux is NaN too, except for the label and the logits.
+    NaN or infinite. Then aux is NaN too, except for the label and the logits.
 
     Raises (in the explainer):
       ValueError: the image is not one floating image `[h, w, c]`.
@@ -39,7 +39,7 @@ def make_explainer(method: Method[A], *, has_aux: HasAux) -> Explainer[HasAux, A
         check_image(image)
         image = jnp.asarray(image)
         saliency, aux = method(image, known_label(label), typed_key(key))
-        valid = jnp.isfinite(image).all() & ~jnp.isnan(pick(aux.logits, aux.label))
+        valid = jnp.isfinite(image).all() & jnp.isfinite(pick(aux.logits, aux.label))
 
         def keep_valid(leaf):
             return jnp.where(valid, leaf, jnp.nan)

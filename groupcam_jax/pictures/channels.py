@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from groupcam_jax.pictures.depth import eight_bits
+from groupcam_jax.pictures.depth import declared_bits, eight_bits
 
 # Of 16 bits Pillow keeps the upper 8, which it finds by their order; in the other order it keeps the lower 8.
 OTHER_ORDER = {"16L": "16B", "16B": "16L", "16N": "16B" if sys.byteorder == "little" else "16L"}
@@ -27,7 +27,7 @@ def rgb(image: Image.Image, again: Image.Image | None = None) -> np.ndarray:
     """
     if image.mode.startswith(("I", "F")):
         return np.repeat(_grey(image)[..., None], 3, axis=2)
-    if again is not None and image.mode in ("RGB", "RGBA") and _is_deep(again):
+    if again is not None and _is_deep(again):
         image = _sixteen_bits(image, again)
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
@@ -36,10 +36,14 @@ def rgb(image: Image.Image, again: Image.Image | None = None) -> np.ndarray:
 
 
 def _grey(image: Image.Image) -> np.ndarray:
-    tags = getattr(image, "tag_v2", {})  # of a TIFF: 258 is the depth, 262 says whether white is zero
-    declared = max(tags.get(258, (16,)))
-    grey = eight_bits(np.asarray(image), declared if 8 < declared < 16 else None)
-    return 255 - grey if tags.get(262) == 0 else grey  # Pillow does it in 8 bits only
+    grey = eight_bits(np.asarray(image), _declared(image))
+    return 255 - grey if getattr(image, "tag_v2", {}).get(262) == 0 else grey  # white is zero: Pillow knows in 8 bits
+
+
+def _declared(image: Image.Image) -> int | None:
+    tags = getattr(image, "tag_v2", {})
+    largest = tags.get(281)
+    return declared_bits(max(tags.get(258, (16,))), max(largest) if isinstance(largest, tuple) else largest)
 
 
 def _is_deep(image: Any) -> bool:
@@ -47,14 +51,20 @@ def _is_deep(image: Any) -> bool:
 
 
 def _sixteen_bits(image: Image.Image, again: Any) -> Image.Image:
-    upper = np.asarray(image)
-    if upper[..., :3].max() > 0x3F:  # certainly 16 bits, of which Pillow has kept the upper 8
+    upper, colours = np.asarray(image), len(image.getbands()) - image.mode.endswith("A")
+    if upper[..., :colours].max() > 0x3F:  # certainly 16 bits, of which Pillow has kept the upper 8
         return image
+    if any(_raw_mode(tile).startswith("LA") for tile in again.tile):  # of which Pillow knows one order alone
+        raise ValueError(
+            f"its values of 16 bits, grey and transparent, reach only {upper[..., :colours].max()} of 255: dark, or of "
+            "fewer bits? save it with 8 bits a channel"
+        )
     again.tile = [_in_other_order(tile) for tile in again.tile]
     values = upper.astype(np.uint16) << 8 | np.asarray(again)
-    colours = eight_bits(values[..., :3])
-    alpha = [eight_bits(values[..., 3:])] if values.shape[2] == 4 else []
-    return Image.fromarray(np.concatenate([colours, *alpha], axis=2))
+    scaled = [eight_bits(values[..., :colours], _declared(again))]
+    if colours < values.shape[2]:
+        scaled.append(eight_bits(values[..., colours:]))
+    return Image.frombytes(image.mode, image.size, np.concatenate(scaled, axis=2).tobytes())
 
 
 def _raw_mode(tile: Any) -> str:

@@ -1,5 +1,6 @@
 """Brings channels of other depths to 8 bits, where their range can be told.
 
+declared by a TIFF            fewer bits a sample, or a largest value of 10 to 15 ones: so many bits
 integers of 16 or more bits   some value above 16,383, or all are multiples of 256 or 257: 16 bits, the upper 8 are kept
                               all up to 255: 8 bits;   all up to 4,095: 12 bits;   else 14 bits, or dark? refused
 floats                        all from 0 to 1: shares of 255;   up to 255: 8 bits
@@ -12,6 +13,19 @@ import numpy as np
 
 _SAVE = "save it with 8 bits a channel"
 _LEAST = 16  # a picture in 0 to 255 is somewhere brighter than this
+
+
+def declared_bits(bits: int, largest: int | None) -> int | None:
+    """The depth that a TIFF declares, if it is another than that of the container.
+
+    Args:
+      bits: of a sample.
+      largest: MaxSampleValue, which may be a range, or no more than what happens to be in the picture; None if missing.
+    """
+    if 8 < bits < 16:
+        return bits
+    ones = largest is not None and largest & (largest + 1) == 0
+    return largest.bit_length() if ones and 0x3FF <= largest <= 0x7FFF else None
 
 
 def eight_bits(values: np.ndarray, bits: int | None = None) -> np.ndarray:
@@ -36,6 +50,8 @@ def eight_bits(values: np.ndarray, bits: int | None = None) -> np.ndarray:
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 0xFFFF:
         raise ValueError(f"its values from {low} to {high} have no fixed range; {_SAVE}")
+    if bits is not None and high >> bits:
+        raise ValueError(f"it declares {bits} bits, but has values up to {high}; {_SAVE}")
     return (values >> (_depth(values, high) if bits is None else bits) - 8).astype(np.uint8)
 
 

@@ -6,7 +6,7 @@ import logging
 import numpy as np
 from PIL import Image
 
-from groupcam_jax.pictures.depth import eight_bits
+from groupcam_jax.pictures.depth import declared_bits, eight_bits
 
 # tifffile says by its logger what is wrong, and raises it as well: once is enough.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -39,6 +39,11 @@ def read_tiff(content: bytes) -> tuple[np.ndarray, int]:
         values = page.asarray()
         if page.axes == "SYX":
             values = np.moveaxis(values, 0, -1)
-        orientation = page.tags.valueof(274, 1)
-    pixels = eight_bits(values, page.bitspersample if 8 < page.bitspersample < 16 else None)
+        orientation, largest = page.tags.valueof(274, 1), page.tags.valueof(281)
+        extra = len(page.extrasamples)
+    bits = declared_bits(page.bitspersample, max(largest) if isinstance(largest, tuple) else largest)
+    if extra:  # transparency has a range of its own
+        colours, transparency = np.split(values, [values.shape[2] - extra], axis=2)
+        return np.concatenate([eight_bits(colours, bits), eight_bits(transparency)], axis=2), orientation
+    pixels = eight_bits(values, bits)
     return 255 - pixels if page.photometric == 0 else pixels, orientation

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
 from groupcam_jax.bundled import bundled
-from groupcam_jax.evaluation.devices import wait_for_others
 from groupcam_jax.evaluation.manifest import claim
 from groupcam_jax.evaluation.runner import PictureColumn
 from groupcam_jax.training.checkpoints import open_checkpoints, restore, save
@@ -151,14 +150,11 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
 
 @contextlib.contextmanager
 def enter(job: Job) -> Iterator[None]:
-    """Holds the folder, in process 0 before the others: it removes the unfinished weights that a killed run left."""
-    if jax.process_index() != 0:
-        wait_for_others("the folder")
+    """Holds the folder; process 0, which alone writes weights, removes the unfinished ones that a killed run left."""
     with claim(job.folder, job.manifest, jax.process_index()):
         if jax.process_index() == 0:
             for unfinished in job.folder.glob(f".{WEIGHTS}.*.part"):
                 unfinished.unlink()
-            wait_for_others("the folder")
         yield
 
 

@@ -4,8 +4,7 @@
     layer1._orig_mod.0.conv1.weight                    wrappers of PyTorch's at any place
     resnet.encoder.stages.0.layers.2.layer.1.normalization.weight   layer1.2.bn2.weight, by Hugging Face's transformers
 
-Hugging Face's names do not say where a bottleneck has its stride. It is taken to be that of torchvision's and of the
-published ones: `downsample_in_bottleneck=False`, on the 3x3 convolution.
+Hugging Face's names do not say where a bottleneck has its stride: see `pretrained.convert.hugging_face`.
 """
 
 import re
@@ -82,8 +81,9 @@ def from_hugging_face(name: str) -> str:
     return re.sub(r"\bclassifier\.1\.", "fc.", name)
 
 
+HUGGING_FACE = "from Hugging Face's"
 WAYS: dict[str, Callable[[str], str]] = {
     "": str,
     "without PyTorch's wrappers": unwrapped,
-    "from Hugging Face's": lambda name: from_hugging_face(unwrapped(name)),
+    HUGGING_FACE: lambda name: from_hugging_face(unwrapped(name)),
 }

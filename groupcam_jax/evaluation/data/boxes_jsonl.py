@@ -22,37 +22,35 @@ from groupcam_jax.evaluation.data.values import number, picture_size, read_json,
 
 NAME = "boxes.jsonl"
 CLASSES = 100_000  # more than any classifier has: a greater label is a mistake
+LINE = '{"id": "name of the picture", "label": 0, "boxes_xyxy": [[left, top, right, bottom], ...]}'
 
 
 def open_boxes_jsonl(folder: Path) -> Dataset:
     """Opens a folder with `boxes.jsonl` and its pictures, in `images` or beside it.
 
-    The categories are the classes up to the highest label; an unnamed class 7 is called "class 7".
+    The categories are the classes up to the highest label; an unnamed class 7 is called "class 7". Lines that are not
+    as expected are left out, with a warning.
 
     Raises:
       FileNotFoundError: no `boxes.jsonl`, or no pictures.
-      ValueError: a line that is not as expected.
+      ValueError: no line is as expected.
     """
     file, found = folder / NAME, find_pictures(folder)
-    objects, annotations, names = Objects(file), [], dict[int, str]()
+    lines, objects, annotations, names = Objects(file, "lines", LINE), Objects(file), [], dict[int, str]()
     for position, line in enumerate(read_text(file).split("\n"), start=1):  # splitlines() would split at U+2028
         if not line.strip():
             continue
-        try:
+        with lines.reading(f"line {position}, {line[:80]}"):
             record = read_json(line)
             id, label = str(record["id"]), whole(record["label"])
             if label >= CLASSES:
                 raise ValueError(f"label {label} is beyond {CLASSES - 1}")
             size = picture_size(record.get("width"), record.get("height"))
             boxes = _boxes(record["boxes_xyxy"], size, objects, f"line {position}")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-            raise ValueError(
-                f'{file}, line {position}: {reason}; expected {{"id": "name of the picture", "label": 0, '
-                f'"boxes_xyxy": [[left, top, right, bottom], ...]}}, got {line[:80]}'
-            ) from error
-        annotations.append(Annotation(id, folder / "images" / f"{id}.JPEG", label, boxes, [label] * len(boxes), size))
-        names[label] = str(record.get("name", f"class {label}"))
+            path = folder / "images" / f"{id}.JPEG"
+            annotations.append(Annotation(id, path, label, boxes, [label] * len(boxes), size))
+            names[label] = str(record.get("name", f"class {label}"))
+    lines.report()
     objects.report()
     pictures = pictures_by_id(found, (one.id for one in annotations), file)
     annotations = [one._replace(path=pictures.get(one.id, one.path)) for one in annotations]

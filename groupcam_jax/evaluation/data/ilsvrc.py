@@ -34,7 +34,7 @@ def open_ilsvrc(root: Path, split: str | None = None) -> Dataset:
 
     Raises:
       FileNotFoundError: no annotations of the split, or no pictures.
-      ValueError: a line that is not as expected.
+      ValueError: no row is as expected; single ones are left out, with a warning.
     """
     split = split or "val"
     name = f"LOC_{split}_solution.csv"
@@ -43,22 +43,21 @@ def open_ilsvrc(root: Path, split: str | None = None) -> Dataset:
         raise FileNotFoundError(f"{root}: expected {name} there or in {root.parent}, as Kaggle has it (val or train)")
     categories = [id for id, _ in bundled("networks.imagenet").class_index()]
     labels = {id: label for label, id in enumerate(categories)}
-    objects, annotations = Objects(file), []
+    expected = "a picture's name, and for each box a WordNet id of ImageNet and four numbers"
+    rows, objects, annotations = Objects(file, "rows", expected), Objects(file), []
     for row in csv.DictReader(read_text(file).split("\n")):
-        try:
-            id, predictions = row["ImageId"], row["PredictionString"].split()
-            label = labels[predictions[0]]
-        except (KeyError, IndexError, AttributeError) as error:
-            expected = "a picture's name, and for each box a WordNet id of ImageNet and four numbers"
-            raise ValueError(f"{file}: expected {expected}, got {row!s:.100}") from error
-        boxes = []
-        for start in range(0, len(predictions), 5):
-            with objects.reading(f"{id}, box {start // 5 + 1}"):
-                boxes.append(inclusive_box([number(side) for side in predictions[start + 1 : start + 5]], None))
-        within = Path(id.split("_")[0]) if split == "train" else Path()
-        path = root / PICTURES / split / within / f"{id}.JPEG"
-        annotations.append(Annotation(id, path, label, boxes, [label] * len(boxes)))
+        with rows.reading(f"{row!s:.100}"):
+            id, predictions = row["ImageId"], (row["PredictionString"] or "").split()
+            first, *_ = predictions
+            label, boxes = labels[first], []
+            for start in range(0, len(predictions), 5):
+                with objects.reading(f"{id}, box {start // 5 + 1}"):
+                    boxes.append(inclusive_box([number(side) for side in predictions[start + 1 : start + 5]], None))
+            within = Path(id.split("_")[0]) if split == "train" else Path()
+            path = root / PICTURES / split / within / f"{id}.JPEG"
+            annotations.append(Annotation(id, path, label, boxes, [label] * len(boxes)))
     if twice := repeated(annotation.id for annotation in annotations):
         raise ValueError(f"{file}: has {some(twice)} more than once")
+    rows.report()
     objects.report()
     return annotated_dataset(root, categories, sorted(annotations, key=lambda annotation: annotation.id))

@@ -1,4 +1,4 @@
-"""The objects of an annotation file: those that cannot be used are left out, named and counted."""
+"""The objects, lines or files of annotations: those that cannot be used are left out, named and counted."""
 
 import contextlib
 import warnings
@@ -9,10 +9,17 @@ from groupcam_jax.evaluation.data.listing import some
 
 
 class Objects:
-    """Counts the objects of an annotation file, and those that are left out."""
+    """Counts the objects of an annotation file, and those that are left out.
 
-    def __init__(self, source: Path):
-        self.source, self.count, self.faults = source, 0, list[str]()
+    Args:
+      source: the file, or the folder.
+      what: they are, in the plural.
+      expected: what each should be, for the message.
+    """
+
+    def __init__(self, source: Path, what: str = "objects", expected: str = ""):
+        self.source, self.what, self.expected = source, what, expected and f"; expected {expected}"
+        self.count, self.faults = 0, list[str]()
 
     @contextlib.contextmanager
     def reading(self, name: str) -> Iterator[None]:
@@ -30,7 +37,8 @@ class Objects:
           ValueError: these are all.
         """
         if self.faults and len(self.faults) == self.count:
-            raise ValueError(f"{self.source}: none of its {self.count} objects can be used: {some(self.faults)}")
+            told = f"none of its {self.count} {self.what} can be used: {some(self.faults)}{self.expected}"
+            raise ValueError(f"{self.source}: {told}")
         if self.faults:
-            message = f"{self.source}: {len(self.faults)} of {self.count} objects are left out: {some(self.faults)}"
-            warnings.warn(message, stacklevel=5)  # whoever calls open_data
+            told = f"{len(self.faults)} of {self.count} {self.what} are left out: {some(self.faults)}{self.expected}"
+            warnings.warn(f"{self.source}: {told}", stacklevel=5)  # whoever calls open_data

@@ -73,7 +73,11 @@ def open_folder(folder: Path, split: str | None = None) -> Dataset:
         return open_prepared(_only(prepared, folder), split or "validation")
     files = (path for path in folder.iterdir() if path.suffix.lower() in PICTURES and not is_hidden(path.name))
     if any(path.is_file() for path in files):
-        raise FileNotFoundError(f"{folder} has pictures, but no annotations; expected {LAYOUTS}")
+        # As SAM has them: run lengths beside each picture, of objects without a class.
+        known = (
+            "JSON files beside them, which are in no known layout" if any(folder.glob("*.json")) else "no annotations"
+        )
+        raise FileNotFoundError(f"{folder} has pictures, but {known}; expected {LAYOUTS}")
     splits = {path.name: path for path in inside}
     names = {name.lower() for name in splits}
     if names & (TRAINING | HELD_OUT) and (names <= TRAINING | HELD_OUT or (names & TRAINING and names & HELD_OUT)):

@@ -33,16 +33,22 @@ def find_voc(folder: Path) -> list[Path]:
 def open_voc(folder: Path, split: str | None = None) -> Dataset:
     """Opens a folder in VOC's layout: all of it, or the pictures that `ImageSets/Main/<split>.txt` lists.
 
-    The categories are the names of all objects in `Annotations`, sorted, whatever the split.
+    The categories are the names of all objects in `Annotations`, sorted, whatever the split. Malformed annotations are
+    left out, with a warning.
 
     Raises:
       FileNotFoundError: no annotations, no such split, no pictures, or a picture without an annotation.
-      ValueError: a malformed annotation.
+      ValueError: all annotations are malformed.
     """
-    pictures, objects = find_pictures(folder / "JPEGImages"), Objects(folder / "Annotations")
-    parsed = {path.stem: _parse(path, objects) for path in find_files(folder / "Annotations", (".xml",))}
-    if not parsed:
+    place = folder / "Annotations"
+    pictures, found = find_pictures(folder / "JPEGImages"), {path.stem: path for path in find_files(place, (".xml",))}
+    if not found:
         raise FileNotFoundError(f"{folder}: expected Annotations/*.xml beside JPEGImages, found none")
+    files, objects, parsed = Objects(place, "files", "annotations as VOC has them"), Objects(place), {}
+    for id, path in found.items():
+        with files.reading(path.name):
+            parsed[id] = _parse(path, objects)
+    files.report()
     objects.report()
     listed = list(parsed)
     if split is not None:
@@ -51,10 +57,11 @@ def open_voc(folder: Path, split: str | None = None) -> Dataset:
             there = ", ".join(sorted(other.stem for other in path.parent.glob("*.txt")))
             raise FileNotFoundError(f"no split {split!r}: expected {path}{there and f'; there are {there}'}")
         listed = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
-        if missing := [id for id in listed if id not in parsed]:
+        if missing := [id for id in listed if id not in found]:
             raise FileNotFoundError(f"{folder}: expected Annotations/{missing[0]}.xml, for {path} lists {missing[0]}")
+        listed = [id for id in listed if id in parsed]
     categories = sorted({name for things, _ in parsed.values() for name, _ in things})
-    paths = pictures_by_id(pictures, listed, folder / "Annotations")
+    paths = pictures_by_id(pictures, listed, place)
     annotations = []
     for id in listed:
         things, size = parsed[id]
@@ -62,7 +69,7 @@ def open_voc(folder: Path, split: str | None = None) -> Dataset:
         path = paths.get(id, folder / "JPEGImages" / f"{id}.jpg")
         annotations.append(Annotation(id, path, -1, boxes, kinds, size))
     if split is None:
-        warn_of_unlisted(annotations, pictures, folder / "Annotations")
+        warn_of_unlisted(annotations, pictures, place)
     warn_of_empty(annotations, categories, folder)
     return annotated_dataset(folder, categories, annotations)
 
@@ -73,8 +80,8 @@ def _parse(path: Path, objects: Objects) -> tuple[list[tuple[str, Box]], Size | 
     try:
         root = ElementTree.parse(path).getroot()
         size = picture_size(*(root.findtext(f"size/{side}") or None for side in ("width", "height")))
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise ValueError(f"{path}: {error}; expected an annotation as VOC has them") from error
+    except (ElementTree.ParseError, LookupError) as error:  # LookupError: an encoding that there is not
+        raise ValueError(str(error)) from error
     for position, thing in enumerate(root.iter("object"), start=1):
         with objects.reading(f"{path.name}, object {position}"):
             name = _text(thing, "name")
