@@ -16,11 +16,12 @@ from groupcam_jax.cli.device import compute_on
 from groupcam_jax.cli.explain import Explanation
 from groupcam_jax.cli.pictures import example, read_picture, result_names
 from groupcam_jax.cli.progress import mask_bar
-from groupcam_jax.cli.results import classes_table, layers_table, peaks, save_figure, save_raw
+from groupcam_jax.cli.results import classes_table, explained_picture, layers_table, peaks, save_figure, save_raw
 from groupcam_jax.cli.run import REFUSALS, Request, compile_methods, explain_picture
 from groupcam_jax.cli.warned import print_warnings
 from groupcam_jax.methods import find_methods, fix_options
 from groupcam_jax.pictures.decode import BrokenPicture
+from groupcam_jax.report.page import check_replaceable, page, write_page
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 # No emoji: my_model.py:factory would become one.
@@ -72,6 +73,9 @@ def explain(
         int | None, typer.Option(help="Masks, steps or samples at once; fewer need less memory.")
     ] = None,
     output: Annotated[pathlib.Path, typer.Option(help="Folder for the results.")] = pathlib.Path(),
+    report: Annotated[
+        pathlib.Path | None, typer.Option(help="Also write a page to click through, in one HTML file.")
+    ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Also write each map as .npy, with a manifest.")] = False,
     show_layers: Annotated[bool, typer.Option("--list-layers", help="List the network's layers and stop.")] = False,
     top: Annotated[int, typer.Option(min=1, help="Classes to print.")] = 5,
@@ -95,6 +99,8 @@ def explain(
     }
     builders = fix_options(asked, options, {"layer": classifier.layer})
     output.mkdir(parents=True, exist_ok=True)  # now, rather than fail after the first explanation
+    if report is not None:
+        check_replaceable(report)
     labels = [find_label(classifier.class_names, wanted) for wanted in classes or []]
     request, bar = Request(model, classifier, builders, labels, seed), mask_bar(errors)
     programs = compile_methods(request, bar, console)
@@ -103,6 +109,7 @@ def explain(
     kinds = ["methods", *asked] if several else asked
     unused = iter(result_names(sources, *kinds))
     finished, broken, unwritten = 0, 0, 0
+    cards = []
     try:
         for number, source in enumerate(sources, start=1):
             names = {kind: next(unused) for kind in kinds}
@@ -134,10 +141,16 @@ def explain(
                 unwritten += 1
                 continue
             console.print(f"  explained in {took:.2f} s: {figure}")
+            if report is not None:
+                cards.append(explained_picture(classifier, picture, explained, top).card())
             finished += 1
     except KeyboardInterrupt:
         errors.print(f"stopped after {finished} of {len(sources)} pictures; their results are complete", style="red")
         raise typer.Exit(130) from None
+    finally:
+        if report is not None and cards:
+            write_page(report, page("Explanations", cards, {"network": model, "methods": ", ".join(programs)}))
+            console.print(f"report of {len(cards)} pictures: {report}")
     for count, what in ((broken, "read"), (unwritten, "written")):
         if count:
             errors.print(f"{count} of {len(sources)} pictures could not be {what}", style="red")

@@ -18,6 +18,7 @@ from groupcam_jax.cli.run import Request
 from groupcam_jax.files import whole_file
 from groupcam_jax.plots import explanation_figure, methods_figure
 from groupcam_jax.program.find import list_layers
+from groupcam_jax.report import Explained
 from groupcam_jax.types import Classifier
 
 
@@ -74,6 +75,23 @@ def save_figure(
         figure = explanation_figure(picture.pixels, [e.saliency for e in first], titles)
     with whole_file(path) as file:
         figure.savefig(file, format="png")
+
+
+def explained_picture(
+    classifier: Classifier, picture: Picture, explanations: Mapping[str, Sequence[Explanation]], top: int
+) -> Explained:
+    """The explanations of a picture, by method name, for a page; its likeliest classes are listed as well."""
+    first = next(iter(explanations.values()))
+    labels, probabilities = [one.label for one in first], first[0].probabilities
+    likeliest = [int(label) for label in np.argsort(-probabilities)[:top]]
+    return Explained(
+        picture.pixels,
+        {method: [one.saliency for one in classes] for method, classes in explanations.items()},
+        [classifier.class_names[label] for label in labels],
+        [one.probability for one in first],
+        picture.source,
+        [(classifier.class_names[one], float(probabilities[one])) for one in likeliest if one not in labels],
+    )
 
 
 def save_raw(path: pathlib.Path, request: Request, picture: Picture, method: str, explanation: Explanation) -> None:

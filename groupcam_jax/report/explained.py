@@ -1,0 +1,93 @@
+"""A picture with the maps that explain it; a notebook shows it as a page to click through."""
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from groupcam_jax.plots import explanation_figure, methods_figure
+from groupcam_jax.report.encode import encoded_map, picture_url
+from groupcam_jax.report.page import page
+from groupcam_jax.types import Pixels
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A picture with the maps that explain it. The last expression of a notebook's cell shows it.
+
+    Explained(pixels, {"group-cam": [saliency]}, ["tabby"])
+
+    Attributes:
+      picture: uint8 `[H, W, 3]`.
+      maps: by method, a map `[h, w]` per class, stretched over the picture; any arrays, kept as they are.
+      classes: the names of the explained classes.
+      probabilities: of these classes, where known.
+      name: of the picture.
+      others: names and probabilities of classes that are not explained, to be listed as well.
+
+    Raises:
+      ValueError: the picture is not uint8 `[H, W, 3]`; a method that has not one map `[h, w]` per class; not as many
+        probabilities as classes; or no map at all.
+    """
+
+    picture: Pixels
+    maps: Mapping[str, Sequence[Any]]
+    classes: Sequence[str]
+    probabilities: Sequence[float] | None = None
+    name: str = "picture"
+    others: Sequence[tuple[str, float]] = ()
+
+    def __post_init__(self) -> None:
+        if self.picture.dtype != np.uint8 or self.picture.ndim != 3 or self.picture.shape[2] != 3:
+            raise ValueError(
+                f"picture: expected uint8 [H, W, 3], got {self.picture.dtype} {[*self.picture.shape]}; "
+                "give the picture before it is preprocessed"
+            )
+        if not self.maps or not len(self.classes):
+            raise ValueError("there is nothing to show: expected at least one method and one class")
+        for method, maps in self.maps.items():
+            shapes = [list(np.shape(one)) for one in maps]
+            if len(shapes) != len(self.classes) or any(len(shape) != 2 for shape in shapes):
+                raise ValueError(
+                    f"maps[{method!r}]: expected a list of {len(self.classes)} maps [h, w], one for each of the "
+                    f"classes, got {shapes}"
+                )
+        if self.probabilities is not None and len(self.probabilities) != len(self.classes):
+            raise ValueError(f"{len(self.probabilities)} probabilities for {len(self.classes)} classes")
+
+    def plot(self) -> Figure:
+        """Draws the explanation with Matplotlib: one method in detail, several side by side."""
+        told = self.probabilities or [None] * len(self.classes)
+        titles = [
+            name if chance is None else f"{name}  {chance:.1%}" for name, chance in zip(self.classes, told, strict=True)
+        ]
+        maps = {method: [np.asarray(one) for one in found] for method, found in self.maps.items()}
+        if len(maps) > 1:
+            return methods_figure(self.picture, maps, titles)
+        return explanation_figure(self.picture, next(iter(maps.values())), titles)
+
+    def card(self) -> dict[str, Any]:
+        """What a page shows of it, ready for JSON."""
+        told = self.probabilities or [None] * len(self.classes)
+        return {
+            "name": self.name,
+            "picture": picture_url(self.picture),
+            "height": self.picture.shape[0],
+            "width": self.picture.shape[1],
+            "classes": [
+                {"name": name, "probability": None if chance is None else float(chance)}
+                for name, chance in zip(self.classes, told, strict=True)
+            ],
+            "others": [{"name": name, "probability": float(chance)} for name, chance in self.others],
+            "maps": {
+                method: [encoded_map(np.asarray(one, np.float32)) for one in maps] for method, maps in self.maps.items()
+            },
+        }
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own, so that the styles of page and notebook stay apart."""
+        inner = html.escape(page(self.name, [self.card()]))
+        return f'<iframe srcdoc="{inner}" style="width: 100%; height: 34rem; border: 0" title="explanation"></iframe>'

@@ -1,0 +1,57 @@
+"""Makes a page of explanations: one HTML file that asks nothing of the network and runs no script but its own."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from groupcam_jax.files import whole_file
+
+OURS = b'<!DOCTYPE html>\n<meta name="generator" content="groupcam-jax">'
+
+
+def page(title: str, cards: Sequence[Mapping[str, Any]], told: Mapping[str, str] | None = None) -> str:
+    """The page of some explanations.
+
+    Args:
+      title: of the page.
+      cards: from `Explained.card`.
+      told: what else to say of the run, such as the name of the network.
+
+    Returns:
+      HTML. Names that come from outside are escaped, and a browser runs no script but the one whose hash it is told.
+    """
+    files = Environment(
+        loader=PackageLoader("groupcam_jax.report", "template"), autoescape=True, undefined=StrictUndefined
+    )
+    script, style = (files.get_template(name).render() for name in ("page.js", "page.css"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    data = [{name: value for name, value in card.items() if name != "picture"} for card in cards]  # it is in the HTML
+    template = files.get_template("page.html")
+    return template.render(
+        title=title, cards=cards, data=data, told=told or {}, script=script, style=style, digest=digest
+    )
+
+
+def check_replaceable(path: Path) -> None:
+    """Makes the folder of a page, and refuses to replace what is not a page of ours.
+
+    Raises:
+      ValueError: there is a folder, or another file, of this name.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise ValueError(f"--report {path}: this is a folder; name a file in it, such as {path / 'report.html'}")
+    if path.exists():
+        with path.open("rb") as file:
+            if file.read(len(OURS)) != OURS:
+                raise ValueError(f"--report {path}: this file is no report of groupcam; choose another name")
+
+
+def write_page(path: Path, html: str) -> None:
+    """Writes a page whole, or not at all."""
+    with whole_file(path) as file:
+        file.write(html.encode("utf-8", "backslashreplace"))  # names of files may be no text
