@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from importlib import metadata
 
 import jax
 import numpy as np
@@ -94,6 +95,12 @@ def test_without_pictures_it_explains_an_example_offline(folder, groupcam, optio
     assert code == 0
     assert re.search(rf"{category} \(\d\d\.\d%\): peaks at x", out)
     assert [path.name for path in folder.joinpath("out").iterdir()] == [f"{name}-group-cam.png"]
+
+
+def test_version_and_module(groupcam):
+    assert groupcam("--version")[:2] == (0, f"groupcam-jax {metadata.version('groupcam-jax')}\n")
+    told = subprocess.run([sys.executable, "-m", "groupcam_jax", "--help"], capture_output=True, text=True, check=True)
+    assert "--install-completion" in told.stdout
 
 
 def test_pictures_and_named_classes(folder, groupcam):

@@ -5,6 +5,7 @@ import io
 import pathlib
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from typing import Annotated, Any, Literal
 
 import typer
@@ -23,7 +24,7 @@ from groupcam_jax.methods import find_methods, fix_options
 from groupcam_jax.pictures.decode import BrokenPicture
 from groupcam_jax.report.page import check_replaceable, page, write_page
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 # No emoji: my_model.py:factory would become one.
 console = Console(highlight=False, soft_wrap=True, emoji=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
@@ -42,8 +43,19 @@ def main() -> None:
         sys.exit(2)
 
 
+def print_version(asked: bool) -> None:
+    """Prints the version and stops."""
+    if asked:
+        console.print(f"groupcam-jax {metadata.version('groupcam-jax')}")
+        raise typer.Exit
+
+
 @app.callback()
-def groupcam() -> None:
+def groupcam(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print it and stop.")
+    ] = False,
+) -> None:
     """Saliency maps for JAX image classifiers: which pixels made the network decide."""
 
 

@@ -1,0 +1,7 @@
+"""The parts of the pages that are made of the code and of the files of experiments: each a function to Markdown."""
+
+from generate.benchmarks import benchmarks
+from generate.measured import measured_methods
+from generate.messages import messages_page
+
+GENERATED = {"benchmarks": benchmarks, "measured methods": measured_methods, "messages": messages_page}

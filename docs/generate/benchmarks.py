@@ -1,0 +1,79 @@
+"""Running times, made of the files that the benchmarks have written."""
+
+from typing import Any
+
+from generate.markdown import machine, read_results, table
+
+CONTENDERS = {
+    "ours": "ours",
+    "torch tuned": "PyTorch, tuned",
+    "torch plain": "PyTorch, plain",
+    "torch loop": "PyTorch, mask by mask",
+}
+
+
+def benchmarks() -> str:
+    """All tables, each with its machine and its command."""
+    cpu = "python -m experiments.benchmarks.running_time"
+    return "\n\n".join(
+        [
+            "## Group-CAM on a CPU",
+            *(_on_cpu(name, cpu) for name in ("running_time_cpu", "running_time_efficientnet_lite_cpu")),
+            "## Group-CAM on a GPU",
+            *(_on_gpu(name, f"{cpu} throughput") for name in ("throughput_h100", "throughput_h100_float32")),
+            "## Other methods, beside captum",
+            _methods(f"{cpu} methods"),
+            "## A training step",
+            _training(),
+        ]
+    )
+
+
+def _source(name: str, command: str, told: dict[str, Any]) -> str:
+    return f"{machine(told)}. `{command}` writes `experiments/results/{name}.json`."
+
+
+def _on_cpu(name: str, command: str) -> str:
+    results = read_results(name)
+    rows = []
+    for network, measured in results["networks"].items():
+        seconds, faster = measured["median_seconds"], measured["times_as_fast_as"]
+        times = {one: f" ({faster[one]:.2f} times)" if one in faster else "" for one in CONTENDERS}
+        cells = [f"{seconds[one]:.2f}{times[one]}" for one in CONTENDERS]
+        rows.append([network, *cells, f"{sum(measured['compiling_seconds'].values()):.1f}"])
+    head = ["seconds an image", *CONTENDERS.values(), "to trace and compile, once"]
+    return f"{table(head, rows)}\n\n{_source(name, command, results['machine'])}"
+
+
+def _on_gpu(name: str, command: str) -> str:
+    results = read_results(name)
+    rows = [
+        [row["network"], row["precision"], row["contender"], str(row["images"]), f"{row['images_a_second']:,.1f}"]
+        for row in results["rows"]
+        if row["contender"] not in ("floor", "passes")
+    ]
+    head = ["network", "precision", "contender", "images at once", "explanations a second"]
+    return f"{table(head, rows)}\n\n{_source(name, command, results['machine'])}"
+
+
+def _methods(command: str) -> str:
+    name = "running_time_methods_cpu"
+    results = read_results(name)
+    rows = []
+    for method, measured in results["methods"].items():
+        seconds, faster = measured["median_seconds"], measured["times_as_fast_as"]
+        if faster:
+            beside = [f"{seconds['ours']:.2f}", f"{seconds['captum']:.2f}", f"{faster['captum']:.2f}"]
+            rows.append([f"`{method}`", *beside])
+    head = [f"seconds an image, {results['network']}", "ours", "captum", "ours is faster by"]
+    return f"{table(head, rows)}\n\n{_source(name, command, results['machine'])}"
+
+
+def _training() -> str:
+    rows = []
+    for name in ("training_step_h100_bfloat16", "training_step_efficientnet_lite0_cpu", "training_step_shapes_cpu"):
+        results = read_results(name)
+        speed = results["pictures_per_second"]
+        setting = f"{results['network']}, {results['size']} x {results['size']}, {results['dtype']}"
+        rows.append([setting, machine(results["machine"]), f"{speed['plain']:,.0f}", f"{speed['augmented']:,.0f}"])
+    return table(["pictures a second", "machine", "plain", "with `saliency_augmentation`"], rows)
