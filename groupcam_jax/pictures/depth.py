@@ -24,8 +24,9 @@ def declared_bits(bits: int, largest: int | None) -> int | None:
     """
     if 8 < bits < 16:
         return bits
-    ones = largest is not None and largest & (largest + 1) == 0
-    return largest.bit_length() if ones and 0x3FF <= largest <= 0x7FFF else None
+    if largest is not None and 0x3FF <= largest <= 0x7FFF and largest & (largest + 1) == 0:
+        return largest.bit_length()
+    return None
 
 
 def eight_bits(values: np.ndarray, bits: int | None = None) -> np.ndarray:
