@@ -48,10 +48,11 @@ def test_the_command_in_a_project_with_folders_of_the_same_names(installed, tmp_
     (tmp_path / "pretrained" / "__init__.py").write_text("")
     (tmp_path / "net.py").write_text(textwrap.dedent(FACTORY))
     (tmp_path / "photo.ppm").write_bytes(b"P6 8 8 255 " + bytes(range(192)))
-    own = ["explain", "photo.ppm", "--model", "net.py:factory", "--method", "grad-cam"]
+    own = ["explain", "photo.ppm", "--model", "net.py:factory", "--method", "grad-cam", "--report", "report.html"]
     code, out, errors = groupcam(installed, tmp_path, *own)
     assert code == 0, errors
     assert (tmp_path / "photo-grad-cam.png").exists()
+    assert (tmp_path / "report.html").exists()
     code, out, errors = groupcam(installed, tmp_path, "explain", "photo.ppm", "--model", "resnet50")
     assert code == 2
     assert f"error: {tmp_path / 'pretrained' / '__init__.py'} hides the package pretrained that comes with" in errors
