@@ -41,7 +41,7 @@ blurs keep more. Over half is left when the map is moved by 8 pixels or blurred.
 which is less than the whole object: the energy on the object falls a little, and the overlap with its box by eight
 points. Where the place of the object matters, take Group-CAM or Grad-CAM.
 
-To the eye (`pictures.py`; experiments/results/refined/six.png) the maps are blotchy. They follow the rocket and the
+To the eye (`pictures.py`; experiments/results/refined/six.jpg) the maps are blotchy. They follow the rocket and the
 rim of the cup, which Group-CAM misses; in drawn scenes they also mark parts of other shapes, which Group-CAM does not.
 
 The warning, the same steps from a flat start with blur alone (n = 130): it gains more than all of these by what it

@@ -1,7 +1,7 @@
 """Draws the maps side by side: what `refined` changes, for the eye.
 
-    python -m experiments.refined.pictures refined.png             six pictures that may be shown, offline
-    python -m experiments.refined.pictures refined.png --model MODEL --data DIR --first 150 --limit 24
+    python -m experiments.refined.pictures refined.jpg             six pictures that may be shown, offline
+    python -m experiments.refined.pictures refined.jpg --model MODEL --data DIR --first 150 --limit 24
 
 The six are three photographs of scikit-image (in the public domain, or CC0) and three drawn scenes.
 """
@@ -32,7 +32,7 @@ PHOTOGRAPHS = (skimage_data.chelsea, skimage_data.coffee, skimage_data.rocket)
 
 
 def main(
-    output: Annotated[Path, typer.Argument(help="The picture to write, .png.")],
+    output: Annotated[Path, typer.Argument(help="The picture to write, .jpg.")],
     model: Annotated[str, typer.Option(help="The network, as for groupcam.")] = "efficientnet-lite0",
     data: Annotated[Path | None, typer.Option(help="Folder of pictures; without it the six.")] = None,
     first: Annotated[int, typer.Option(help="Number of the first picture, from 0.")] = 0,
@@ -47,7 +47,7 @@ def main(
         chosen = range(first, min(len(dataset), first + limit))
         rows = drawn(classifier, (resize_shorter_and_crop(dataset[number]).image for number in chosen))
     with whole_file(output) as file:
-        stacked(rows).save(file, "PNG", optimize=True)
+        stacked(rows).save(file, "JPEG", quality=88, optimize=True)
 
 
 def photographs() -> Iterator[Pixels]:
