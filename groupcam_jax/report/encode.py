@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from groupcam_jax.plots import BRIGHTEST
 from groupcam_jax.types import Pixels
 
 LONGEST = 640  # pixels along the longer side of a picture
 QUALITY = 80
-BRIGHTEST = 99.5  # percentile of a map that gets the brightest colour, as in `groupcam_jax.plots`
 
 
 def picture_url(picture: Pixels) -> str:
