@@ -1,9 +1,7 @@
 """A map on a coarse grid of square cells, as it is moved by gradients: see `refined`."""
 
-import jax
 import jax.numpy as jnp
 
-from groupcam_jax.stages.masks import upsample
 from groupcam_jax.types import Heat, Scalar
 
 
@@ -18,13 +16,6 @@ def total_variation(grid: Heat) -> Scalar:
     """The sum of absolute differences between neighbours along both axes, divided by the number of cells."""
     down, across = (jnp.abs(jnp.diff(grid, axis=axis)).sum() for axis in (0, 1))
     return (down + across) / grid.size
-
-
-def at_all_scales(gradient: Heat) -> Heat:
-    """The sum of a gradient on this grid and on grids with cells twice and four times as large, each of power 1."""
-    sizes = [tuple(max(1, side // coarser) for side in gradient.shape) for coarser in (1, 2, 4)]
-    means = [unit_power(jax.image.resize(gradient, size, "linear")) for size in sizes]
-    return jnp.stack([upsample(mean, gradient.shape) for mean in means]).sum(0)
 
 
 def unit_power(grid: Heat) -> Heat:

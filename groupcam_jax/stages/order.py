@@ -15,13 +15,11 @@ def soft_mask(z: Heat, share: Float[Array, ""], shape: tuple[int, ...], softness
     return jax.nn.sigmoid((upsample(z, shape[:2]) - threshold) / jnp.where(width == 0, 1, width))
 
 
-def reordered(saliency: Saliency, first: Heat, share: float) -> Saliency:
-    """The values of a map, of which a share of the pixels comes first, in the order of another map.
+def reordered(saliency: Saliency, first: Heat) -> Saliency:
+    """The values of a map in the order of another map.
 
     A little of the rank is added: equal values would lose the order. NaN where either map holds one.
     """
-    ahead = first > jnp.quantile(first, 1 - share)
-    order = jnp.lexsort((first.ravel(), jnp.where(ahead, jnp.inf, saliency).ravel()))
     values = jnp.sort(saliency.ravel()) + jnp.linspace(0, 4e-3, saliency.size, dtype=saliency.dtype)
-    ordered = jnp.zeros_like(values).at[order].set(values).reshape(saliency.shape)
+    ordered = jnp.zeros_like(values).at[jnp.argsort(first.ravel())].set(values).reshape(saliency.shape)
     return unit_range(jnp.where(jnp.isnan(first).any(), jnp.nan, ordered))
