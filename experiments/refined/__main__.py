@@ -8,21 +8,22 @@ from typing import Annotated, Any
 import jax
 import jax.numpy as jnp
 import typer
+from jaxtyping import Array, Float, Int
 from rich.console import Console
 
 import groupcam_jax as g
-from experiments.refined.measure import BLUR, build_measure
+from experiments.refined.measure import BLUR, Pictures, build_measure
 from experiments.refined.report import summary, write_table
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.contenders import build_methods
-from groupcam_jax.evaluation.data import open_data, resize_shorter_and_crop
+from groupcam_jax.evaluation.data import Dataset, open_data, resize_shorter_and_crop
 from groupcam_jax.evaluation.manifest import claim, fingerprint
 from groupcam_jax.evaluation.records import append_rows, mend, read_rows, rounded
 from groupcam_jax.metrics import mask_of_boxes
 from groupcam_jax.types import Classifier, Saliency
 
-MAPS = 3  # to be raised when a method gives other maps: old rows are of old ones
+MAPS = 4  # to be raised when a method gives other maps: old rows are of old ones
 
 
 def flat(model_apply: Any, params: Any, **options: Any) -> Any:
@@ -49,6 +50,7 @@ def main(
     other: Annotated[str, typer.Option(help="A network of the same classes.")] = "efficientnet-lite0",
     first: Annotated[int, typer.Option(help="Number of the first picture, from 0.")] = 150,
     limit: Annotated[int | None, typer.Option(help="How many pictures.")] = None,
+    batch: Annotated[int, typer.Option(help="Pictures that are explained and measured at once.")] = 1,
     methods: Annotated[str, typer.Option(help="Separated by semicolons.")] = "group-cam;grad-cam;refined-fast;refined",
 ) -> None:
     """Measure refined maps by what no step saw."""
@@ -63,34 +65,54 @@ def main(
         done = {(row["id"], row["method"]) for row in read_rows(file)}
         measure = build_measure(classifier, second)
         explain = {name: program(name, classifier) for name in methods.split(";")}
-        predict = jax.jit(lambda params, image: classifier.apply(params, image[None])[0].argmax().astype(jnp.int32))
-        for number in range(first, min(len(dataset), first + (limit or len(dataset)))):
-            pair = number, (number + len(dataset) // 2) % len(dataset)
-            example, stranger = (resize_shorter_and_crop(dataset[place]) for place in pair)
-            images = (
-                *(classifier.preprocess(one.image) for one in (example, stranger)),
-                second.preprocess(example.image),
-            )
-            images = tuple(jnp.asarray(image, jnp.float32) for image in images)
-            label = predict(classifier.params, images[0])
-            mask = mask_of_boxes(jnp.asarray(example.boxes), images[0].shape[:2])
-            key = jax.random.fold_in(jax.random.key(0), number)
+        last = min(len(dataset), first + (limit or len(dataset)))
+        for start in range(first, last, batch):
+            numbers = range(start, min(start + batch, last))
+            names, shown = pictures(dataset, numbers, classifier, second)
+            label = predict(classifier, shown.image)
+            keys = jax.vmap(lambda number: jax.random.fold_in(jax.random.key(0), number))(jnp.asarray(numbers))
             for name, one in explain.items():
-                if (example.id, name) not in done:
-                    saliency = one(classifier.params, images[0], label)
-                    found = measure((classifier.params, second.params), images, saliency, label, mask, key)
-                    values = {what: rounded(float(value)) for what, value in found.items()}
-                    append_rows(file, [{"id": example.id, "method": name, **values}])
+                if all((id, name) in done for id in names):
+                    continue
+                saliency = one(classifier.params, shown.image, label)
+                found = measure((classifier.params, second.params), shown, saliency, label, keys)
+                rows = [{"id": id, "method": name} for id in names]
+                for place, row in enumerate(rows):
+                    row.update({what: rounded(float(values[place])) for what, values in found.items()})
+                append_rows(file, [row for row in rows if (row["id"], name) not in done])
         table = summary(read_rows(file))
         Console(width=250).print(table)
         write_table(output, table)
 
 
+def pictures(dataset: Dataset, numbers: range, classifier: Classifier, other: Classifier) -> tuple[list[str], Pictures]:
+    """The names of some pictures, and what is measured on: one stack of each array."""
+    examples, strangers = (
+        [resize_shorter_and_crop(dataset[(number + far) % len(dataset)]) for number in numbers]
+        for far in (0, len(dataset) // 2)
+    )
+    images, photographs, for_other = (
+        jnp.stack([jnp.asarray(network.preprocess(one.image), jnp.float32) for one in ones])
+        for network, ones in ((classifier, examples), (classifier, strangers), (other, examples))
+    )
+    masks = jnp.stack([mask_of_boxes(jnp.asarray(example.boxes), images.shape[1:3]) for example in examples])
+    return [example.id for example in examples], Pictures(images, photographs, for_other, masks)
+
+
 def program(name: str, classifier: Classifier) -> Callable[..., Saliency]:
-    """The compiled explanation of one image and class."""
+    """The compiled explanation of a batch of images and classes."""
     own = functools.partial(OWN[name], layer=classifier.layer) if name in OWN else None
     build = own or build_methods([name], classifier, {})[name]
-    return jax.jit(lambda params, image, label: build(classifier.apply, params)(image, label, key=jax.random.key(0)))
+
+    def explain(params, image, label):
+        return build(classifier.apply, params)(image, label, key=jax.random.key(0))
+
+    return jax.jit(jax.vmap(explain, (None, 0, 0)))
+
+
+def predict(classifier: Classifier, images: Float[Array, "n h w c"]) -> Int[Array, " n"]:
+    """The predicted classes of a batch of images."""
+    return jax.jit(classifier.apply)(classifier.params, images).argmax(1).astype(jnp.int32)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool
 
 import groupcam_jax as g
 from groupcam_jax.metrics import energy_inside, hit, mask_overlap, road
@@ -17,14 +19,22 @@ BLUR, SOFT = g.gaussian_blur(51, 50.0), g.gaussian_blur(31, 10.0)
 MOVED = g.gaussian_blur(kernel_size=33, sigma=8.0)
 
 
+class Pictures(NamedTuple):
+    """What a map of a picture is measured on; a batch has one axis more."""
+
+    image: Image
+    photograph: Image  # another picture
+    for_other: Image  # the picture as the other network wants it
+    mask: Bool[Array, "h w"]  # of the object
+
+
 def build_measure(classifier: Classifier, other: Classifier) -> Callable[..., dict[str, Scalar]]:
-    """Everything that is measured of one map, in one program for all methods."""
+    """Everything that is measured of a batch of maps, in one program for all methods."""
     filled_in = functools.partial(road, percentages=(20, 40, 60, 80), step_batch=STEP_BATCH)
 
-    @jax.jit
-    def measure(weights, images, saliency, label, mask, key):
+    def measure(weights, shown, saliency, label, key):
         params, of_other = weights
-        image, photograph, for_other = images
+        image, photograph, for_other, mask = shown
         noisy, soft = 0.5 * jax.random.normal(key, image.shape), SOFT(image, None)
         mean = jnp.broadcast_to(image.mean((0, 1)), image.shape)
         both = {"noise": noisy, "soft": soft, "photo": photograph, "mean": mean}
@@ -42,7 +52,7 @@ def build_measure(classifier: Classifier, other: Classifier) -> Callable[..., di
             **{f"IoU above {level}": mask_overlap(saliency, mask, level) for level in LEVELS},
         }
 
-    return measure
+    return jax.jit(jax.vmap(measure, (None, 0, 0, 0, 0)))
 
 
 def areas(

@@ -19,7 +19,7 @@ from PIL import Image
 from skimage import data as skimage_data
 
 import pretrained
-from experiments.refined.__main__ import program
+from experiments.refined.__main__ import predict, program
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.evaluation.data import open_data, resize_shorter_and_crop
 from groupcam_jax.files import whole_file
@@ -72,9 +72,9 @@ def drawn(classifier: Classifier, pictures: Iterator[Pixels]) -> list[Pixels]:
     rows = []
     for pixels in pictures:
         image = jnp.asarray(classifier.preprocess(pixels), jnp.float32)
-        label = classifier.apply(classifier.params, image[None])[0].argmax().astype(jnp.int32)
-        maps = {name: [np.asarray(one(classifier.params, image, label))] for name, one in explain.items()}
-        canvas = FigureCanvasAgg(methods_figure(pixels, maps, [classifier.class_names[int(label)]]))
+        label = predict(classifier, image[None])
+        maps = {name: [*np.asarray(one(classifier.params, image[None], label))] for name, one in explain.items()}
+        canvas = FigureCanvasAgg(methods_figure(pixels, maps, [classifier.class_names[int(label[0])]]))
         canvas.draw()
         rows.append(np.asarray(canvas.buffer_rgba())[:, :, :3])
     return rows
