@@ -291,7 +291,7 @@ def test_methods_are_listed_with_their_papers(groupcam):
 
 def test_a_terminal_shows_how_many_masks_are_scored(folder, groupcam, monkeypatch):
     terminal = Console(file=io.StringIO(), force_terminal=True, width=120)
-    monkeypatch.setattr("groupcam_jax.cli.main.errors", terminal)
+    monkeypatch.setattr("groupcam_jax.cli.explain.errors", terminal)
     code, out, errors = groupcam("explain", "../noise.png", *NET[:2], *several("score-cam", "gradient"))
     assert code == 0
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.file.getvalue())
@@ -306,7 +306,7 @@ def test_stopped_between_methods_it_keeps_whole_maps(folder, groupcam, monkeypat
         yield next(explain_picture(*arguments))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("groupcam_jax.cli.main.explain_picture", stopped)
+    monkeypatch.setattr("groupcam_jax.cli.series.explain_picture", stopped)
     chosen = several("gradient", "grad-cam")
     code, _, errors = groupcam("explain", "../noise.png", *NET[:2], *chosen, "--raw", "--class", "1")
     assert code == 130

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from groupcam_jax.cache import cache_folder
 from pretrained.fetching import download as module
 from pretrained.fetching import fetch
 from pretrained.fetching.download import FILES
-from pretrained.fetching.fetch import DownloadError, cache_folder
+from pretrained.fetching.fetch import DownloadError
 
 BODY = bytes(range(256)) * 2048  # Eight times what is read at once.
 HALF = len(BODY) // 2

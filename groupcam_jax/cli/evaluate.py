@@ -18,6 +18,8 @@ import typer
 from rich.console import Console
 
 from groupcam_jax.classifiers import load_classifier
+from groupcam_jax.cli.consoles import errors
+from groupcam_jax.cli.kept import NoCache
 from groupcam_jax.cli.run import REFUSALS
 from groupcam_jax.evaluation.categories import read_categories, union_classifier
 from groupcam_jax.evaluation.code import code_of
@@ -39,7 +41,6 @@ EXPERIMENTS = (
 )
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 200, emoji=False)  # tables are wide
-errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def main(*arguments: str) -> None:
@@ -83,8 +84,10 @@ def evaluate(
     processes: Annotated[int, typer.Option(min=1, help="Processes that share the run.")] = 1,
     process: Annotated[int, typer.Option(min=0, help="Which of them this is, from 0.")] = 0,
     coordinator: Annotated[str | None, typer.Option(help="HOST:PORT of process 0.")] = None,
+    no_cache: NoCache = False,
 ) -> None:
     """See above."""
+    del no_cache  # heeded as it was read
     if name != "all" and name not in EXPERIMENTS:
         raise ValueError(f"there is no experiment {name!r}; there are {', '.join(EXPERIMENTS)}, and all")
     names = EXPERIMENTS if name == "all" else (name,)

@@ -1,76 +1,78 @@
-"""A compiled program that explains pictures with one method."""
+"""Draws which pixels of pictures made a network decide: `groupcam explain`."""
 
-import functools
-import time
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+import pathlib
+from typing import Annotated, Literal
 
-import jax
-import jax.numpy as jnp
-import numpy as np
+import typer
 
-from groupcam_jax.program.flat import trace
-from groupcam_jax.program.output import below_link
-from groupcam_jax.program.params import partition
-from groupcam_jax.types import Classifier, Explainer, Pixels
-
-T = TypeVar("T")
-
-
-class Explanation(NamedTuple):
-    """One class of one picture: the saliency `[h, w]`, the class, and the probabilities `[classes]`."""
-
-    saliency: np.ndarray
-    label: int
-    probabilities: np.ndarray
-
-    @property
-    def probability(self) -> float:
-        """The probability of the explained class."""
-        return float(self.probabilities[self.label])
+from groupcam_jax.classifiers import chosen_layer, find_label, load_classifier
+from groupcam_jax.cli.consoles import console, errors
+from groupcam_jax.cli.device import compute_on
+from groupcam_jax.cli.kept import NoCache
+from groupcam_jax.cli.pictures import Picture, example
+from groupcam_jax.cli.progress import mask_bar
+from groupcam_jax.cli.results import layers_table
+from groupcam_jax.cli.run import Request, compile_methods
+from groupcam_jax.cli.series import Wanted, explain_series
+from groupcam_jax.methods import find_methods, fix_options
+from groupcam_jax.report.page import check_replaceable
 
 
-ExplainPicture: TypeAlias = Callable[[Pixels, int | None], Explanation]  # of a picture and a label
-
-
-def compile_explainer(
-    builder: functools.partial[Explainer], classifier: Classifier, *, seed: int, predicted: bool
-) -> ExplainPicture:
-    """Compiles one program for all pictures, with the weights as arguments.
-
-    Args:
-      builder: a method with its options, without the model.
-      classifier: what is explained, see `groupcam_jax.types`.
-      seed: for the key of random methods.
-      predicted: whether to explain the predicted class (the label is None) or a named one.
-
-    Returns:
-      `(uint8 picture [size, size, 3], label) -> Explanation`.
-    """
-    arrays, rebuild = partition(classifier.params)
-
-    def explain(arrays, image, label):
-        params = rebuild(arrays)
-        model = trace(classifier.apply, params, image[None])  # once, for the method and for the probabilities
-        saliency, aux = builder(model, params, has_aux=True)(image, label, key=jax.random.key(seed))
-        link = jax.nn.sigmoid if below_link(model).independent else jax.nn.softmax
-        return saliency, aux.label, link(aux.logits)
-
-    def arguments(pixels: Pixels, label: int | None) -> tuple[Any, ...]:
-        image = jnp.asarray(classifier.preprocess(pixels), jnp.float32)
-        return arrays, image, None if label is None else jnp.asarray(label, jnp.int32)
-
-    blank = np.zeros((classifier.image_size, classifier.image_size, 3), np.uint8)
-    compiled = jax.jit(explain).lower(*arguments(blank, None if predicted else 0)).compile()
-
-    def run(pixels: Pixels, label: int | None) -> Explanation:
-        saliency, chosen, probabilities = compiled(*arguments(pixels, label))
-        return Explanation(np.asarray(saliency), int(chosen), np.asarray(probabilities))
-
-    return run
-
-
-def timed(function: Callable[[], T]) -> tuple[T, float]:
-    """Calls a function; returns its result and the time in seconds."""
-    started = time.perf_counter()
-    return function(), time.perf_counter() - started
+def explain(
+    images: Annotated[
+        list[pathlib.Path] | None, typer.Argument(help="Pictures, or - for standard input; else an example.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A network's name, keras:NAME, or FILE.py:factory for your own.")
+    ] = "efficientnet-lite0",
+    weights: Annotated[pathlib.Path | None, typer.Option(help="A state dict for the named network.")] = None,
+    state_dict: Annotated[str | None, typer.Option(help="Which one, in a file of weights that has several.")] = None,
+    class_names: Annotated[
+        pathlib.Path | None, typer.Option(help="The names of the classes, a line each, or JSON.")
+    ] = None,
+    classes: Annotated[
+        list[str] | None, typer.Option("--class", help="Class to explain: name, part of it, or index; repeatable.")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="One that `groupcam methods` lists, or all; repeatable.", show_default="group-cam"),
+    ] = None,
+    layer: Annotated[str | None, typer.Option(help="Scope name or index, see --list-layers.")] = None,
+    groups: Annotated[int | None, typer.Option(help="Groups of channels.")] = None,
+    mask_batch: Annotated[
+        int | None, typer.Option(help="Masks, steps or samples at once; fewer need less memory.")
+    ] = None,
+    output: Annotated[pathlib.Path, typer.Option(help="Folder for the results.")] = pathlib.Path(),
+    report: Annotated[
+        pathlib.Path | None, typer.Option(help="Also write a page to click through, in one HTML file.")
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Also write each map as .npy, with a manifest.")] = False,
+    show_layers: Annotated[bool, typer.Option("--list-layers", help="List the network's layers and stop.")] = False,
+    top: Annotated[int, typer.Option(min=1, help="Classes to print.")] = 5,
+    device: Annotated[Literal["cpu", "gpu", "tpu"] | None, typer.Option(help="Where to compute.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the drawn scene, and of methods that draw.")] = 0,
+    no_cache: NoCache = False,
+) -> None:
+    """Draw which pixels of pictures made a network decide."""
+    del no_cache  # heeded as it was read
+    if device is not None:
+        compute_on(device)
+    classifier = load_classifier(model, weights, state_dict, class_names)
+    if show_layers:
+        console.print(layers_table(classifier))
+        return
+    pictures: list[pathlib.Path | Picture] = [*images] if images else [example(model, seed, classifier.image_size)]
+    asked = find_methods(method or ["group-cam"])
+    options = {
+        "layer": layer and chosen_layer(layer, classifier.layer),
+        "groups": groups,
+        "mask_batch": mask_batch,
+    }
+    builders = fix_options(asked, options, {"layer": classifier.layer})
+    output.mkdir(parents=True, exist_ok=True)  # now, rather than fail after the first explanation
+    if report is not None:
+        check_replaceable(report)
+    labels = [find_label(classifier.class_names, wanted) for wanted in classes or []]
+    request, bar = Request(model, classifier, builders, labels, seed), mask_bar(errors)
+    programs = compile_methods(request, bar, console)
+    explain_series(request, programs, pictures, Wanted(output, report, raw, top), bar)

@@ -18,10 +18,11 @@ from typing import Annotated, Any, Literal
 import jax.numpy as jnp
 import optax
 import typer
-from rich.console import Console
 
 from groupcam_jax.augmentation import in_training, saliency_augmentation
 from groupcam_jax.classifiers import load_classifier
+from groupcam_jax.cli.consoles import console, errors
+from groupcam_jax.cli.kept import NoCache
 from groupcam_jax.cli.run import REFUSALS
 from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.data.examples import digest
@@ -37,8 +38,6 @@ from groupcam_jax.training.stopping import Stopped
 from groupcam_jax.training.trainable import Trainable, trainable
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-console = Console(highlight=False, soft_wrap=True, emoji=False)
-errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def main(*arguments: str) -> None:
@@ -101,8 +100,10 @@ def run(
     processes: Annotated[int, typer.Option(min=1, help="Processes that share the run.")] = 1,
     process: Annotated[int, typer.Option(min=0, help="Which of them this is, from 0.")] = 0,
     coordinator: Annotated[str | None, typer.Option(help="HOST:PORT of process 0.")] = None,
+    no_cache: NoCache = False,
 ) -> None:
     """See above."""
+    del no_cache  # heeded as it was read
     connect(coordinator, processes, process)
     console.quiet = process != 0  # all of them would say the same
     if batch % processes:

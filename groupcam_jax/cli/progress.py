@@ -31,8 +31,13 @@ def mask_bar(console: Console) -> Progress:
 
 
 def counted(builder: functools.partial[Explainer], bar: Progress) -> functools.partial[Explainer]:
-    """The builder of a method whose masks advance the line; without a line, the program makes no callbacks."""
-    if bar.disable or "progress" not in inspect.signature(builder).parameters:
+    """The builder of a method whose masks advance the line.
+
+    Without a line, or where all masks are one batch, the program makes no callbacks: JAX keeps no program that does.
+    """
+    parameters = inspect.signature(builder).parameters
+    one_batch = any(name.endswith("_batch") and option.default is None for name, option in parameters.items())
+    if bar.disable or one_batch or "progress" not in parameters:
         return builder
 
     def advance(done: int, total: int) -> None:

@@ -12,8 +12,8 @@ import jax
 import numpy as np
 from rich.table import Table
 
-from groupcam_jax.cli.explain import Explanation
 from groupcam_jax.cli.pictures import Picture
+from groupcam_jax.cli.program import Explanation
 from groupcam_jax.cli.run import Request
 from groupcam_jax.files import whole_file
 from groupcam_jax.plots import explanation_figure, methods_figure

@@ -8,8 +8,8 @@ import jax
 from rich.console import Console
 from rich.progress import Progress
 
-from groupcam_jax.cli.explain import ExplainPicture, Explanation, compile_explainer, timed
 from groupcam_jax.cli.pictures import Picture
+from groupcam_jax.cli.program import ExplainPicture, Explanation, compile_explainer, timed
 from groupcam_jax.cli.progress import counted, running
 from groupcam_jax.types import Classifier, Explainer
 

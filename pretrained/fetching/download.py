@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from pretrained.fetching.fetch import cache_folder, fetch
+from groupcam_jax.cache import cache_folder
+from pretrained.fetching.fetch import fetch
 
 BASE_URL = "https://download.pytorch.org/models/"
 

@@ -18,11 +18,6 @@ class DownloadError(OSError):
     """The file could not be downloaded; the message says why, and what to do."""
 
 
-def cache_folder() -> Path:
-    """Returns the folder for downloads: `$GROUPCAM_CACHE`, else `~/.cache/groupcam_jax`."""
-    return Path(os.environ.get("GROUPCAM_CACHE") or "~/.cache/groupcam_jax").expanduser()
-
-
 def fetch(
     url: str, path: Path, digest: str, *, by_hand: str | None = None, timeout: float = 30.0, progress: bool = True
 ) -> Path:

@@ -1,0 +1,125 @@
+"""Explains pictures one after the other; what cannot be read or written is named, and the others go on."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import typer
+from rich.progress import Progress
+
+from groupcam_jax.cli.consoles import console, errors
+from groupcam_jax.cli.pictures import Picture, read_picture, result_names
+from groupcam_jax.cli.program import Explanation
+from groupcam_jax.cli.results import classes_table, explained_picture, peaks, save_figure, save_raw
+from groupcam_jax.cli.run import Programs, Request, explain_picture
+from groupcam_jax.pictures.decode import BrokenPicture
+from groupcam_jax.report.page import page, write_page
+
+
+class Wanted(NamedTuple):
+    """What is written.
+
+    Attributes:
+      output: the folder for figures and maps.
+      report: the file of a page to click through, if there is to be one.
+      raw: whether each map is written as well.
+      top: how many of the likeliest classes are printed.
+    """
+
+    output: pathlib.Path
+    report: pathlib.Path | None
+    raw: bool
+    top: int
+
+
+def explain_series(
+    request: Request,
+    programs: Programs,
+    pictures: Sequence[pathlib.Path | Picture],
+    wanted: Wanted,
+    bar: Progress,
+) -> None:
+    """Explains pictures in turn, each a path or read already.
+
+    Raises:
+      typer.Exit: not all of them are done; it has been printed why.
+    """
+    asked = [*request.builders]
+    kinds = ["methods", *asked] if len(asked) > 1 else asked
+    sources = [pathlib.Path(one.source) if isinstance(one, Picture) else one for one in pictures]
+    unused = iter(result_names(sources, *kinds))
+    counts = {"done": 0, "read": 0, "written": 0}
+    cards = []
+    try:
+        for number, one in enumerate(pictures, start=1):
+            names = {kind: next(unused) for kind in kinds}
+            try:
+                picture = one if isinstance(one, Picture) else read(one, request.classifier.image_size)
+            except BrokenPicture as error:
+                errors.print(f"skipped {error}", style="red", markup=False)
+                counts["read"] += 1
+                continue
+            which = f"{number} of {len(pictures)}: " if len(pictures) > 1 else ""
+            try:
+                explained = explain_and_save(request, programs, picture, wanted, names, bar, which)
+            except OSError as error:
+                errors.print(f"results of {picture.source} not written: {error}", style="red", markup=False)
+                counts["written"] += 1
+                continue
+            if wanted.report is not None:
+                cards.append(explained_picture(request.classifier, picture, explained, wanted.top).card())
+            counts["done"] += 1
+    except KeyboardInterrupt:
+        told = f"stopped after {counts['done']} of {len(pictures)} pictures; their results are complete"
+        errors.print(told, style="red")
+        raise typer.Exit(130) from None
+    finally:
+        if wanted.report is not None and cards:
+            about = {"network": request.model, "methods": ", ".join(programs)}
+            write_page(wanted.report, page("Explanations", cards, about))
+            console.print(f"report of {len(cards)} pictures: {wanted.report}")
+    for what in ("read", "written"):
+        if counts[what]:
+            errors.print(f"{counts[what]} of {len(pictures)} pictures could not be {what}", style="red")
+    if counts["done"] < len(pictures):
+        errors.print(f"{counts['done']} of {len(pictures)} done", style="red")
+        raise typer.Exit(1)
+
+
+def read(source: pathlib.Path, size: int) -> Picture:
+    """Reads a picture; a pipe is named, because nothing may ever come."""
+    if source.is_fifo():
+        errors.print(f"{source}: waits for what is written to this pipe", markup=False)
+    return read_picture(source, size)
+
+
+def explain_and_save(
+    request: Request,
+    programs: Programs,
+    picture: Picture,
+    wanted: Wanted,
+    names: dict[str, str],
+    bar: Progress,
+    which: str,
+) -> dict[str, list[Explanation]]:
+    """Explains a picture with each method, prints what was found, and writes it under the names of its kinds.
+
+    Raises:
+      OSError: a result cannot be written.
+    """
+    classifier, several = request.classifier, "methods" in names
+    explained: dict[str, list[Explanation]] = {}
+    took = 0.0
+    for method, explanations, seconds in explain_picture(request, programs, picture, bar, which):
+        if not explained:
+            console.print(classes_table(classifier, picture, explanations[0].probabilities, wanted.top))
+        explained[method] = explanations
+        took += seconds
+        beside = f"  {method:{max(map(len, programs))}} {seconds:7.2f} s  " if several else "  "
+        console.print(peaks(classifier, picture, explanations, beside))
+        for one in explanations if wanted.raw else ():
+            save_raw(wanted.output / f"{names[method]}-{one.label}.npy", request, picture, method, one)
+    figure = wanted.output / f"{next(iter(names.values()))}.png"
+    save_figure(figure, classifier, picture, explained, grid=several)
+    console.print(f"  explained in {took:.2f} s: {figure}")
+    return explained
