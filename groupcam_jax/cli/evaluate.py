@@ -28,7 +28,9 @@ from groupcam_jax.evaluation.data import by_category, open_data, resize_shorter_
 from groupcam_jax.evaluation.devices import meet
 from groupcam_jax.evaluation.manifest import fingerprint, hold, place_of
 from groupcam_jax.evaluation.run import Job, run
+from groupcam_jax.evaluation.section import Section, section
 from groupcam_jax.evaluation.study import Experiment, Study
+from groupcam_jax.report.page import check_replaceable, page, write_page
 
 EXPERIMENTS = (
     "insertion-deletion",
@@ -81,6 +83,7 @@ def evaluate(
     batch: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 4,
     seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
     output: Annotated[Path, typer.Option(help="Folder; each experiment has its own in it.")] = Path("results"),
+    report: Annotated[Path | None, typer.Option(help="Also write a page to click through, in one HTML file.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes that share the run.")] = 1,
     process: Annotated[int, typer.Option(min=0, help="Which of them this is, from 0.")] = 0,
     coordinator: Annotated[str | None, typer.Option(help="HOST:PORT of process 0.")] = None,
@@ -90,6 +93,8 @@ def evaluate(
     del no_cache  # heeded as it was read
     if name != "all" and name not in EXPERIMENTS:
         raise ValueError(f"there is no experiment {name!r}; there are {', '.join(EXPERIMENTS)}, and all")
+    if report is not None:
+        check_replaceable(report)
     names = EXPERIMENTS if name == "all" else (name,)
     # Held before the processes meet: whoever does not hold a folder afterwards has done its share, or died.
     held = {one: hold(output / one, process) for one in names if processes > 1}
@@ -113,6 +118,7 @@ def evaluate(
         "masks": masks,
     }
     whole = True
+    sections: list[Section] = []
     for one in names:
         experiment = find_experiment(one)
         asked = list(dict.fromkeys(methods.split(","))) if methods else list(experiment.methods)
@@ -135,10 +141,18 @@ def evaluate(
         )
         try:
             with held.get(one) or hold(output / one, process):
-                whole &= run(job, console, errors)
+                outcome = run(job, console, errors)
+            whole &= outcome.whole
+            if report is not None and outcome.summary:
+                with errors.status(f"explaining the best and the worst pictures of {one} again"):
+                    sections.append(section(job, outcome))
         except KeyboardInterrupt:
             errors.print("stopped; what is measured is kept, and the same command goes on with the rest", style="red")
             raise typer.Exit(130) from None
+    if report is not None and sections:
+        told = {"network": model, "data": data, "seed": str(seed)}
+        write_page(report, page("Evaluation", [card for one in sections for card in one.cards], told, sections))
+        console.print(f"report: {report}")
     if not whole:
         raise typer.Exit(1)
 

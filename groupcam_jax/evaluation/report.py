@@ -3,8 +3,9 @@
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich import box
 from rich.console import Console
@@ -19,14 +20,30 @@ WIDTH = 400  # of a table, in characters; a terminal may be narrower, but not a 
 Summary = Mapping[str, Mapping[str, Estimate]]  # method -> column -> figure
 
 
-def summary_table(title: str, summary: Summary) -> Table:
+class Cells(NamedTuple):
+    """A table: its columns but for the method, and by method a text and a number to sort by for each of them."""
+
+    columns: Sequence[str]
+    rows: Mapping[str, Sequence[tuple[str, float]]]
+
+
+def tabulate(summary: Summary) -> Cells:
     """One row per method: its figures with their 95 % intervals, and how many pictures are behind them."""
     columns = list(dict.fromkeys(column for figures in summary.values() for column in figures if figures[column].n))
-    table = Table("method", *columns, "n", title=title, title_justify="left", box=box.MARKDOWN)
+    rows = {}
     for method, figures in summary.items():
         counts = sorted({figures[column].n for column in columns if column in figures} or {0})
-        known = [cell(figures[column]) if column in figures else "" for column in columns]
-        table.add_row(method, *known, " to ".join(dict.fromkeys([str(counts[0]), str(counts[-1])])))
+        known = [(cell(one), one.value) if (one := figures.get(column)) else ("", math.nan) for column in columns]
+        rows[method] = [*known, (" to ".join(dict.fromkeys([str(counts[0]), str(counts[-1])])), float(counts[-1]))]
+    return Cells([*columns, "n"], rows)
+
+
+def summary_table(title: str, summary: Summary) -> Table:
+    """The table as a terminal shows it."""
+    cells = tabulate(summary)
+    table = Table("method", *cells.columns, title=title, title_justify="left", box=box.MARKDOWN)
+    for method, row in cells.rows.items():
+        table.add_row(method, *(text for text, _ in row))
     return table
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from groupcam_jax.evaluation.contenders import method_version
@@ -13,7 +14,7 @@ from groupcam_jax.evaluation.data.examples import digest
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger, Origin, shortened
 from groupcam_jax.evaluation.manifest import check, wait_for_others
 from groupcam_jax.evaluation.records import Row, mend, read_rows
-from groupcam_jax.evaluation.report import WIDTH, summary_table, write_report
+from groupcam_jax.evaluation.report import WIDTH, Summary, summary_table, write_report
 from groupcam_jax.evaluation.runner import run_share
 from groupcam_jax.evaluation.study import Experiment, Study
 from groupcam_jax.files import whole_file
@@ -45,8 +46,24 @@ class Job(NamedTuple):
     processes: int
 
 
-def run(job: Job, console: Console, errors: Console) -> bool:
-    """Runs the share of this process; process 0 then reports. Returns whether all is done, with a result.
+class Outcome(NamedTuple):
+    """What has come of a run.
+
+    Attributes:
+      whole: whether all is done, with a result.
+      rows: what was measured, by method; of process 0 alone.
+      summary: the figures of each method.
+      figures: by name.
+    """
+
+    whole: bool
+    rows: Mapping[str, list[Row]]
+    summary: Summary
+    figures: Mapping[str, Figure]
+
+
+def run(job: Job, console: Console, errors: Console) -> Outcome:
+    """Runs the share of this process; process 0 then reports.
 
     Every process that has begun must hold its folder (`manifest.hold`): process 0 waits for those that do.
 
@@ -98,7 +115,7 @@ def run(job: Job, console: Console, errors: Console) -> bool:
         raise
     if job.process != 0:
         console.print(f"process {job.process} of {job.processes} has done its share of {job.folder.name}")
-        return True
+        return Outcome(True, {}, {}, {})
     wait_for_others(job.folder, job.processes, functools.partial(errors.print, markup=False))
     return report(job, list(programs), pictures, origin, console, errors)
 
@@ -108,8 +125,8 @@ def records(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("rows-*.jsonl") if file.stem.removeprefix("rows-").isdecimal())
 
 
-def report(job: Job, methods: list[str], pictures: int, origin: Origin, console: Console, errors: Console) -> bool:
-    """Prints and writes the table, draws the figures, and says what is missing. Returns True if nothing is."""
+def report(job: Job, methods: list[str], pictures: int, origin: Origin, console: Console, errors: Console) -> Outcome:
+    """Prints and writes the table, draws the figures, and says what is missing."""
     rows = [row for row in origin.sort_out(read_rows(*records(job.folder)))[0] if row["number"] < pictures]
     ledger = Ledger(rows, methods, pictures, job.study.batch)
     by_method: dict[str, list[Row]] = {method: [] for method in methods}
@@ -120,13 +137,15 @@ def report(job: Job, methods: list[str], pictures: int, origin: Origin, console:
     ledger.done[BROKEN] = {row["number"] for row in broken}
     summary = {method: job.experiment.summarize(found) for method, found in by_method.items() if found}
     empty = [method for method, columns in summary.items() if not any(column.n for column in columns.values())]
+    figures: Mapping[str, Figure] = {}
     if summary:
         console.print(summary_table(job.experiment.title, summary), width=WIDTH)
         told = {"pictures": len(job.dataset), "contents": digest(*origin.pictures)}
         told = {**job.manifest, **job.options, **told, "broken": [row["id"] for row in broken]}
         write_report(job.folder, job.experiment.title, summary, told)
         drawn = [row for found in by_method.values() for row in found]
-        for name, figure in (job.experiment.draw(job.folder, drawn) if job.experiment.draw else {}).items():
+        figures = job.experiment.draw(job.folder, drawn) if job.experiment.draw else {}
+        for name, figure in figures.items():
             with whole_file(job.folder / f"{name}.png") as file:
                 figure.savefig(file, format="png")
     by_reason: dict[str, list[str]] = {}
@@ -151,4 +170,4 @@ def report(job: Job, methods: list[str], pictures: int, origin: Origin, console:
         errors.print(
             f"{job.experiment.title}, {method}: no value is finite; its maps, or the logits, are NaN", style="red"
         )
-    return not left and bool(summary) and not empty
+    return Outcome(not left and bool(summary) and not empty, by_method, summary, figures)

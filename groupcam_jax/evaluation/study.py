@@ -57,6 +57,39 @@ class Study(NamedTuple):
     seed: int
 
 
+def own_class(row: Row, label: int, predicted: int) -> Sequence[int]:
+    """The class that the picture shows."""
+    del row, predicted
+    return [label]
+
+
+def predicted_class(row: Row, label: int, predicted: int) -> Sequence[int]:
+    """The class that the network predicts."""
+    del row, label
+    return [predicted]
+
+
+class Ranking(NamedTuple):
+    """What makes one picture of a method better than another, to show the best and the worst.
+
+    Attributes:
+      name: of the value.
+      value: of a row; None if the picture has none.
+      better: 1 if high values are good, -1 if low ones are.
+      classes: `classes(row, label, predicted)`, those that were explained.
+    """
+
+    name: str
+    value: Callable[[Row], float | None]
+    better: int = 1
+    classes: Callable[[Row, int, int], Sequence[int]] = own_class
+
+
+def given_builders(study: Study) -> Mapping[str, functools.partial[Explainer]]:
+    """The methods as the study has them."""
+    return study.builders
+
+
 class Experiment(NamedTuple):
     """An experiment of the command line.
 
@@ -65,9 +98,11 @@ class Experiment(NamedTuple):
       methods: those it compares by default.
       programs: makes one program per method of a study, or per variant of a method.
       summarize: turns the rows of one method into the figures of its columns.
+      ranking: by what a method's pictures are better or worse.
       draw: `draw(folder, rows)` turns rows into figures by file name; the folder is the run's.
       version: of the contents of a row; a run does not resume from rows of another version. Methods and metrics have
         their own, see `method_version`.
+      variants: the method with its options behind each program, by the program's name.
       needs: raises BrokenPicture for a picture that cannot be measured, as it is shown to a network of so many classes.
     """
 
@@ -75,6 +110,8 @@ class Experiment(NamedTuple):
     methods: Sequence[str]
     programs: Callable[[Study], Mapping[str, BatchProgram]]
     summarize: Callable[[Sequence[Row]], Mapping[str, Estimate]]
+    ranking: Ranking
     draw: Callable[[Path, Sequence[Row]], Mapping[str, Figure]] | None = None
     version: int = 1
+    variants: Callable[[Study], Mapping[str, functools.partial[Explainer]]] = given_builders
     needs: Callable[[Example, int], None] = lambda example, classes: None

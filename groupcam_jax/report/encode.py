@@ -15,10 +15,10 @@ LONGEST = 640  # pixels along the longer side of a picture
 QUALITY = 80
 
 
-def picture_url(picture: Pixels) -> str:
-    """A picture as a `data:` address: WebP, no larger than a page shows it."""
+def picture_url(picture: Pixels, longest: int = LONGEST) -> str:
+    """A picture as a `data:` address: WebP, its longer side cut to so many pixels."""
     image, file = Image.fromarray(picture), io.BytesIO()
-    image.thumbnail((LONGEST, LONGEST))
+    image.thumbnail((longest, longest))
     image.save(file, "WEBP", quality=QUALITY)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
 

@@ -13,13 +13,19 @@ from groupcam_jax.files import whole_file
 OURS = b'<!DOCTYPE html>\n<meta name="generator" content="groupcam-jax">'
 
 
-def page(title: str, cards: Sequence[Mapping[str, Any]], told: Mapping[str, str] | None = None) -> str:
+def page(
+    title: str,
+    cards: Sequence[Mapping[str, Any]],
+    told: Mapping[str, str] | None = None,
+    sections: Sequence[Any] = (),
+) -> str:
     """The page of some explanations.
 
     Args:
       title: of the page.
       cards: from `Explained.card`.
       told: what else to say of the run, such as the name of the network.
+      sections: what was measured, from `groupcam_jax.evaluation.section`; shown above the explanations.
 
     Returns:
       HTML. Names that come from outside are escaped, and a browser runs no script but the one whose hash it is told.
@@ -27,12 +33,21 @@ def page(title: str, cards: Sequence[Mapping[str, Any]], told: Mapping[str, str]
     files = Environment(
         loader=PackageLoader("groupcam_jax.report", "template"), autoescape=True, undefined=StrictUndefined
     )
-    script, style = (files.get_template(name).render() for name in ("page.js", "page.css"))
+    scripts = ("page.js", "zoom.js", "measured.js") if sections else ("page.js", "zoom.js")
+    script = "".join(files.get_template(name).render() for name in scripts)
+    style = files.get_template("page.css").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     data = [{name: value for name, value in card.items() if name != "picture"} for card in cards]  # it is in the HTML
     template = files.get_template("page.html")
     return template.render(
-        title=title, cards=cards, data=data, told=told or {}, script=script, style=style, digest=digest
+        title=title,
+        cards=cards,
+        data=data,
+        told=told or {},
+        sections=sections,
+        script=script,
+        style=style,
+        digest=digest,
     )
 
 

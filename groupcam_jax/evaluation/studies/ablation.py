@@ -14,7 +14,16 @@ from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.studies.insertion_deletion import AREAS, STEP_BATCH, STEPS
 from groupcam_jax.evaluation.studies.sweeps import GROUPS, PERCENTILES, draw
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
+from groupcam_jax.evaluation.study import (
+    BatchProgram,
+    Experiment,
+    Explain,
+    Item,
+    Measured,
+    Ranking,
+    Study,
+    predicted_class,
+)
 from groupcam_jax.metrics.insertion_deletion import insertion_deletion
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.program.split import split
@@ -31,10 +40,9 @@ def measure(model_apply: Model, params: Params, explain: Explain, item: Item) ->
     return {"insertion": curves.insertion_auc, "deletion": curves.deletion_auc, "overall": curves.overall}
 
 
-def programs(study: Study) -> dict[str, BatchProgram]:
-    """One program per setting, other options unchanged; no more groups than the layer has channels."""
-    settings: dict[str, tuple[int, float | None]] = {}
-    variants = {}
+def variants(study: Study) -> dict[str, functools.partial[Explainer]]:
+    """The method with each setting, other options unchanged; no more groups than the layer has channels."""
+    found = {}
     for method, builder in study.builders.items():
         options = inspect.signature(builder).parameters
         if not {"groups", "percentile"} <= options.keys():
@@ -46,8 +54,13 @@ def programs(study: Study) -> dict[str, BatchProgram]:
         for groups, percentile in swept:
             kept = "all kept" if percentile is None else f"percentile {percentile:g}"
             name = f"{method}, {groups} groups, {kept}"
-            settings[name] = groups, percentile
-            variants[name] = functools.partial(builder, groups=groups, percentile=percentile)
+            found[name] = functools.partial(builder, groups=groups, percentile=percentile)
+    return found
+
+
+def programs(study: Study) -> dict[str, BatchProgram]:
+    """One program per setting."""
+    builders = variants(study)
 
     def with_setting(program: BatchProgram, groups: int, percentile: float | None) -> BatchProgram:
         def run(batch: Batch) -> Mapping[str, np.ndarray]:
@@ -57,8 +70,11 @@ def programs(study: Study) -> dict[str, BatchProgram]:
 
         return run
 
-    measured = measuring(study._replace(builders=variants), measure)
-    return {name: with_setting(program, *settings[name]) for name, program in measured.items()}
+    measured = measuring(study._replace(builders=builders), measure)
+    return {
+        name: with_setting(program, builders[name].keywords["groups"], builders[name].keywords["percentile"])
+        for name, program in measured.items()
+    }
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
@@ -73,4 +89,13 @@ def channel_count(classifier: Classifier, builder: functools.partial[Explainer])
     return jax.eval_shape(features, classifier.params, images)[0].shape[-1]
 
 
-EXPERIMENT = Experiment("Group-CAM by groups and percentile", ("group-cam",), programs, summarize, draw, version=3)
+EXPERIMENT = Experiment(
+    "Group-CAM by groups and percentile",
+    ("group-cam",),
+    programs,
+    summarize,
+    Ranking("over-all", lambda row: row["overall"], classes=predicted_class),
+    draw,
+    version=3,
+    variants=variants,
+)

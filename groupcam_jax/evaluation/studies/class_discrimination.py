@@ -16,7 +16,7 @@ from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.needs import need_class
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.records import Row, map_file
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Ranking, Study
 from groupcam_jax.metrics.pointing_game import energy_inside
 from groupcam_jax.metrics.similarity import spearman
 from groupcam_jax.plots import methods_figure
@@ -87,6 +87,7 @@ EXPERIMENT = Experiment(
     ("grad-cam", "grad-cam-pp", "group-cam", "group-cam-released", "guided-grad-cam"),
     programs,
     summarize,
+    Ranking("rank correlation of both maps", lambda row: row["correlation"], -1, lambda row, *_: row["classes"]),
     draw,
     needs=need_class,
 )

@@ -15,7 +15,16 @@ from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
+from groupcam_jax.evaluation.study import (
+    BatchProgram,
+    Experiment,
+    Explain,
+    Item,
+    Measured,
+    Ranking,
+    Study,
+    predicted_class,
+)
 from groupcam_jax.metrics.insertion_deletion import curve_places, pixel_curves
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import gaussian_blur
@@ -80,6 +89,7 @@ EXPERIMENT = Experiment(
     ("group-cam", "group-cam-released", "grad-cam", "grad-cam-pp", "centre", "random", "random-pixels"),
     programs,
     summarize,
+    Ranking("over-all", lambda row: row["overall"], classes=predicted_class),
     draw,
     version=2,
 )

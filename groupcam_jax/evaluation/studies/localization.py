@@ -1,17 +1,21 @@
 """Weakly supervised localization: the errors and MaxBoxAcc of every method (arXiv:1610.02391, arXiv:2001.07437)."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
+from matplotlib.figure import Figure
 
 from groupcam_jax.evaluation.estimates import Estimate, estimate
+from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.needs import need_box
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Ranking, Study
 from groupcam_jax.metrics.localization import (
     best_overlap,
     is_located,
@@ -27,6 +31,7 @@ from groupcam_jax.types import Model, Params, Scalar
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))  # shares of the maximum
 PAPERS = {15: THRESHOLDS.index(0.15), 20: THRESHOLDS.index(0.2)}  # Grad-CAM's and CAM's own, in per cent
 TOPS = (1, 5)
+ENOUGH = 0.5  # the overlap from which on an object counts as found
 
 
 def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
@@ -76,11 +81,25 @@ def best_accuracy(overlaps: Float[Array, "n thresholds"], weights: Float[Array, 
     return accuracy
 
 
+def draw(folder: Path, rows: Sequence[Row]) -> Mapping[str, Figure]:
+    """The share of pictures whose object is found, by the threshold of the box."""
+    del folder  # the rows hold the overlaps
+    by_method: dict[str, list[list[float]]] = {}
+    for row in rows:
+        by_method.setdefault(row["method"], []).append(row["overlaps"])
+    overlaps = {method: np.array(measured, float) for method, measured in by_method.items()}
+    found = {method: np.where(np.isnan(one), np.nan, one >= ENOUGH) for method, one in overlaps.items()}
+    panel = Panel(THRESHOLDS, "threshold, share of the map's maximum", f"boxes with an overlap from {ENOUGH} on", found)
+    return {"thresholds": curves_figure({"objects found": panel})}
+
+
 EXPERIMENT = Experiment(
     "Weakly supervised localization",
     ("group-cam", "group-cam-released", "grad-cam", "grad-cam-pp", "centre", "random"),
     programs,
     summarize,
+    Ranking("overlap of the boxes at 15 %", lambda row: row["overlaps"][PAPERS[15]]),
+    draw,
     version=3,
     needs=need_box,
 )

@@ -21,7 +21,16 @@ from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.ranks import ranks_figure
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
+from groupcam_jax.evaluation.study import (
+    BatchProgram,
+    Experiment,
+    Explain,
+    Item,
+    Measured,
+    Ranking,
+    Study,
+    predicted_class,
+)
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.program.params import partition
 from groupcam_jax.stages.perturb import gaussian_blur
@@ -38,8 +47,9 @@ class Column(NamedTuple):
     scale: float = 100.0
 
 
+FIRST = "insertion and deletion"
 COLUMNS = {
-    "insertion and deletion": Column(1),
+    FIRST: Column(1),
     "relevance gain": Column(1),
     "ROAD": Column(1),
     "single deletion": Column(1, 1),
@@ -159,5 +169,6 @@ EXPERIMENT = Experiment(
     ("group-cam", "refined-fast", "grad-cam", "grad-cam-pp", "integrated-gradients", "centre", "random"),
     programs,
     summarize,
+    Ranking(FIRST, lambda row: row[FIRST], classes=predicted_class),
     draw,
 )

@@ -17,7 +17,7 @@ from groupcam_jax.evaluation.estimates import Estimate, Statistic, estimate
 from groupcam_jax.evaluation.needs import need_box
 from groupcam_jax.evaluation.programs import measuring
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Study
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Ranking, Study
 from groupcam_jax.metrics.pointing_game import energy_inside, hit, is_difficult, mask_of_boxes, pointing_accuracy
 from groupcam_jax.types import Model, Params, Scalar
 
@@ -91,6 +91,7 @@ EXPERIMENT = Experiment(
     ("group-cam", "group-cam-released", "grad-cam", "grad-cam-pp", "centre", "random"),
     programs,
     summarize,
+    Ranking("energy inside", lambda row: row["energy"]),
     version=2,
     needs=need_box,
 )

@@ -17,8 +17,8 @@ from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.needs import need_class
 from groupcam_jax.evaluation.programs import item_key, items
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.studies.randomisation import CASCADING, INDEPENDENT, MEASURES, draw
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Study
+from groupcam_jax.evaluation.studies.randomisation import AXES, CASCADING, INDEPENDENT, MEASURES, draw
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Ranking, Study
 from groupcam_jax.metrics.sanity_check import modules, permuted
 from groupcam_jax.metrics.similarity import similarity
 from groupcam_jax.program.params import partition
@@ -83,17 +83,23 @@ def programs(study: Study) -> dict[str, BatchProgram]:
     }
 
 
+def mean_of(name: str) -> Callable[[Row], float | None]:
+    """The mean over those modules of a row whose map is not blank."""
+
+    def known_mean(row: Row) -> float | None:
+        known = [value for value in row[name] if value is not None]
+        return float(np.mean(known)) if known else None
+
+    return known_mean
+
+
+def variants(study: Study) -> dict[str, functools.partial[Explainer]]:
+    """The method behind each program: that of the trained network, either way."""
+    return {f"{method}, {way}": builder for method, builder in study.builders.items() for way in AXES}
+
+
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     """The mean similarity over the modules, the similarity at the first module, and the share of blank maps."""
-
-    def mean_of(name: str) -> Callable[[Row], float | None]:
-        """The mean over those modules of a row whose map is not blank."""
-
-        def known_mean(row: Row) -> float | None:
-            known = [value for value in row[name] if value is not None]
-            return float(np.mean(known)) if known else None
-
-        return known_mean
 
     columns = {f"{title}, mean": estimate(rows, mean_of(name), scale=1) for name, title in MEASURES.items()}
     columns["Spearman, first module"] = estimate(rows, lambda row: row["spearman"][-1], scale=1)
@@ -102,5 +108,12 @@ def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
 
 
 EXPERIMENT = Experiment(
-    "Sanity checks", ("group-cam", "grad-cam", "guided-backprop"), programs, summarize, draw, needs=need_class
+    "Sanity checks",
+    ("group-cam", "grad-cam", "guided-backprop"),
+    programs,
+    summarize,
+    Ranking("Spearman, mean", mean_of("spearman"), -1),
+    draw,
+    variants=variants,
+    needs=need_class,
 )

@@ -49,7 +49,11 @@ async function draw(canvas) {
   context.filter = `grayscale(${Math.min(1, 2 * share)})`;
   context.drawImage(picture, 0, 0);
   context.filter = "none";
-  if (!map || share === 0) return;
+  if (map && share > 0) context.drawImage(colored(map, found, share), 0, 0, canvas.width, canvas.height);
+  if (canvas.pointer) drawPointer(canvas);
+}
+
+function colored(map, found, share) {
   const top = control("stretch").checked ? map.brightest : map.high;
   const layer = new OffscreenCanvas(map.width, map.height);
   const pixels = new ImageData(map.width, map.height);
@@ -60,28 +64,51 @@ async function draw(canvas) {
     pixels.data.set([...table[Math.round(255 * bright)], 255 * opacity], 4 * i);
   });
   layer.getContext("2d").putImageData(pixels, 0, 0);
-  context.drawImage(layer, 0, 0, canvas.width, canvas.height);
+  return layer;
 }
 
-async function read(canvas, event) {
+async function read(canvas, x, y) { // both in [0, 1)
   const { card, method } = canvas.shown;
   const map = cards[card].maps[method][chosen[card]];
-  if (!map) return;
-  const box = canvas.getBoundingClientRect();
-  const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-  if (x < 0 || y < 0 || x >= 1 || y >= 1) return;
+  if (!map || x < 0 || y < 0 || x >= 1 || y >= 1) return;
   const value = (await values(map))[Math.floor(y * map.height) * map.width + Math.floor(x * map.width)];
   const place = `x ${Math.floor(x * cards[card].width)}, y ${Math.floor(y * cards[card].height)}`;
-  control("readout").textContent = `${value.toFixed(3)} at ${place} (${method})`;
+  const text = `${value.toFixed(3)} at ${place} (${method})`;
+  document.querySelectorAll(".readout").forEach((output) => (output.textContent = text));
 }
 
-function enlarge(canvas) {
-  const large = document.querySelector("dialog canvas");
-  large.shown = canvas.shown;
-  large.picture = canvas.picture;
-  document.querySelector("dialog span").textContent = canvas.getAttribute("aria-label");
-  control("zoom").showModal();
-  draw(large);
+function underPointer(event) {
+  const box = event.target.getBoundingClientRect();
+  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+}
+
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+function walk(canvas, event) {
+  const step = STEPS[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const sides = [canvas.width, canvas.height];
+  const stride = event.shiftKey ? 1 : Math.max(1, Math.round(Math.min(...sides) / 40));
+  const from = canvas.pointer ?? sides.map((side) => Math.floor(side / 2));
+  canvas.pointer = from.map((place, i) => Math.min(Math.max(place + stride * step[i], 0), sides[i] - 1));
+  draw(canvas);
+  read(canvas, (canvas.pointer[0] + 0.5) / sides[0], (canvas.pointer[1] + 0.5) / sides[1]);
+}
+
+function drawPointer(canvas) {
+  const context = canvas.getContext("2d");
+  const [x, y] = canvas.pointer.map((place) => place + 0.5);
+  const reach = Math.max(6, canvas.width / 30);
+  for (const [style, width] of [["#000", 3], ["#fff", 1]]) {
+    context.strokeStyle = style;
+    context.lineWidth = (width * Math.max(canvas.width, 300)) / 300;
+    context.beginPath();
+    for (const side of [-1, 1]) {
+      context.moveTo(x + side * 2, y), context.lineTo(x + side * reach, y);
+      context.moveTo(x, y + side * 2), context.lineTo(x, y + side * reach);
+    }
+    context.stroke();
+  }
 }
 
 const visible = new Set();
@@ -119,8 +146,13 @@ document.querySelectorAll("article").forEach((article) => {
     watcher.observe(canvas);
   });
 });
-document.querySelectorAll("canvas").forEach((canvas) => canvas.addEventListener("pointermove", (e) => read(canvas, e)));
-document.querySelector("dialog button").addEventListener("click", () => control("zoom").close());
+document.querySelectorAll("canvas").forEach((canvas) => {
+  canvas.addEventListener("pointermove", (event) => read(canvas, ...underPointer(event)));
+  canvas.addEventListener("keydown", (event) => walk(canvas, event));
+  canvas.addEventListener("blur", () => {
+    if (canvas.pointer) canvas.pointer = null, draw(canvas);
+  });
+});
 ["blend", "colors", "stretch"].forEach((id) => control(id).addEventListener("input", redraw));
 control("theme").addEventListener("change", () => (document.documentElement.dataset.theme = control("theme").value));
 document.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
