@@ -10,6 +10,7 @@ import pytest
 from jax import lax
 
 from groupcam_jax import grad_cam, gradient, guided_backprop, list_layers, split
+from groupcam_jax.program.flat import trace
 
 
 @pytest.fixture(params=models.ALL)
@@ -37,6 +38,12 @@ def test_gradient_equals_that_of_the_model_edited_by_hand(bundle):
         gradient = jax.grad(lambda a, head=head, skips=skips: head(bundle.params, a, skips)[0, 3])(activation)
         np.testing.assert_allclose(activation, hand_activation, atol=1e-5)
         np.testing.assert_allclose(gradient, expected, atol=1e-6)
+
+
+def test_a_traced_model_is_not_traced_again():
+    bundle, images = models.ALL["linen"](), models.image()[None]
+    program = trace(bundle.apply, bundle.params, images)
+    assert trace(program, bundle.params, images) is program
 
 
 def test_layer_inside_a_residual_branch_has_a_skip(bundle):

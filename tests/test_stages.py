@@ -1,5 +1,6 @@
 """Each stage against cases worked out by hand."""
 
+import dm_pix
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -80,6 +81,16 @@ def test_gaussian_blur_is_the_windowed_mean_with_a_mirrored_border():
     padded = np.pad(np.asarray(image), ((2, 2), (2, 2), (0, 0)), mode="reflect")
     expected = [[(padded[i : i + 5, j : j + 5] * window).sum((0, 1)) for j in range(7)] for i in range(9)]
     np.testing.assert_allclose(gaussian_blur(5, 1.5)(image, None), np.array(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize(("kernel_size", "sigma"), [(51, 50.0), (11, 0.3)])
+def test_gaussian_blur_is_that_of_dm_pix(kernel_size, sigma):
+    image = jax.random.normal(jax.random.key(0), (60, 70, 3))
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        expected = dm_pix.gaussian_blur(image, sigma, kernel_size, padding="VALID")
+    inside = slice(kernel_size // 2, -(kernel_size // 2))
+    blurred = gaussian_blur(kernel_size, sigma)(image, None)[inside, inside]
+    np.testing.assert_allclose(blurred, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 30, 3), (5, 3, 2)])

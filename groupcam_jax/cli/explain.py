@@ -15,7 +15,6 @@ from groupcam_jax.cli.results import layers_table
 from groupcam_jax.cli.run import Request, compile_methods
 from groupcam_jax.cli.series import Wanted, explain_series
 from groupcam_jax.methods import find_methods, fix_options
-from groupcam_jax.report.page import check_replaceable
 
 
 def explain(
@@ -71,6 +70,8 @@ def explain(
     builders = fix_options(asked, options, {"layer": classifier.layer})
     output.mkdir(parents=True, exist_ok=True)  # now, rather than fail after the first explanation
     if report is not None:
+        from groupcam_jax.report.page import check_replaceable
+
         check_replaceable(report)
     labels = [find_label(classifier.class_names, wanted) for wanted in classes or []]
     request, bar = Request(model, classifier, builders, labels, seed), mask_bar(errors)

@@ -1,4 +1,7 @@
-"""The results of a run: lines on the screen, a figure, and raw maps with all that is needed to reproduce them."""
+"""The results of a run: lines on the screen, a figure, and raw maps with all that is needed to reproduce them.
+
+Matplotlib is imported where it is used: that takes as long as the rest of an explanation of a small network.
+"""
 
 import datetime
 import json
@@ -7,6 +10,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,9 +20,7 @@ from groupcam_jax.cli.pictures import Picture
 from groupcam_jax.cli.program import Explanation
 from groupcam_jax.cli.run import Request
 from groupcam_jax.files import whole_file
-from groupcam_jax.plots import explanation_figure, methods_figure
 from groupcam_jax.program.find import list_layers
-from groupcam_jax.report import Explained
 from groupcam_jax.types import Classifier
 
 
@@ -65,6 +67,8 @@ def save_figure(
     grid: bool,
 ) -> None:
     """Draws the explanations of a picture, by method name, into one PNG: a grid, or one method in detail."""
+    from groupcam_jax.plots import explanation_figure, methods_figure
+
     first = next(iter(explanations.values()))
     names = [classifier.class_names[explanation.label].replace("_", " ") for explanation in first]
     titles = [f"{name}  {e.probability:.1%}" for name, e in zip(names, first, strict=True)]
@@ -77,14 +81,16 @@ def save_figure(
         figure.savefig(file, format="png")
 
 
-def explained_picture(
+def picture_card(
     classifier: Classifier, picture: Picture, explanations: Mapping[str, Sequence[Explanation]], top: int
-) -> Explained:
+) -> dict[str, Any]:
     """The explanations of a picture, by method name, for a page; its likeliest classes are listed as well."""
+    from groupcam_jax.report import Explained
+
     first = next(iter(explanations.values()))
     labels, probabilities = [one.label for one in first], first[0].probabilities
     likeliest = [int(label) for label in np.argsort(-probabilities)[:top]]
-    return Explained(
+    explained = Explained(
         picture.pixels,
         {method: [one.saliency for one in classes] for method, classes in explanations.items()},
         [classifier.class_names[label] for label in labels],
@@ -92,6 +98,7 @@ def explained_picture(
         picture.source,
         [(classifier.class_names[one], float(probabilities[one])) for one in likeliest if one not in labels],
     )
+    return explained.card()
 
 
 def save_raw(path: pathlib.Path, request: Request, picture: Picture, method: str, explanation: Explanation) -> None:

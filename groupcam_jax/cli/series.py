@@ -1,6 +1,8 @@
 """Explains pictures one after the other; what cannot be read or written is named, and the others go on."""
 
+import importlib
 import pathlib
+import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,10 +12,9 @@ from rich.progress import Progress
 from groupcam_jax.cli.consoles import console, errors
 from groupcam_jax.cli.pictures import Picture, read_picture, result_names
 from groupcam_jax.cli.program import Explanation
-from groupcam_jax.cli.results import classes_table, explained_picture, peaks, save_figure, save_raw
+from groupcam_jax.cli.results import classes_table, peaks, picture_card, save_figure, save_raw
 from groupcam_jax.cli.run import Programs, Request, explain_picture
 from groupcam_jax.pictures.decode import BrokenPicture
-from groupcam_jax.report.page import page, write_page
 
 
 class Wanted(NamedTuple):
@@ -50,6 +51,8 @@ def explain_series(
     unused = iter(result_names(sources, *kinds))
     counts = {"done": 0, "read": 0, "written": 0}
     cards = []
+    # Matplotlib is imported while XLA computes, which leaves Python idle.
+    threading.Thread(target=importlib.import_module, args=["groupcam_jax.plots"], daemon=True).start()
     try:
         for number, one in enumerate(pictures, start=1):
             names = {kind: next(unused) for kind in kinds}
@@ -67,7 +70,7 @@ def explain_series(
                 counts["written"] += 1
                 continue
             if wanted.report is not None:
-                cards.append(explained_picture(request.classifier, picture, explained, wanted.top).card())
+                cards.append(picture_card(request.classifier, picture, explained, wanted.top))
             counts["done"] += 1
     except KeyboardInterrupt:
         told = f"stopped after {counts['done']} of {len(pictures)} pictures; their results are complete"
@@ -75,6 +78,8 @@ def explain_series(
         raise typer.Exit(130) from None
     finally:
         if wanted.report is not None and cards:
+            from groupcam_jax.report.page import page, write_page
+
             about = {"network": request.model, "methods": ", ".join(programs)}
             write_page(wanted.report, page("Explanations", cards, about))
             console.print(f"report of {len(cards)} pictures: {wanted.report}")

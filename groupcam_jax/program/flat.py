@@ -70,6 +70,10 @@ def trace(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStr
     arrays, rebuild = partition(params)
     # The type of an array says more than its shape: its sharding, and the mesh axes over which it varies.
     abstract: Any = images if isinstance(images, jax.ShapeDtypeStruct) else jax.typeof(images)
+    if isinstance(model_apply, Program):
+        types = [var.aval for var in (*model_apply.params, model_apply.images)]
+        if types == [*map(jax.typeof, arrays), abstract]:
+            return model_apply  # traced already
     with jax.disable_jit(False):  # even while the user debugs: else functions lose their names
         closed, output = jax.make_jaxpr(
             lambda arrays, images: column(model_apply(rebuild(arrays), images), len(images)), return_shape=True
