@@ -85,9 +85,7 @@ def methods_figure(picture: Pixels, saliencies: Mapping[str, Sequence[np.ndarray
     for number, maps in enumerate(saliencies.values()):
         line, column = divmod(number, columns)
         for row, saliency in enumerate(maps):
-            brightest = np.percentile(saliency, BRIGHTEST)
-            shown = np.clip(saliency / brightest, 0, 1) if brightest > 0 else saliency
-            draw_overlay(panel(line, column + 1, row), picture, shown)
+            draw_overlay(panel(line, column + 1, row), picture, brightened(saliency))
     bar = place(across + 0.04, top, 0.09, lines * down - top - GAP)
     figure.colorbar(ScalarMappable(Normalize(0, 1), COLORS), cax=bar)
     bar.set_yticks([0, 1], ["0", "high"], fontsize=9)
@@ -105,6 +103,12 @@ def draw_explanation(figure: Figure, row: Sequence[Axes], picture: Pixels, salie
     for axes, name in zip(row, ("picture", title, "overlay"), strict=True):
         axes.set_axis_off()
         axes.set_title(name, fontsize=11, fontweight="bold" if axes is alone else "normal")
+
+
+def brightened(saliency: np.ndarray) -> np.ndarray:
+    """A map whose high percentile is 1, so that one bright pixel does not leave the rest dark."""
+    brightest = np.percentile(saliency, BRIGHTEST)
+    return np.clip(saliency / brightest, 0, 1) if brightest > 0 else saliency
 
 
 def draw_overlay(axes: Axes, picture: Pixels, saliency: np.ndarray) -> None:

@@ -3,12 +3,16 @@
 A curve tells what to say in its `gid`, a list in JSON: its name, then a text for each of its points.
 """
 
+import base64
 import io
 import json
 from xml.etree import ElementTree
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from PIL import Image
+
+from groupcam_jax.report.encode import webp_url
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
@@ -32,6 +36,9 @@ def chart(name: str, figure: Figure) -> str:
         told = group.attrib.pop("id", "")
         if told.startswith("["):
             tell(group, *json.loads(told))
+    for image in root.iter(f"{{{SVG}}}image"):
+        png = base64.b64decode(image.attrib[f"{{{XLINK}}}href"].removeprefix("data:image/png;base64,"))
+        image.attrib[f"{{{XLINK}}}href"] = webp_url(Image.open(io.BytesIO(png)))
     width = root.attrib.pop("width").removesuffix("pt")
     del root.attrib["height"]
     root.attrib |= {"role": "img", "aria-label": name, "style": f"max-width: {1.4 * float(width):.0f}px"}

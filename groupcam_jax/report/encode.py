@@ -17,8 +17,14 @@ QUALITY = 80
 
 def picture_url(picture: Pixels, longest: int = LONGEST) -> str:
     """A picture as a `data:` address: WebP, its longer side cut to so many pixels."""
-    image, file = Image.fromarray(picture), io.BytesIO()
+    image = Image.fromarray(picture)
     image.thumbnail((longest, longest))
+    return webp_url(image)
+
+
+def webp_url(image: Image.Image) -> str:
+    """An image as a `data:` address, compressed for the eye."""
+    file = io.BytesIO()
     image.save(file, "WEBP", quality=QUALITY)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
 
