@@ -1,7 +1,8 @@
 """The parts of the pages that are made of the code and of the files of experiments: each a function to Markdown."""
 
 from generate.benchmarks import benchmarks
+from generate.gallery import gallery
 from generate.measured import measured_methods
 from generate.messages import messages_page
 
-GENERATED = {"benchmarks": benchmarks, "measured methods": measured_methods, "messages": messages_page}
+GENERATED = {"benchmarks": benchmarks, "gallery": gallery, "measured methods": measured_methods, "messages": messages_page}
