@@ -20,8 +20,8 @@ from rich.progress import track
 
 import pretrained
 from groupcam_jax import group_cam
-from groupcam_jax.cli.explain import compile_explainer
 from groupcam_jax.cli.pictures import resized
+from groupcam_jax.cli.program import compile_explainer
 from groupcam_jax.cli.run import REFUSALS
 from groupcam_jax.files import whole_file
 from groupcam_jax.methods import METHODS, fix_options

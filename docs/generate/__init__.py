@@ -5,4 +5,9 @@ from generate.gallery import gallery
 from generate.measured import measured_methods
 from generate.messages import messages_page
 
-GENERATED = {"benchmarks": benchmarks, "gallery": gallery, "measured methods": measured_methods, "messages": messages_page}
+GENERATED = {
+    "benchmarks": benchmarks,
+    "gallery": gallery,
+    "measured methods": measured_methods,
+    "messages": messages_page,
+}
