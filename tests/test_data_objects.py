@@ -82,6 +82,7 @@ def test_boxes_half_outside_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize(("one", "message"), [
+    ({"image_id": [1]}, "annotation 8: unhashable"),
     ({"category_id": 5}, "annotation 8: of category 5, which is not listed"),
     ({"image_id": 5}, "annotation 8: of image 5, which is not listed"),
     ({"segmentation": [[1, 2, 3]]}, "annotation 8: segmentation: expected polygons"),
@@ -97,6 +98,33 @@ def test_other_faults_of_an_object(tmp_path, one, message):
     with pytest.warns(UserWarning, match=f"1 of 2 objects are left out: .*{message}"):
         (example,) = open_data(tmp_path)
     assert len(example.boxes) == 1
+
+
+@pytest.mark.parametrize(("image", "message"), [
+    ({"file_name": "2.jpg"}, "no 'id'"),
+    ({"id": 2}, "no 'file_name'"),
+    ({"id": 2, "file_name": 2}, "file_name: expected text, got 2"),
+    ({"id": [2], "file_name": "2.jpg"}, r"id: expected a number or text, got \[2\]"),
+    ({"id": 2, "file_name": "2.jpg", "width": -1, "height": 1}, "expected a whole number from 0 on, got -1"),
+    ("2.jpg", "expected an object of JSON, got '2.jpg'"),
+])  # fmt: skip
+def test_a_malformed_image_of_coco_is_left_out_and_named(tmp_path, image, message):
+    content = coco(GOOD)
+    make(tmp_path, {"images/1.jpg": None, "instances_val.json": content | {"images": [*content["images"], image]}})
+    with pytest.warns(UserWarning, match=f"val.json: 1 of 2 images are left out: image at 2: {message}"):
+        (example,) = open_data(tmp_path)
+    assert example.id == "1.jpg"
+    make(tmp_path, {"instances_val.json": content | {"images": [image]}})
+    with pytest.raises(ValueError, match=f"none of its 1 images can be used: image at 1: {message}"):
+        open_data(tmp_path)
+
+
+def test_an_annotation_that_is_no_object_is_left_out(tmp_path):
+    content = coco(GOOD)
+    content["annotations"].append(7)
+    make(tmp_path, {"images/1.jpg": None, "instances_val.json": content})
+    with pytest.warns(UserWarning, match="1 of 2 objects are left out: annotation at 2: expected an object of JSON"):
+        assert len(open_data(tmp_path)) == 1
 
 
 def test_compressed_run_lengths():

@@ -33,6 +33,17 @@ def read_json(text: str) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def require_object(value: Any) -> dict[str, Any]:
+    """A record of named values.
+
+    Raises:
+      ValueError: it is none.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"expected an object of JSON, got {value!r:.40}")
+    return value
+
+
 def number(value: object) -> float:
     """A finite number, also if it is written as a string.
 
