@@ -10,7 +10,13 @@ import groupcam_jax
 from groupcam_jax import metrics
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
-PAGES = {"models": 8, "options": 4, "methods": 3, "measures": 3, "fine_tuning": 2}  # with blocks; notebooks run when built
+PAGES = {
+    "models": 8,
+    "options": 4,
+    "methods": 3,
+    "measures": 3,
+    "fine_tuning": 2,
+}  # with blocks; notebooks run when built
 
 
 @pytest.mark.parametrize("page", PAGES)
