@@ -1,4 +1,4 @@
-"""What the README shows runs when it is pasted."""
+"""What the README shows, and the commands of the pages that it names, run when they are pasted."""
 
 import json
 import pathlib
@@ -14,19 +14,20 @@ from test_cli import FACTORY
 
 from groupcam_jax.cli.main import main
 
-README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
+ROOT = pathlib.Path(__file__).parents[1]
+COMMANDS = "README.md", "docs/command_line.md", "docs/fine_tuning.md"
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+def blocks(language, page="README.md"):
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
 def test_python_blocks_run_one_after_the_other():
     namespace = {}
-    assert len(blocks("python")) >= 6
+    assert len(blocks("python")) == 3
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), namespace)
-    assert namespace["saliency"].shape == (96, 96)
+    assert namespace["saliency"].shape == (224, 224)
 
 
 def test_commands_run(tmp_path, monkeypatch):
@@ -40,10 +41,11 @@ def test_commands_run(tmp_path, monkeypatch):
             Image.new("RGB", (50, 50), (60 * label, 0, 0)).save(tmp_path / "FOLDER" / "images" / f"{category}.jpg")
             box = {"id": category, "label": label, "name": category, "boxes_xyxy": [[10, 10, 39, 39]]}
             file.write(f"{json.dumps(box)}\n")
-    lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("groupcam")]
+    shown = [block for page in COMMANDS for block in blocks("bash", page)]
+    lines = [line for block in shown for line in block.splitlines() if line.startswith("groupcam")]
     # ImageNet is not for tests; all experiments are a step of their own in .ci/run.
-    lines = [line for line in lines if "imagenet2012" not in line and "evaluate all" not in line]
-    assert len(lines) == 9
+    lines = [line for line in dict.fromkeys(lines) if "imagenet2012" not in line and "evaluate all" not in line]
+    assert len(lines) == 11
     monkeypatch.chdir(tmp_path)
     for line in lines:
         monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))
@@ -51,8 +53,10 @@ def test_commands_run(tmp_path, monkeypatch):
             main()
         assert not exit_.value.code, line
     assert (tmp_path / "chelsea-group-cam.png").exists()
+    assert (tmp_path / "report.html").exists()
+    assert (tmp_path / "evaluation.html").exists()
     assert len([*tmp_path.glob("maps/*.npy")]) == 2
-    assert (tmp_path / "results" / "pointing-game" / "table.md").exists()
+    assert (tmp_path / "mine" / "pointing-game" / "table.md").exists()
 
 
 def test_the_two_lines_of_set_up_are_there():
