@@ -10,13 +10,8 @@ import groupcam_jax
 from groupcam_jax import metrics
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
-PAGES = {
-    "models": 8,
-    "options": 4,
-    "methods": 3,
-    "measures": 3,
-    "fine_tuning": 2,
-}  # with blocks; notebooks run when built
+# Pages and how many blocks they have at least; notebooks run when the pages are built.
+PAGES = {"models": 8, "options": 4, "methods": 3, "measures": 3, "fine_tuning": 2}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -42,6 +42,26 @@ def test_it_finds_the_rest_of_the_object_and_leaves_what_is_none():
     assert int((most & MASK).sum()) >= 22  # of 24 pixels
 
 
+def test_what_is_enough_when_the_start_is_hidden_is_found():
+    def sees_either(params, images):  # one of two objects is enough
+        del params
+        seen = jnp.maximum(images[:, :4, :4].mean((1, 2, 3)), images[:, :4, 8:].mean((1, 2, 3)))
+        return jnp.stack([jnp.zeros_like(seen), 8 * seen - 4], axis=1)
+
+    start = jnp.zeros((12, 12)).at[:4, :4].set(1.0)
+    explain = refined(sees_either, {}, method=given(start), substrates=[constant(0.0)], smoothness=0.0)
+    saliency = jax.jit(explain)(jnp.ones((12, 12, 3)), 1)
+    # The start knows nothing of either corner; of equal values, the last would be the more salient.
+    assert saliency[:4, 8:].mean() > saliency[8:, 8:].mean()
+
+
+def test_a_map_that_varies_costs():
+    start = jax.random.uniform(jax.random.key(0), (12, 12))
+    options = {"method": given(start), "substrates": [constant(0.0)], "cells": 12, "step_size": 0.1}
+    blind = jax.jit(refined(lambda params, images: 0 * images.mean((1, 2)), {}, **options))
+    assert total_variation(blind(jnp.ones((12, 12, 3)), 1)) < 0.8 * total_variation(start)
+
+
 def test_both_curves_gain_on_what_it_follows():
     image, substrate = models.image(), constant(0.0)
     measure = insertion_deletion(APPLY, PARAMS, pixels_per_step=6, insertion_substrate=substrate)

@@ -50,7 +50,7 @@ def main(
     other: Annotated[str, typer.Option(help="A network of the same classes.")] = "efficientnet-lite0",
     first: Annotated[int, typer.Option(help="Number of the first picture, from 0.")] = 150,
     limit: Annotated[int | None, typer.Option(help="How many pictures.")] = None,
-    batch: Annotated[int, typer.Option(help="Pictures that are explained and measured at once.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures that are explained and measured at once.")] = 1,
     methods: Annotated[str, typer.Option(help="Separated by semicolons.")] = "group-cam;grad-cam;refined-fast;refined",
 ) -> None:
     """Measure refined maps by what no step saw."""
@@ -76,10 +76,10 @@ def main(
                     continue
                 saliency = one(classifier.params, shown.image, label)
                 found = measure((classifier.params, second.params), shown, saliency, label, keys)
-                rows = [{"id": id, "method": name} for id in names]
-                for place, row in enumerate(rows):
-                    row.update({what: rounded(float(values[place])) for what, values in found.items()})
-                append_rows(file, [row for row in rows if (row["id"], name) not in done])
+                for place, id in enumerate(names):
+                    if (id, name) not in done:
+                        values = {what: rounded(float(column[place])) for what, column in found.items()}
+                        append_rows(file, [{"id": id, "method": name, **values}])
         table = summary(read_rows(file))
         Console(width=250).print(table)
         write_table(output, table)
