@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import TypeAlias
 
+import dm_pix
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,12 +40,14 @@ def gaussian_blur(kernel_size: int = 51, sigma: float = 50.0) -> Baseline:
 
 
 def blur_matrix(side: int, kernel_size: int, sigma: float) -> np.ndarray:
-    """The blur of one axis, `[side, side]`: DM-Pix's kernel, in NumPy, and the border mirrored."""
+    """The blur of one axis, `[side, side]`: DM-Pix's kernel, and the border mirrored."""
     radius = kernel_size // 2
-    kernel = np.exp(-(np.arange(-radius, radius + 1, dtype=np.float32) ** 2) / np.float32(2 * sigma**2))
+    line = np.zeros((4 * radius + 1, kernel_size, 1), np.float32)
+    line[2 * radius] = 1
+    with jax.ensure_compile_time_eval():
+        kernel = np.asarray(dm_pix.gaussian_blur(jnp.asarray(line), sigma, kernel_size, padding="VALID"))[:, 0, 0]
     mirrored = np.pad(np.eye(side, dtype=np.float32), ((radius, radius), (0, 0)), mode="reflect")
-    blurred = sum(weight * mirrored[shift : shift + side] for shift, weight in enumerate(kernel / kernel.sum()))
-    return np.asarray(blurred, np.float32)
+    return np.asarray(sum(weight * mirrored[shift : shift + side] for shift, weight in enumerate(kernel)), np.float32)
 
 
 def constant(value: float = 0.0) -> Baseline:
