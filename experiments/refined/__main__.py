@@ -45,7 +45,7 @@ OWN: dict[str, Callable[..., Any]] = {
 
 def main(
     model: Annotated[str, typer.Argument(help="The network, as for groupcam.")],
-    data: Annotated[Path, typer.Option(help="Folder of pictures with boxes.")],
+    data: Annotated[str, typer.Option(help="Folder of pictures with boxes, or scenes.")],
     output: Annotated[Path, typer.Option(help="Folder for the results; a run that was stopped goes on there.")],
     other: Annotated[str, typer.Option(help="A network of the same classes.")] = "efficientnet-lite0",
     first: Annotated[int, typer.Option(help="Number of the first picture, from 0.")] = 150,
@@ -55,7 +55,7 @@ def main(
 ) -> None:
     """Measure refined maps by what no step saw."""
     classifier, second = load_classifier(model, None), load_classifier(other, None)
-    inputs = {"model": Path(model).name, "other": Path(other).name, "data": data.name, "maps": MAPS}
+    inputs = {"model": Path(model).name, "other": Path(other).name, "data": Path(data).name, "maps": MAPS}
     inputs |= {"code": code_of(model), "weights": fingerprint(classifier.params)}
     inputs |= {"code of other": code_of(other), "weights of other": fingerprint(second.params)}
     with claim(output, inputs):
@@ -87,15 +87,21 @@ def main(
 
 def pictures(dataset: Dataset, numbers: range, classifier: Classifier, other: Classifier) -> tuple[list[str], Pictures]:
     """The names of some pictures, and what is measured on: one stack of each array."""
+    size = classifier.image_size
+    resize = size if dataset.name == "scenes" else size * 8 // 7  # scenes are drawn whole
     examples, strangers = (
-        [resize_shorter_and_crop(dataset[(number + far) % len(dataset)]) for number in numbers]
+        [resize_shorter_and_crop(dataset[(number + far) % len(dataset)], resize, size) for number in numbers]
         for far in (0, len(dataset) // 2)
     )
     images, photographs, for_other = (
         jnp.stack([jnp.asarray(network.preprocess(one.image), jnp.float32) for one in ones])
         for network, ones in ((classifier, examples), (classifier, strangers), (other, examples))
     )
-    masks = jnp.stack([mask_of_boxes(jnp.asarray(example.boxes), images.shape[1:3]) for example in examples])
+    outlines = [
+        mask_of_boxes(jnp.asarray(example.boxes), images.shape[1:3]) if example.masks is None else example.masks.any(0)
+        for example in examples
+    ]
+    masks = jnp.stack([jnp.asarray(outline) for outline in outlines])
     return [example.id for example in examples], Pictures(images, photographs, for_other, masks)
 
 
