@@ -35,9 +35,9 @@ from pretrained.scenes.draw import scene
 
 GRID, BATCH, HELD_OUT = 4, 64, 2031
 METHODS = (
-    *("group-cam", "group-cam-released", "refined", "refined-fast", "grad-cam", "grad-cam-pp", "hires-cam", "layer-cam"),
-    *("recipro-cam", "score-cam-fast", "opti-cam", "rise", "occlusion", "gradient", "input-x-gradient", "smooth-grad"),
-    *("integrated-gradients", "lrp", "centre", "random"),
+    *("group-cam", "group-cam-released", "refined", "refined-fast", "grad-cam", "grad-cam-pp", "hires-cam"),
+    *("layer-cam", "recipro-cam", "score-cam-fast", "opti-cam", "rise", "occlusion", "gradient", "input-x-gradient"),
+    *("smooth-grad", "integrated-gradients", "lrp", "centre", "random"),
 )
 
 

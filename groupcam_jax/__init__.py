@@ -92,11 +92,14 @@ from groupcam_jax.targets import probability as probability
 from groupcam_jax.targets import union as union
 
 # isort: split
-# Methods of one's own, of their mathematics; and a model in another precision, or with balanced gradients.
+# Methods of one's own, of their mathematics; and a model in another precision, with balanced gradients, or with faster
+# forms of its convolutions.
 from groupcam_jax.families.attribution import attribution_method as attribution_method
 from groupcam_jax.families.attribution import backward_rule as backward_rule
 from groupcam_jax.families.class_activation import ClassActivationMap as ClassActivationMap
 from groupcam_jax.families.class_activation import class_activation_map as class_activation_map
+from groupcam_jax.forms.faster import as_written as as_written
+from groupcam_jax.forms.faster import faster as faster
 from groupcam_jax.libragrad import libragrad as libragrad
 from groupcam_jax.precision import in_dtype as in_dtype
 

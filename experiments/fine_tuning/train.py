@@ -13,7 +13,7 @@ import optax
 
 from experiments.fine_tuning.arms import ARMS, augmentation, with_arms
 from experiments.fine_tuning.tasks import Task
-from groupcam_jax import group_cam
+from groupcam_jax import faster, group_cam
 from groupcam_jax.evaluation.records import append_rows, mend, read_rows
 from groupcam_jax.files import whole_file
 from groupcam_jax.metrics import energy_inside, hit
@@ -96,7 +96,7 @@ class Measure:
 
         @jax.jit
         def predict(params, pixels):
-            return classifier.apply(params, there(pixels)).argmax(1)
+            return faster(classifier.apply)(params, there(pixels)).argmax(1)
 
         def explaining(apply, layer):
             def one(params, pixels, label):
@@ -107,7 +107,7 @@ class Measure:
 
         self.predict, self.explain = predict, explaining(classifier.apply, classifier.layer)
         self.explain_before = explaining(task.before.apply, task.before.layer)
-        self.predict_before = jax.jit(lambda params, pixels: task.before.apply(params, there(pixels)).argmax(1))
+        self.predict_before = jax.jit(lambda params, pixels: faster(task.before.apply)(params, there(pixels)).argmax(1))
 
     def accuracy(self, state: State, limit: int) -> dict[str, float]:
         """The share of right answers in each test, and of those that the background speaks for."""

@@ -22,6 +22,7 @@ from flax.traverse_util import flatten_dict
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from experiments.training.measure_shapes import measure, write_report
+from groupcam_jax import faster
 from pretrained.networks.shapes import LAYER, WEIGHTS, ShapesNet, normalize
 from pretrained.scenes.draw import SIZE, scene
 from pretrained.torch_files.state_dict import write_safetensors
@@ -53,7 +54,7 @@ def train(steps: int, batch: int, rate: float, seed: int) -> Any:
     def step(variables, moments, key, guidance):
         scenes = jax.vmap(scene)(jax.random.split(key, batch))
         params, statistics = variables["params"], {"batch_stats": variables["batch_stats"]}
-        derivative = jax.value_and_grad(loss, has_aux=True)
+        derivative = jax.value_and_grad(faster(loss), has_aux=True)
         (_, (statistics, right)), gradient = derivative(params, statistics, normalize(scenes.image), scenes, guidance)
         updates, moments = optimizer.update(gradient, moments, params)
         return {"params": optax.apply_updates(params, updates), **statistics}, moments, right

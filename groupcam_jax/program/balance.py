@@ -21,7 +21,6 @@ from jax.extend.core import Literal, Var
 from jaxtyping import Array, Float
 
 from groupcam_jax.program.calls import open_calls
-from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.excitation_rules import MAXIMA, SUMS
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Constant, Equation
@@ -66,7 +65,7 @@ def run_balanced(program: Program, params: Params, images: Images) -> Float[Arra
                 operands[1] = jax.lax.stop_gradient(operands[1])
             elif name not in HOMOGENEOUS | PRODUCT | {"div"}:
                 raise ValueError(no_balance(equation))
-        results = run_equation(equation, operands)
+        results = program.run(equation, operands)
         if position in found.factors:
             results = [*map(jax.lax.stop_gradient, results)]
         elif (argument := argument_of(position, found, equation)) is not None:

@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import Literal, Var
 
-from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.excitation_rules import Excitation, Values, excite_linear, is_product, unweighted
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Constant, Equation, variables
@@ -83,7 +82,7 @@ def excite(
     for position, equation in enumerate(program.equations):
         eqn = equation.eqn
         operands = [atom.val if isinstance(atom, Literal) else values[atom] for atom in eqn.invars]
-        results = run_equation(equation, operands)
+        results = program.run(equation, operands)
         values.update(zip(eqn.outvars, results, strict=True))
         if position in found.inside or excitations.keys().isdisjoint(variables(eqn.invars)):
             continue
@@ -102,7 +101,7 @@ def excite(
                     before = jnp.asarray(operands[place])
                     arrived[place] = neuron(one, before, None, first=eqn.invars[place] in first)
                     first.difference_update(eqn.outvars)
-            passed = excite_linear(equation, operands, arrived, refusal)
+            passed = excite_linear(program, equation, operands, arrived, refusal)
             if negate_last and position == last:
                 passed = [one.negated() for one in passed]
         excitations.update(zip(eqn.outvars, passed, strict=True))

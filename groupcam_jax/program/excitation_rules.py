@@ -13,7 +13,7 @@ from jax.extend.core import JaxprEqn, jaxprs_in_params
 from jaxtyping import Array
 
 from groupcam_jax.program.backward import Values
-from groupcam_jax.program.evaluate import run_equation
+from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Equation
 from groupcam_jax.program.layers import PRODUCTS, VIEWS
 
@@ -62,14 +62,18 @@ def from_both_signs(activation: Values) -> Excitation:
 
 
 def excite_linear(
-    equation: Equation, operands: list[Any], arrived: list[Excitation | None], refusal: Callable[[Equation], str]
+    program: Program,
+    equation: Equation,
+    operands: list[Any],
+    arrived: list[Excitation | None],
+    refusal: Callable[[Equation], str],
 ) -> list[Excitation]:
     """Passes the excitations that arrive through an equation without a nonlinearity."""
     name = equation.eqn.primitive.name
     came = [one for one in arrived if one is not None]
 
     def with_operands(replace: Callable[[Any, Excitation | None], Any]) -> list[Values]:
-        return run_equation(equation, [replace(o, one) for o, one in zip(operands, arrived, strict=True)])
+        return program.run(equation, [replace(o, one) for o, one in zip(operands, arrived, strict=True)])
 
     if name in ("add", "add_any"):
         return [came[0] if len(came) == 1 else came[0].plus(came[1])]  # biases are left out
@@ -96,9 +100,9 @@ def excite_linear(
         for part in ("positive", "negative"):
             moved = [getattr(one, part) if one else silent(o) for o, one in zip(operands, arrived, strict=True)]
             if name in MAXIMA:
-                parts.append(jax.jvp(lambda *operands: run_equation(equation, operands), operands, moved)[1])
+                parts.append(jax.jvp(lambda *operands: program.run(equation, operands), operands, moved)[1])
             else:
-                parts.append(run_equation(equation, moved))
+                parts.append(program.run(equation, moved))
         return [Excitation(positive, negative, weighted) for positive, negative in zip(*parts, strict=True)]
     raise ValueError(refusal(equation))
 

@@ -12,8 +12,10 @@ import jax
 from jax.extend.core import Var
 from jaxtyping import Array, Float
 
+from groupcam_jax.forms.faster import AsWritten
+from groupcam_jax.forms.rewrite import rewritten
 from groupcam_jax.program.advice import is_logits, no_logits
-from groupcam_jax.program.evaluate import evaluator
+from groupcam_jax.program.evaluate import evaluator, run_equation
 from groupcam_jax.program.inline import Constant, Equation, equations_for, inline
 from groupcam_jax.program.modules import module_paths, name_modules
 from groupcam_jax.program.params import partition
@@ -31,6 +33,7 @@ class Program(NamedTuple):
       images: the variable of its images.
       logits: the variable of its output.
       independent: whether the classes do not exclude each other, so that each has the sigmoid of its logit.
+      as_written: whether its convolutions run as they are written, on CPU too.
     """
 
     equations: list[Equation]
@@ -39,6 +42,7 @@ class Program(NamedTuple):
     images: Var
     logits: Var
     independent: bool = False
+    as_written: bool = False
 
     def __call__(self, params: Params, images: Images) -> Float[Array, "n classes"]:
         """Runs the model: `program(params, images)` equals `model_apply(params, images)`."""
@@ -49,8 +53,13 @@ class Program(NamedTuple):
         self, equations: Sequence[Equation], inputs: Sequence[Var], outputs: Sequence[Var]
     ) -> Callable[..., list[Array]]:
         """Turns equations of the program, in order, into a function `(params, *inputs) -> list of outputs`."""
-        run = evaluator(equations, [*self.constants, *self.params, *inputs], outputs)
+        formed = equations if self.as_written else rewritten(equations)
+        run = evaluator(formed, [*self.constants, *self.params, *inputs], outputs)
         return lambda params, *values: run(*self.constants.values(), *partition(params)[0], *values)
+
+    def run(self, equation: Equation, operands: Sequence[Any]) -> list[Array]:
+        """Computes one equation of the program."""
+        return run_equation(equation if self.as_written else rewritten([equation])[0], operands)
 
 
 def trace(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStruct) -> Program:
@@ -87,7 +96,8 @@ def trace(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStr
     equations, logits = without_stops(equations, image_var, cast(Var, logits))
     if not any(equation.eqn.effects for equation in equations):  # prints stay
         equations = equations_for(equations, [logits])  # without the new averages of a batch norm, say
-    return Program(equations, constants, param_vars, image_var, logits)
+    as_written = isinstance(model_apply, AsWritten)
+    return Program(equations, constants, param_vars, image_var, logits, as_written=as_written)
 
 
 def column(output: Any, batch: int) -> Any:

@@ -9,12 +9,14 @@ pictures and keeps that of plain ones for use (arXiv:1911.09665). There is no dr
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from groupcam_jax.forms.faster import faster
 from groupcam_jax.precision import in_dtype
 from groupcam_jax.program.flat import Program, column, trace
 from groupcam_jax.program.output import below_link
@@ -86,7 +88,7 @@ def trainable(
     fixed = {name: array for name, array in arrays.items() if name not in trained}
     of_float32 = {name: array.dtype for name, array in trained.items() if array.dtype.itemsize < 4}
     trained = {name: array.astype(jnp.float32) if name in of_float32 else array for name, array in trained.items()}
-    apply = classifier.apply if dtype == "float32" else in_dtype(classifier.apply, dtype)
+    apply = faster(classifier.apply if dtype == "float32" else in_dtype(classifier.apply, dtype))
 
     def joined(arrays: Arrays) -> Params:
         return join({name: array.astype(of_float32.get(name, array.dtype)) for name, array in arrays.items()})
@@ -107,7 +109,7 @@ def trainable(
     module = module.clone(use_running_average=False)
 
     def in_training(params, images):
-        logits, state = module.apply(params, images, mutable=["batch_stats"])
+        logits, state = faster(partial(module.apply, mutable=["batch_stats"]))(params, images)
         return of_all_classes(logits), {**params, **state}
 
     return Trainable(apply, in_training, True, trained, fixed, joined)

@@ -18,8 +18,6 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from pretrained.networks.conv import conv_general_dilated
-
 # Of each stage: blocks, size of the depthwise kernel, stride of the first block, expansion, channels.
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -87,7 +85,7 @@ class EfficientNetLite(nn.Module):
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
         """Maps images `[n, h, w, 3]` to logits `[n, num_classes]`."""
-        conv = partial(nn.Conv, use_bias=False, conv_general_dilated=conv_general_dilated)
+        conv = partial(nn.Conv, use_bias=False)
         norm = partial(nn.BatchNorm, use_running_average=self.use_running_average, momentum=0.99, epsilon=1e-3)
         x = relu6(norm(name="_bn0")(conv(32, (3, 3), (2, 2), name="_conv_stem")(images)))
         index = 0

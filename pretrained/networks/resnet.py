@@ -8,21 +8,16 @@ convolution of a bottleneck ("ResNet v1.5"), as in torchvision and unlike the pa
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 from flax import linen as nn
-
-from pretrained.networks.conv import conv_general_dilated
-from pretrained.networks.pool import max_pool
 
 
 def _conv(features: int, size: int, stride: int = 1, name: str | None = None) -> nn.Conv:
     # Symmetric padding, as in PyTorch: Flax's "SAME" pads only the far side at stride 2.
     border = [(size // 2, size // 2)] * 2
-    return nn.Conv(
-        features, (size, size), stride, border, use_bias=False, name=name, conv_general_dilated=conv_general_dilated
-    )
+    return nn.Conv(features, (size, size), stride, border, use_bias=False, name=name)
 
 
 class BasicBlock(nn.Module):
@@ -87,7 +82,8 @@ class ResNet(nn.Module):
         norm = partial(nn.BatchNorm, use_running_average=self.use_running_average, momentum=0.9, epsilon=1e-5)
         x = self.activation(norm(name="bn1")(_conv(64, 7, 2, name="conv1")(images)))
         with jax.named_scope("maxpool"):
-            x = max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+            border: Any = ((1, 1), (1, 1))  # Flax says that it takes text alone
+            x = nn.max_pool(x, (3, 3), (2, 2), border)
         for layer, depth in enumerate(self.depths, start=1):
             for index in range(depth):
                 stride = 2 if index == 0 and layer > 1 else 1

@@ -14,9 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from pretrained.networks.conv import conv_general_dilated
-from pretrained.networks.pool import max_pool
-
 
 def _bins(size: int, bins: int) -> np.ndarray:
     """The matrix `[bins, size]` of PyTorch's adaptive pool: bin i averages floor(i s / b) to ceil((i + 1) s / b)."""
@@ -54,13 +51,13 @@ class VGG(nn.Module):
         x, index = images, 0
         for depth, width in zip(self.depths, (64, 128, 256, 512, 512), strict=True):
             for _ in range(depth):
-                conv = nn.Conv(width, (3, 3), 1, 1, name=f"features_{index}", conv_general_dilated=conv_general_dilated)
+                conv = nn.Conv(width, (3, 3), 1, 1, name=f"features_{index}")
                 x = conv(x)
                 with jax.named_scope(f"features_{index + 1}"):
                     x = self.activation(x)
                 index += 2
             with jax.named_scope(f"features_{index}"):
-                x = max_pool(x, (2, 2), (2, 2))
+                x = nn.max_pool(x, (2, 2), (2, 2))
             index += 1
         with jax.named_scope("avgpool"):
             x = adaptive_average_pool(x, 7)

@@ -1,0 +1,99 @@
+"""Gives the convolutions and poolings of a program their forms."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.extend.core import Primitive
+
+from groupcam_jax.forms.convolution import form_of
+from groupcam_jax.forms.pooling import max_pool
+from groupcam_jax.program.inline import Equation
+
+Function: TypeAlias = Callable[..., Any]
+LARGEST_WINDOW = 8  # of a pooling, along each axis: a slice for each place
+
+
+def rewritten(equations: Sequence[Equation]) -> list[Equation]:
+    """The equations, each convolution and pooling in its form; variables stay."""
+    results = []
+    for scope, eqn, remat in equations:
+        if (find := FORMS.get(eqn.primitive.name)) and not any(map(is_spread, types := [v.aval for v in eqn.invars])):
+            function = find(eqn.primitive, *types, *sorted(eqn.params.items()))
+            if function is not None:
+                (call,) = jax.make_jaxpr(function)(*types).jaxpr.eqns
+                eqn = call.replace(invars=eqn.invars, outvars=eqn.outvars, source_info=eqn.source_info)
+        results.append(Equation(scope, eqn, remat))
+    return results
+
+
+def is_spread(type_of_array: Any) -> bool:
+    """Whether a type says how an array is spread over devices, which the steps of a form would each have to say."""
+    return any(type_of_array.sharding.spec)
+
+
+@functools.cache  # one traced function for all convolutions alike: XLA is given its code once
+def convolution(primitive: Primitive, images: Any, weights: Any, *options: tuple[str, Any]) -> Function | None:
+    """The form of an equation `conv_general_dilated`, None if it stays as it is."""
+    params = dict(options)
+    once = (*params["lhs_dilation"], *params["rhs_dilation"], params["batch_group_count"])
+    types = {images.dtype, weights.dtype, params["preferred_element_type"] or images.dtype}
+    if images.ndim != 4 or types != {jnp.dtype("float32")} or any(factor != 1 for factor in once):
+        return None
+    batch, channel, row, column = params["dimension_numbers"].lhs_spec
+    output, inputs, tap_row, tap_column = params["dimension_numbers"].rhs_spec
+    to_images, to_kernel = (batch, row, column, channel), (tap_row, tap_column, inputs, output)
+    batch, channel, row, column = params["dimension_numbers"].out_spec
+    from_images = [place for _, place in sorted(zip((batch, row, column, channel), range(4), strict=True))]
+    form = form_of(
+        [images.shape[axis] for axis in to_images],
+        [weights.shape[axis] for axis in to_kernel],
+        params["window_strides"],
+        params["padding"],
+        params["feature_group_count"],
+        precise=params["precision"] not in (None, lax.Precision.DEFAULT, (lax.Precision.DEFAULT,) * 2),
+    )
+    if form is None:
+        return None
+
+    def plain(x: jax.Array, kernel: jax.Array) -> Any:
+        return primitive.bind(x, kernel, **params)
+
+    def on_cpu(function: Callable[..., jax.Array]) -> Callable[..., Any]:
+        def laid_out(x: jax.Array, kernel: jax.Array) -> jax.Array:
+            return function(x.transpose(to_images), kernel.transpose(to_kernel)).transpose(from_images)
+
+        return lambda x, kernel: lax.platform_dependent(x, kernel, cpu=laid_out, default=plain)
+
+    @jax.custom_jvp
+    def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return on_cpu(form.values)(x, kernel)
+
+    convolve.defjvps(
+        lambda dx, _, x, kernel: on_cpu(form.derivative)(dx, kernel),
+        lambda dkernel, _, x, kernel: plain(x, dkernel),
+    )
+    return jax.jit(convolve)
+
+
+@functools.cache
+def pooling(primitive: Primitive, images: Any, *options: tuple[str, Any]) -> Function | None:
+    """The form of an equation `reduce_window_max`, None if it stays as it is."""
+    params = dict(options)
+    dilated = any(factor != 1 for factor in (*params["base_dilation"], *params["window_dilation"]))
+    if dilated or not jnp.issubdtype(images.dtype, jnp.floating) or max(params["window_dimensions"]) > LARGEST_WINDOW:
+        return None
+
+    def plain(x: jax.Array) -> Any:
+        return primitive.bind(x, **params)
+
+    def selections(x: jax.Array) -> jax.Array:
+        return max_pool(x, params["window_dimensions"], params["window_strides"], params["padding"])
+
+    return jax.jit(lambda x: lax.platform_dependent(x, cpu=selections, default=plain))
+
+
+FORMS = {"conv_general_dilated": convolution, "reduce_window_max": pooling}

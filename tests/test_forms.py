@@ -1,0 +1,219 @@
+"""The faster forms of convolutions and poolings compute what XLA's own do, on CPU alone, and can be left out."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax import lax
+
+from groupcam_jax import as_written, faster, group_cam
+from groupcam_jax.program.flat import trace
+
+# (h, w, c, k), kernel size, stride, border, groups: every form and the edges between them.
+CONVOLUTIONS = [
+    ((5, 4, 3, 2), 1, 1, 0, 1),
+    ((5, 4, 3, 2), 1, 2, 0, 1),
+    ((1, 1, 3, 2), 1, 3, 0, 1),
+    ((5, 4, 3, 2), 1, 1, 1, 1),
+    ((9, 8, 3, 5), 4, 4, 0, 1),
+    ((9, 11, 3, 5), 2, 3, 0, 1),
+    ((8, 9, 3, 4), 2, 3, 0, 1),
+    ((24, 29, 128, 128), 3, 1, 1, 1),
+    ((27, 33, 128, 130), 3, 1, 1, 1),
+    ((8, 9, 129, 128), 3, 1, 1, 1),
+    ((13, 8, 128, 128), 3, 1, 1, 1),
+    ((7, 7, 128, 128), 3, 1, 1, 1),
+    ((1, 2, 128, 128), 3, 1, 1, 1),
+    ((9, 10, 128, 128), 3, 2, 1, 1),
+    ((9, 9, 128, 128), 3, 1, 0, 1),
+    ((12, 11, 3, 8), 7, 2, 3, 1),
+    ((14, 17, 3, 4), 5, 3, 0, 1),
+    ((9, 8, 1, 4), 3, 4, 1, 1),
+    ((9, 8, 6, 6), 3, 1, 1, 6),
+    ((11, 7, 5, 5), 5, 2, 2, 5),
+    ((2, 3, 4, 4), 5, 3, 2, 4),
+    ((4, 9, 3, 3), 3, 2, 0, 3),
+    ((9, 9, 2, 2), 7, 1, 3, 2),
+    ((6, 6, 4, 8), 3, 1, 1, 4),
+    ((6, 7, 12, 9), 3, 2, 1, 3),
+    ((6, 6, 36, 4), 3, 1, 1, 2),  # no form
+]
+CONVOLVED = "stablehlo.convolution"
+
+
+def random(seed, shape, dtype=jnp.float32):
+    return jax.random.normal(jax.random.key(seed), shape, dtype)
+
+
+def pair(shape, size, stride, border, groups, dtype=jnp.float32, layout=("NHWC", "HWIO", "NHWC"), **options):
+    """The library's convolution, with and without a form, and what it is of."""
+    h, w, c, k = shape
+    x = random(0, [{"N": 2, "H": h, "W": w, "C": c}[axis] for axis in layout[0]], dtype)
+    kernel = random(1, [{"H": size, "W": size, "I": c // groups, "O": k}[axis] for axis in layout[1]], dtype)
+    library = partial(
+        lax.conv_general_dilated,
+        window_strides=(stride, stride),
+        padding=[(border, border)] * 2,
+        feature_group_count=groups,
+        dimension_numbers=layout,
+        **options,
+    )
+    return faster(library), library, (x, kernel)
+
+
+def assert_close(actual, expected, tolerance=1e-5):
+    assert actual.shape == expected.shape
+    assert actual.dtype == expected.dtype
+    actual, expected = np.asarray(actual, np.float32), np.asarray(expected, np.float32)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * np.ptp(expected) + 1e-6)
+
+
+def compare(formed, library, arrays):
+    """Values, and derivatives in both directions of both arguments."""
+    pull = random(2, jax.eval_shape(library, *arrays).shape)
+
+    @jax.jit
+    def compute(*arrays):
+        outputs, pull_back = jax.vjp(formed, *arrays)
+        expected, library_pull_back = jax.vjp(library, *arrays)
+        forward = jax.jvp(formed, arrays, arrays)[1]  # a convolution is bilinear
+        return (*pull_back(pull), outputs, forward), (*library_pull_back(pull), expected, 2 * expected)
+
+    for one, other in zip(*compute(*arrays), strict=True):
+        assert_close(one, other)
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+def test_form_agrees_with_the_library(case):
+    compare(*pair(*case))
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_any_convolution_agrees_with_the_library(data):
+    side = st.integers(1, 9)
+    groups, inputs, outputs = (data.draw(st.integers(1, 3)) for _ in range(3))
+    size, stride, border = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3)), data.draw(st.integers(0, 2))
+    h, w = (max(data.draw(side), size - 2 * border) for _ in range(2))
+    layout = data.draw(st.sampled_from([("NHWC", "HWIO", "NHWC"), ("NCHW", "OIHW", "NCHW"), ("NCHW", "HWIO", "NHWC")]))
+    compare(*pair((h, w, groups * inputs, groups * outputs), size, stride, border, groups, layout=layout))
+
+
+@pytest.mark.parametrize("layout", [("NCHW", "OIHW", "NCHW"), ("CWNH", "WOHI", "HCWN")], ids=str)
+@pytest.mark.parametrize("case", [CONVOLUTIONS[4], CONVOLUTIONS[9], CONVOLUTIONS[15], CONVOLUTIONS[24]], ids=str)
+def test_form_in_other_layouts(case, layout):
+    compare(*pair(*case, layout=layout))
+
+
+@pytest.mark.parametrize("case", [CONVOLUTIONS[1], CONVOLUTIONS[9], CONVOLUTIONS[18]], ids=str)
+@pytest.mark.parametrize(("platform", "convolutions"), [("cpu", 0), ("cuda", 1), ("tpu", 1)])
+def test_other_platforms_convolve_as_written(platform, convolutions, case):
+    formed, _, (x, kernel) = pair(*case)
+    program = jax.jit(jax.vmap(lambda image: formed(image[None], kernel)))
+    lowered = program.trace(x).lower(lowering_platforms=(platform,))
+    assert lowered.as_text().count(CONVOLVED) == convolutions
+    if platform == jax.default_backend():  # the choice itself is gone too
+        assert "conditional" not in lowered.compile().as_text()
+
+
+def test_only_what_has_a_form_changes():
+    def convolutions(*case, **options):
+        formed, _, arrays = pair(*case, **options)
+        return jax.jit(formed).lower(*arrays).as_text().count(CONVOLVED)
+
+    winograd, wide_groups = CONVOLUTIONS[9], CONVOLUTIONS[-1]
+    assert convolutions(*winograd) == 0
+    assert convolutions(*wide_groups) == 1
+    assert convolutions(*winograd, dtype=jnp.bfloat16) == 1
+    assert convolutions(*winograd, precision="highest") == 1  # Winograd's rounding errors are larger
+    assert convolutions(*CONVOLUTIONS[0], precision="highest") == 0
+    assert convolutions(*winograd, rhs_dilation=(2, 2)) == 1
+
+
+def test_same_convolutions_are_one_function():
+    x, kernel = random(0, (1, 8, 8, 128)), random(1, (3, 3, 128, 128))
+    numbers = ("NHWC", "HWIO", "NHWC")
+
+    def twice(x, kernel):
+        for _ in range(2):
+            x = lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=numbers)
+        return x
+
+    text = jax.jit(faster(twice)).lower(x, kernel).as_text()
+    assert text.count("func.func private @convolve") == 1
+    assert text.count("call @convolve") == 2
+
+
+@pytest.mark.parametrize(("window", "stride", "border"), [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 3, 0)])
+def test_max_pool_and_its_gradient(window, stride, border):
+    x = random(0, (2, 9, 12, 3))
+    pool = partial(
+        nn.max_pool,
+        window_shape=(window, window),
+        strides=(stride, stride),
+        padding=((border, border), (border, border)),
+    )
+
+    @jax.jit
+    def compute(x):
+        actual, pull = jax.vjp(faster(pool), x)
+        expected, library_pull = jax.vjp(pool, x)
+        return (actual, expected), (pull(actual)[0], library_pull(actual)[0])
+
+    outputs, gradients = compute(x)
+    assert_close(*outputs, 0)
+    assert_close(*gradients)
+    assert "select_and_scatter" not in jax.jit(jax.grad(lambda x: faster(pool)(x).sum())).lower(x).as_text()
+
+
+def test_max_pool_of_equal_values_and_of_nan():
+    pool = faster(lambda x: nn.max_pool(x, (2, 2), (2, 2)))
+    pull = jax.vjp(pool, jnp.ones((1, 2, 4, 1)))[1]
+    np.testing.assert_array_equal(pull(jnp.ones((1, 1, 2, 1)))[0][0, :, :, 0], [[1, 0, 1, 0], [0, 0, 0, 0]])
+    pull = jax.vjp(pool, jnp.array([[0.0, 1.0], [1.0, 0.0]])[None, :, :, None])[1]
+    np.testing.assert_array_equal(pull(jnp.ones((1, 1, 1, 1)))[0][0, :, :, 0], [[0, 1], [0, 0]])
+    for place in range(4):
+        x = jnp.ones(4).at[place].set(jnp.nan).reshape(1, 2, 2, 1)
+        assert jnp.isnan(pool(x)).all()
+
+
+def depthwise_network(params, images):
+    numbers = ("NHWC", "HWIO", "NHWC")
+    x = lax.conv_general_dilated(images, params["stem"], (2, 2), "SAME", dimension_numbers=numbers)
+    x = jax.nn.relu(x)
+    x = lax.conv_general_dilated(
+        x, params["depthwise"], (1, 1), "SAME", dimension_numbers=numbers, feature_group_count=8
+    )
+    return jax.nn.relu(x).mean((1, 2)) @ params["head"]
+
+
+def test_explained_models_take_forms_unless_as_written():
+    params = {"stem": random(0, (3, 3, 3, 8)), "depthwise": random(1, (3, 3, 1, 8)), "head": random(2, (8, 4))}
+    image = random(3, (16, 16, 3))
+    grouped = "feature_group_count = 8"
+    formed, plain = (
+        jax.jit(group_cam(model, params, groups=4)) for model in (depthwise_network, as_written(depthwise_network))
+    )
+    assert grouped not in formed.lower(image).as_text()
+    assert grouped in plain.lower(image).as_text()
+    assert_close(formed(image), plain(image))
+    program = trace(depthwise_network, params, image[None])
+    assert "conv_general_dilated" in [equation.eqn.primitive.name for equation in program.equations]
+
+
+def test_faster_takes_any_trees():
+    @faster
+    def function(tree, image):
+        return {"constant": 2.0, "same": tree["b"], "sum": [tree["a"] + image]}
+
+    result = function({"a": jnp.ones(2), "b": jnp.zeros(3)}, jnp.ones(2))
+    assert jax.tree.map(lambda leaf: np.asarray(leaf).tolist(), result) == {
+        "constant": 2.0,
+        "same": [0.0, 0.0, 0.0],
+        "sum": [[2.0, 2.0]],
+    }
