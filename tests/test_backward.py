@@ -9,7 +9,6 @@ import pytest
 
 import groupcam_jax as g
 from groupcam_jax.stages.masks import unit_range
-from pretrained.networks.pool import max_pool
 
 APPLY, PARAMS = models.plain()
 IMAGE = models.image()
@@ -278,7 +277,7 @@ def average_pool(x, window, strides):
     return jax.lax.reduce_window(x, 0.0, jax.lax.add, (1, *window, 1), (1, *strides, 1), "VALID") / 4
 
 
-@pytest.mark.parametrize("pool", [nn.max_pool, max_pool, average_pool])
+@pytest.mark.parametrize("pool", [nn.max_pool, average_pool])
 def test_excitation_backprop_through_pooling_and_batch_norm(pool):
     class Net(nn.Module):
         @nn.compact

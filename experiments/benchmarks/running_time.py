@@ -5,7 +5,7 @@
 
 The first command measures Group-CAM, of which this file tells; the second all methods, see `running_time_methods.py`;
 `metrics` in its place measures all metrics, see `running_time_metrics.py`; `throughput` measures batches on an
-accelerator, see `throughput.py`.
+accelerator, see `throughput.py`; `user-networks` measures other people's networks, see `user_networks.py`.
 
 The paper (one NVIDIA 2080 Ti, ResNet-50, seconds): RISE 38.23, XRAI 42.17, Grad-CAM 0.03, Score-CAM 2.46,
 Group-CAM 0.09. Ours, on 2 cores of a Xeon with a matrix-product rate of 315 GF/s (medians of 5; about 7 minutes, all
@@ -38,7 +38,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from experiments.benchmarks import running_time_methods, running_time_metrics, throughput
+from experiments.benchmarks import running_time_methods, running_time_metrics, throughput, user_networks
 from experiments.benchmarks.compiled import LABEL, SIZE, Compiled, compile_explanation
 from experiments.benchmarks.timing import alternate, matrix_product_rate, peak_memory_of, ratio
 from groupcam_jax import group_cam
@@ -129,6 +129,7 @@ app = typer.Typer(add_completion=False)
 app.command("methods")(running_time_methods.main)
 app.command("metrics")(running_time_metrics.main)
 app.command("throughput")(throughput.main)
+app.command("user-networks")(user_networks.main)
 
 
 @app.callback(invoke_without_command=True)

@@ -73,6 +73,7 @@ def group_cam(
     batch: int | None = None,
     whole: bool = False,
     scorer: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    spatial: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Explains one image.
 
@@ -86,12 +87,15 @@ def group_cam(
       released: the newest published variant instead of the paper's.
       batch: perturbed images in a forward pass; None takes all at once.
       scorer: scores the perturbed images in the place of `model`, such as `torch.compile(model)`.
+      spatial: turns the layer's output into a map `[K, u, v]`, for tokens.
       whole: differentiate down to the image, as the published code does, although the layer's gradient is all it uses.
 
     Returns:
       Saliency `[h, w]` in [0, 1].
     """
     activation, gradient, label = class_gradient(model, layer, image, label, whole=whole)
+    if spatial is not None:
+        activation, gradient = spatial(activation), spatial(gradient)
     with torch.no_grad():
         masks = group_masks(activation, gradient, groups)
         if not released:

@@ -107,6 +107,18 @@ class Bfloat16(nn.Module):
 
 
 # Name -> module and the layer to explain, as in `pretrained.catalogue.IMAGENET`.
+class Logits(nn.Module):
+    """A network of transformers whose output is its logits; it lies in `network`."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Maps images `[n, 3, h, w]` to logits."""
+        return self.network(x).logits
+
+
 NETWORKS = {
     "efficientnet-lite0": (EfficientNetLite, "features"),
     "resnet50": (ResNet50, "layer4.2"),

@@ -13,6 +13,7 @@ from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.pooled_linear import check_pooled_linear
+from groupcam_jax.program.split import split_as_written
 from groupcam_jax.stages.masks import unit_range, upsample
 from groupcam_jax.targets import logit
 from groupcam_jax.types import Explainer, HasAux, LayerLike, Model, Params
@@ -41,7 +42,8 @@ def cam(
     def explain(image, label, key):
         del key  # deterministic
         cut = cut_at(model_apply, params, image, layer)
-        check_pooled_linear(trace(lambda _, values: cut.head(values[0])[None], (), cut.value[None]))
+        head = split_as_written(cut.program, layer).head
+        check_pooled_linear(trace(lambda _, value: head(params, value, cut.skips), (), cut.value[None]))
         label, logits, gradient = cut.gradient(logit, label)
         # The gradient is w_k / (u v) everywhere: any one place gives the weights, up to scale.
         heat = (gradient[:1, :1] * cut.activation).sum(2)

@@ -28,6 +28,7 @@ from groupcam_jax.program.excitation_rules import unweighted
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.inline import Equation
 from groupcam_jax.program.relus import no_rule
+from groupcam_jax.program.split import split_as_written
 from groupcam_jax.targets import class_logits, resolve_label
 from groupcam_jax.types import Explainer, HasAux, LayerLike, Model, Params
 
@@ -61,9 +62,10 @@ def excitation_backprop(
     def explain(image, label, key):
         del key  # deterministic
         cut = cut_at(model_apply, params, image, layer)
+        written = split_as_written(cut.program, layer)
 
         def head(params, grid):
-            return jax.vmap(class_logits)(cut.parts.head(params, grid, cut.skips))
+            return jax.vmap(class_logits)(written.head(params, grid, cut.skips))
 
         above = trace(head, params, cut.value[None])
         logits = above(params, cut.value[None])[0]

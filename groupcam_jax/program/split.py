@@ -26,7 +26,7 @@ class Parts(NamedTuple):
 def split(
     model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStruct, layer: LayerLike = None
 ) -> tuple[Features, Head]:
-    """Cuts a model in two at a layer, without changing it.
+    """Cuts a model in two at a layer, without changing it: its convolutions run as they are written.
 
     Args:
       model_apply: `logits = model_apply(params, images)`.
@@ -42,8 +42,13 @@ def split(
       ValueError: no such layer, or it is not spatial.
       TypeError: the layer is none of the above.
     """
-    features, head, _ = split_program(trace(model_apply, params, images), layer)
+    features, head, _ = split_as_written(trace(model_apply, params, images), layer)
     return features, head
+
+
+def split_as_written(program: Program, layer: LayerLike) -> Parts:
+    """Cuts a traced model at a layer into parts that can be traced again: their operations are the model's own."""
+    return split_program(program._replace(as_written=True), layer)
 
 
 def split_program(program: Program, layer: LayerLike) -> Parts:
