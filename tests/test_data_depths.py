@@ -115,6 +115,38 @@ def test_inks_of_sixteen_bits(bits):
     np.testing.assert_array_equal(pixels, np.asarray(expected))
 
 
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("kind", ["unassalpha", "assocalpha"])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite", "rgb"])
+def test_transparency_in_tiff(photometric, kind, dtype, planar):
+    shown = PICTURE if photometric == "rgb" else PICTURE[..., :1]
+    share = np.array([0, 51, 255], np.uint8)[np.arange(54) % 3].reshape(6, 9, 1)
+    stored = 255 - shown if photometric == "miniswhite" else shown
+    if kind == "assocalpha":
+        stored = (stored * (share / 255)).round().astype(np.uint8)
+    values = np.concatenate([stored, share], axis=2).astype(dtype) * dtype(257 if dtype == np.uint16 else 1)
+    values = values if planar == "contig" else values.transpose(2, 0, 1)
+    pixels, _ = decode(tiff(values, photometric=photometric, planarconfig=planar, extrasamples=[kind]), "picture")
+    expected = shown * (share / 255) + 255 - share.astype(float)
+    assert np.abs(pixels - expected).max() <= 1  # of rounding
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_inks_one_after_the_other(dtype):
+    inks = np.concatenate([PICTURE, PICTURE[..., :1]], axis=2)
+    values = inks.transpose(2, 0, 1).astype(dtype) * dtype(257 if dtype == np.uint16 else 1)
+    pixels, _ = decode(tiff(values, photometric="separated", planarconfig="separate"), "picture")
+    np.testing.assert_array_equal(pixels, np.asarray(Image.frombytes("CMYK", (9, 6), inks.tobytes()).convert("RGB")))
+
+
+@pytest.mark.parametrize(("channels", "photometric"), [(6, "minisblack"), (5, "rgb"), (5, "separated")])
+def test_other_channels_are_told(channels, photometric):
+    values = np.zeros((channels, 6, 9), np.uint16)
+    with pytest.raises(BrokenPicture, match=rf"it is a TIFF of {channels} channels, .* expected grey or RGB, maybe"):
+        decode(tiff(values, photometric=photometric, planarconfig="separate"), "picture")
+
+
 @pytest.mark.parametrize("bits", [8, 12, 16])
 def test_grey_and_transparent_of_sixteen_bits(bits):
     values = np.full((6, 9, 2), 0xFFFF, np.uint16)

@@ -31,7 +31,8 @@ def rgb(image: Image.Image, again: Image.Image | None = None) -> np.ndarray:
         image = _sixteen_bits(image, again)
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
+        straight = image.convert(image.mode.upper())  # of La and RGBa, whose colours are multiplied by the transparency
+        image = Image.alpha_composite(white, straight.convert("RGBA"))
     return np.asarray(image.convert("RGB"))
 
 

@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from groupcam_jax.pictures.channels import rgb
 from groupcam_jax.pictures.npy import MAGIC, read_npy
 from groupcam_jax.pictures.orientation import turn_back
-from groupcam_jax.pictures.tiff import is_tiff, read_tiff
+from groupcam_jax.pictures.tiff import is_misread, is_tiff, read_tiff
 
 HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands, the first of a file
 
@@ -73,9 +73,9 @@ def _decode(content: bytes) -> tuple[np.ndarray, int]:
         if not is_tiff(content):
             raise
         image = None
-    if image is None or (is_tiff(content) and _is_planar(image)):
-        pixels, orientation = read_tiff(content)
-        return rgb(Image.fromarray(pixels)), _or_upright(orientation)
+    if image is None or (is_tiff(content) and is_misread(image)):
+        image, orientation = read_tiff(content)
+        return rgb(image), _or_upright(orientation)
     with image:
         orientation = _orientation(image)
         pixels = rgb(image, _open(content))
@@ -95,12 +95,6 @@ def _open(content: bytes) -> Image.Image:
         raise ValueError("it is a picture in HEIC; pip install pillow-heif") from None
     pillow_heif.register_heif_opener()
     return Image.open(io.BytesIO(content))
-
-
-def _is_planar(image: Image.Image) -> bool:
-    """Whether a TIFF has channels of more than 8 bits one after the other, which Pillow misreads."""
-    tags = getattr(image, "tag_v2", {})
-    return tags.get(284) == 2 and max(tags.get(258, (1,))) > 8
 
 
 def _orientation(image: Image.Image) -> int:

@@ -44,7 +44,7 @@ def eight_bits(values: np.ndarray, bits: int | None = None) -> np.ndarray:
     """
     if values.dtype == np.uint8:
         return values
-    if values.dtype.kind not in "iuf" or not values.size:
+    if values.dtype.kind not in "iuf" or values.dtype == np.int8 or not values.size:
         raise ValueError(f"it holds {values.size} values of type {values.dtype}; {_SAVE}")
     if values.dtype.kind == "f":
         return _floats(values)
