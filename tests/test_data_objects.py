@@ -50,9 +50,9 @@ BOXES = [
     ([0.1, 0.2, 0.5, 0.6], "lies in 0 to 1: shares of the picture"),
     ([60, 5, 20, 30], "lies outside the picture of 50 x 40"),
     ([-900, -900, 5000, 5000], "lies outside the picture of 50 x 40"),
-    ([10, 5, 20], "not enough values"),
-    (7, "not iterable"),
-    (None, "not iterable"),
+    ([10, 5, 20], r"expected four numbers, got \[10, 5, 20\]"),
+    (7, "expected four numbers, got 7"),
+    (None, "expected four numbers, got None"),
 ]
 
 
@@ -82,16 +82,21 @@ def test_boxes_half_outside_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize(("one", "message"), [
-    ({"image_id": [1]}, "annotation 8: unhashable"),
+    ({"image_id": [1]}, r"annotation 8: expected a number or text, got \[1\]"),
     ({"category_id": 5}, "annotation 8: of category 5, which is not listed"),
     ({"image_id": 5}, "annotation 8: of image 5, which is not listed"),
     ({"segmentation": [[1, 2, 3]]}, "annotation 8: segmentation: expected polygons"),
     ({"segmentation": {"size": [40, 50], "counts": [3, 4]}}, "run lengths of 40 x 50 pixels in all, got 7"),
     ({"segmentation": {"size": [40, 50], "counts": [-3, 2003]}}, "expected a whole number from 0 on, got -3"),
-    ({"segmentation": {"size": [50, 40], "counts": [2000]}}, "run lengths for 40 x 50 pixels"),
+    ({"segmentation": {"size": [50, 40], "counts": [2000]}}, "run lengths for 40 x 50 pixels, in a picture of 50 x 40"),
     ({"segmentation": {"size": [40, 50], "counts": "o"}}, "'o' are no run lengths, or they are cut short"),
     ({"segmentation": {"size": [40, 50], "counts": "oooooooo0"}}, "beyond 32 bits"),
-    ({"segmentation": {"counts": [2000]}}, "no 'size'"),
+    ({"segmentation": {"counts": [2000]}}, "expected run lengths {.size.: "),
+    ({"segmentation": {"size": 40, "counts": [2000]}}, "expected run lengths {.size.: "),
+    ({"segmentation": {"size": [40, 50], "counts": None}}, "expected run lengths {.size.: "),
+    ({"segmentation": [[1e30] * 6]}, "expected polygons"),
+    ({"category_id": [1]}, r"annotation 8: expected a number or text, got \[1\]"),
+    ({"image_id": "1"}, "annotation 8: of image '1', which is not listed"),
 ])  # fmt: skip
 def test_other_faults_of_an_object(tmp_path, one, message):
     make(tmp_path, {"images/1.jpg": None, "instances_val.json": coco(GOOD, GOOD | one)})
@@ -104,7 +109,9 @@ def test_other_faults_of_an_object(tmp_path, one, message):
     ({"file_name": "2.jpg"}, "no 'id'"),
     ({"id": 2}, "no 'file_name'"),
     ({"id": 2, "file_name": 2}, "file_name: expected text, got 2"),
-    ({"id": [2], "file_name": "2.jpg"}, r"id: expected a number or text, got \[2\]"),
+    ({"id": 2, "file_name": ""}, "file_name: expected text, got ''"),
+    ({"id": True, "file_name": "2.jpg"}, "expected a number or text, got True"),
+    ({"id": [2], "file_name": "2.jpg"}, r"expected a number or text, got \[2\]"),
     ({"id": 2, "file_name": "2.jpg", "width": -1, "height": 1}, "expected a whole number from 0 on, got -1"),
     ("2.jpg", "expected an object of JSON, got '2.jpg'"),
 ])  # fmt: skip
@@ -238,4 +245,6 @@ def test_masks_without_classes_beside_pictures(tmp_path):
     outline = {"size": [40, 50], "counts": "0P_1"}
     sam = {"image": {"image_id": 1, "file_name": "sa_1.jpg"}, "annotations": [{"segmentation": outline}]}
     with pytest.raises(FileNotFoundError, match=r"has pictures, but JSON files beside them, .*; expected one of"):
-        open_data(make(tmp_path, {"sa_1.jpg": None, "sa_1.json": sam}))
+        open_data(make(tmp_path / "sa_000000", {"sa_1.jpg": None, "sa_1.json": sam}))
+    with pytest.raises(FileNotFoundError, match=r"sa_000000 has pictures, but JSON files beside them"):
+        open_data(tmp_path)  # not a category, sa_000000

@@ -9,7 +9,6 @@ the same table. To share a run among several processes, give each the same comma
 """
 
 import importlib
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -101,8 +100,8 @@ def evaluate(
     meet(coordinator, processes, process)
     classifier = load_classifier(model, weights, state_dict, class_names)
     dataset = open_data(data, split, data_dir)
-    if category_classes is not None:
-        categories = read_categories(category_classes)
+    categories = category_classes and read_categories(category_classes)
+    if categories:
         classifier, dataset = union_classifier(classifier, categories), by_category(dataset, list(categories))
     size = classifier.image_size
     manifest = {
@@ -111,7 +110,7 @@ def evaluate(
         "weights": fingerprint(classifier.params),
         "data": place_of(data),
         "split": split,
-        "category_classes": category_classes and json.loads(category_classes.read_text()),
+        "category_classes": categories,
         "resize": resize,
         "batch": batch,
         "seed": seed,

@@ -1,6 +1,5 @@
 """A classifier of categories, each the union of some of a network's classes."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from groupcam_jax.evaluation.data.values import read_json, read_text
 from groupcam_jax.program.output import trace_logits
 from groupcam_jax.targets import class_logits
 from groupcam_jax.types import Classifier
@@ -21,12 +21,16 @@ def read_categories(path: Path) -> dict[str, list[int]]:
     Raises:
       ValueError: it is not such a file.
     """
-    content = json.loads(path.read_text())
-    if not isinstance(content, dict) or not all(
-        isinstance(classes, list) and classes and all(type(label) is int for label in classes)
-        for classes in content.values()
-    ):
-        raise ValueError(f"{path}: expected a JSON object, category -> list of class indices")
+    text, expected = read_text(path), f"{path}: expected a JSON object, category -> list of class indices"
+    try:
+        content = read_json(text)
+    except ValueError as error:
+        raise ValueError(f"{expected}: {error}") from error
+    if not content or not isinstance(content, dict):
+        raise ValueError(f"{expected}, got {content!r:.40}")
+    for name, classes in content.items():
+        if not isinstance(classes, list) or not classes or not all(type(label) is int for label in classes):
+            raise ValueError(f"{expected}; {name!r} has {classes!r:.40}")
     return content
 
 
@@ -42,7 +46,8 @@ def union_classifier(classifier: Classifier, categories: Mapping[str, Sequence[i
     member = np.zeros((len(categories) + 1, count), bool)
     for row, (name, classes) in enumerate(categories.items()):
         if not all(0 <= label < count for label in classes):
-            raise ValueError(f"category {name!r} has classes outside the {count} of the network")
+            strange = next(label for label in classes if not 0 <= label < count)
+            raise ValueError(f"category {name!r} has class {strange}, but the network has 0 to {count - 1}")
         member[row, list(classes)] = True
     if (member.sum(0) > 1).any():
         raise ValueError(f"class {int((member.sum(0) > 1).argmax())} belongs to two categories")

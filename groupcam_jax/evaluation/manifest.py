@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
+from groupcam_jax.evaluation.data.values import require_object
 from groupcam_jax.files import write_json
 from groupcam_jax.program.params import is_key
 from groupcam_jax.types import Params
@@ -108,9 +109,9 @@ def check(folder: Path, manifest: Mapping[str, object]) -> None:
         write_json(file, manifest)
         return
     try:
-        found = json.loads(file.read_bytes())
+        found = require_object(json.loads(file.read_bytes()))
         differing = [name for name in manifest if found.get(name) != manifest[name]]
-    except (ValueError, AttributeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} is damaged: {error}; {remedy}, as it was written") from error
     if differing:
         listed = "; ".join(f"{name} is {found.get(name)!r}, not {manifest[name]!r}" for name in differing)

@@ -88,9 +88,11 @@ def annotated_dataset(folder: Path, categories: Iterable[str], annotations: Sequ
     Raises:
       FileNotFoundError: none of the pictures exists.
     """
+    if not annotations:
+        raise FileNotFoundError(f"{folder}: no picture is annotated")
     if not any(annotation.path.exists() for annotation in annotations):
-        example = f", such as {annotations[0].path}" if annotations else ""
-        raise FileNotFoundError(f"{folder}: none of the {len(annotations)} annotated pictures is there{example}")
+        count, example = len(annotations), annotations[0].path
+        raise FileNotFoundError(f"{folder}: none of the {count} annotated pictures is there, such as {example}")
     return Dataset(
         str(folder),
         tuple(categories),

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from groupcam_jax.evaluation.data.values import four_numbers
+
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, right and bottom in pixels from edge to edge
 Size: TypeAlias = tuple[int, int]  # width and height
 
@@ -31,13 +33,13 @@ def checked_box(written: Sequence[float], edges: Box, size: Size | None) -> Box:
     return edges
 
 
-def inclusive_box(sides: Sequence[float], size: Size | None) -> Box:
+def inclusive_box(written: object, size: Size | None) -> Box:
     """The edges of a box of ImageNet's: left, top, right and bottom from 0, and the last pixels belong to it.
 
     Raises:
-      ValueError: not four sides, or a box that cannot be one.
+      ValueError: no four numbers, or a box that cannot be one.
     """
-    left, top, right, bottom = sides
+    sides = left, top, right, bottom = four_numbers(written)
     return checked_box(sides, (left, top, right + 1, bottom + 1), size)
 
 

@@ -18,7 +18,7 @@ from groupcam_jax.evaluation.data.boxes import Box, Size, inclusive_box
 from groupcam_jax.evaluation.data.examples import Dataset
 from groupcam_jax.evaluation.data.listing import find_pictures
 from groupcam_jax.evaluation.data.objects import Objects
-from groupcam_jax.evaluation.data.values import number, picture_size, read_json, read_text, whole
+from groupcam_jax.evaluation.data.values import identifier, picture_size, read_json, read_text, whole
 
 NAME = "boxes.jsonl"
 CLASSES = 100_000  # more than any classifier has: a greater label is a mistake
@@ -42,7 +42,7 @@ def open_boxes_jsonl(folder: Path) -> Dataset:
             continue
         with lines.reading(f"line {position}, {line[:80]}"):
             record = read_json(line)
-            id, label = str(record["id"]), whole(record["label"])
+            id, label = str(identifier(record["id"])), whole(record["label"])
             if label >= CLASSES:
                 raise ValueError(f"label {label} is beyond {CLASSES - 1}")
             size = picture_size(record.get("width"), record.get("height"))
@@ -60,8 +60,10 @@ def open_boxes_jsonl(folder: Path) -> Dataset:
 
 
 def _boxes(record: Any, size: Size | None, objects: Objects, line: str) -> list[Box]:
+    if not isinstance(record, list):
+        raise ValueError(f"boxes_xyxy: expected a list of boxes, got {record!r:.40}")
     boxes = []
     for count, box in enumerate(record, start=1):
         with objects.reading(f"{line}, box {count}"):
-            boxes.append(inclusive_box([number(side) for side in box], size))
+            boxes.append(inclusive_box(box, size))
     return boxes

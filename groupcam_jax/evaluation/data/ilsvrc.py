@@ -15,7 +15,7 @@ from groupcam_jax.evaluation.data.boxes import inclusive_box
 from groupcam_jax.evaluation.data.examples import Dataset
 from groupcam_jax.evaluation.data.listing import some
 from groupcam_jax.evaluation.data.objects import Objects
-from groupcam_jax.evaluation.data.values import number, read_text
+from groupcam_jax.evaluation.data.values import read_text
 
 PICTURES = Path("Data", "CLS-LOC")
 
@@ -52,7 +52,7 @@ def open_ilsvrc(root: Path, split: str | None = None) -> Dataset:
             label, boxes = labels[first], []
             for start in range(0, len(predictions), 5):
                 with objects.reading(f"{id}, box {start // 5 + 1}"):
-                    boxes.append(inclusive_box([number(side) for side in predictions[start + 1 : start + 5]], None))
+                    boxes.append(inclusive_box(predictions[start + 1 : start + 5], None))
             within = Path(id.split("_")[0]) if split == "train" else Path()
             path = root / PICTURES / split / within / f"{id}.JPEG"
             annotations.append(Annotation(id, path, label, boxes, [label] * len(boxes)))

@@ -88,6 +88,8 @@ def open_folder(folder: Path, split: str | None = None) -> Dataset:
         return open_folder(splits[split or next(iter(splits))])
     if "images" in splits:
         raise FileNotFoundError(f"{folder} has pictures, but no annotations; expected {LAYOUTS}")
+    if len(inside) == 1 and any(inside[0].glob("*.json")):
+        return open_folder(inside[0], split)  # not a category, but a data set
     if inside:
         _refuse_split(split, folder)
         return open_image_folder(folder)

@@ -13,6 +13,7 @@ import numpy as np
 
 from groupcam_jax.evaluation.data.values import number, whole
 
+FARTHEST = 2**31  # pixels: no corner of a polygon is that far away
 Polygons: TypeAlias = Sequence[Sequence[float]]  # x0, y0, x1, y1, ... in pixels from the picture's corner
 
 
@@ -40,7 +41,9 @@ def read_outline(segmentation: Any) -> Outline | None:
         outline = [[number(value) for value in polygon] for polygon in segmentation]
     except (TypeError, ValueError):
         outline = [[]]
-    if not all(len(polygon) >= 6 and len(polygon) % 2 == 0 for polygon in outline):
+    if not all(
+        len(polygon) >= 6 and len(polygon) % 2 == 0 and max(map(abs, polygon)) < FARTHEST for polygon in outline
+    ):
         raise ValueError(
             "segmentation: expected polygons [[x0, y0, x1, y1, x2, y2, ...], ...] or run lengths, "
             f"got {segmentation!r:.60}"
@@ -49,9 +52,12 @@ def read_outline(segmentation: Any) -> Outline | None:
 
 
 def _runs(segmentation: dict[str, Any]) -> Runs:
-    """Reads `{"size": [height, width], "counts": ...}`."""
-    height, width = map(whole, segmentation["size"])
-    counts = segmentation["counts"]
+    size, counts = segmentation.get("size"), segmentation.get("counts")
+    if not isinstance(size, list) or len(size) != 2 or not isinstance(counts, str | list):
+        raise ValueError(
+            f'segmentation: expected run lengths {{"size": [height, width], "counts": ...}}, got {segmentation!r:.60}'
+        )
+    height, width = map(whole, size)
     lengths = _decompress(counts) if isinstance(counts, str) else np.array([whole(count) for count in counts], float)
     if (lengths < 0).any() or lengths.sum() != height * width:
         raise ValueError(

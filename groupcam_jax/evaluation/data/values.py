@@ -58,6 +58,28 @@ def number(value: object) -> float:
     raise ValueError(f"expected a number, got {value!r:.40}")
 
 
+def four_numbers(value: object) -> list[float]:
+    """The four numbers that a box is written as.
+
+    Raises:
+      ValueError: it is no list of four numbers.
+    """
+    if not isinstance(value, list) or len(value) != 4:
+        raise ValueError(f"expected four numbers, got {value!r:.60}")
+    return [number(side) for side in value]
+
+
+def identifier(value: object) -> int | str:
+    """What stands for a picture or a category: a number or text.
+
+    Raises:
+      ValueError: it is neither, or empty.
+    """
+    if not isinstance(value, int | str) or isinstance(value, bool) or value == "":
+        raise ValueError(f"expected a number or text, got {value!r:.40}")
+    return value
+
+
 def whole(value: object) -> int:
     """A whole number from 0 on, also if it is written as `160.0` or as a string.
 
