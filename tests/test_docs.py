@@ -37,7 +37,8 @@ def test_the_reference_lists_every_public_name():
 
 def test_every_error_is_among_the_messages(monkeypatch):
     monkeypatch.syspath_prepend(DOCS)
-    from generate.messages import messages, part_of
+    from generate.messages import messages
+    from generate.messages_page import part_of
 
     found = messages()
     assert {part_of(message.path) for message in found} >= {"groupcam_jax/checks.py", "pretrained/torch_files"}
@@ -45,3 +46,13 @@ def test_every_error_is_among_the_messages(monkeypatch):
         path = file.relative_to(DOCS.parent).as_posix()
         raised = len(re.findall(r"^ +raise \w+\(", file.read_text(), flags=re.MULTILINE))
         assert raised <= sum(message.path == path for message in found), path
+
+
+def test_every_message_is_followed_by_what_to_do(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    from generate.messages import messages
+    from generate.remedies import REMEDIES, SAYING, remedy
+
+    told = {message: remedy(message.path, message.text) for message in messages()}
+    assert [message for message in told if told[message] is None and not SAYING.search(message.text)] == []
+    assert set(REMEDIES) - set(told.values()) == set(), "remedies of messages that are gone"

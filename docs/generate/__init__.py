@@ -3,7 +3,7 @@
 from generate.benchmarks import benchmarks
 from generate.gallery import gallery
 from generate.measured import measured_methods
-from generate.messages import messages_page
+from generate.messages_page import messages_page
 
 GENERATED = {
     "benchmarks": benchmarks,
