@@ -252,6 +252,28 @@ def test_the_command_writes_one_file_and_replaces_only_its_own(folder, groupcam)
         check_replaceable(folder)
 
 
+def test_a_page_that_is_stopped_while_it_is_written_leaves_the_last_one_whole(tmp_path):
+    class Stopped(str):
+        def encode(self, *_):
+            raise KeyboardInterrupt
+
+    write_page(tmp_path / "report.html", "whole")
+    with pytest.raises(KeyboardInterrupt):
+        write_page(tmp_path / "report.html", Stopped("half"))
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("report.html", "whole")]
+
+
+def test_a_picture_takes_a_bounded_part_of_a_page():
+    """However large the picture is, and whatever is on it: noise is what compresses worst."""
+    noise = np.random.default_rng(0)
+    maps = [noise.random((224, 224), np.float32)]
+    sizes = [
+        len(json.dumps(Explained(noise.integers(0, 256, (side, side, 3), np.uint8), {"rise": maps}, ["cat"]).card()))
+        for side in (640, 1280)
+    ]
+    assert sizes[1] < 1.05 * sizes[0]
+
+
 def test_a_notebook_shows_an_explanation_and_its_maps_stay_arrays():
     saliency = jax.numpy.asarray(MAPS[0])
     explained = Explained(np.zeros((8, 8, 3), np.uint8), {"grad-cam": [saliency]}, [HOSTILE])
