@@ -319,24 +319,28 @@ def test_stopped_by_control_c_it_keeps_what_is_finished(folder):
     pictures = [str(folder / "noise.png")] * 2000
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # jobs in the background ignore it
     code = f"{heed}; from groupcam_jax.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "explain", *pictures, *NET]
+    page = folder / "report.html"
+    command = [sys.executable, "-c", code, "explain", *pictures, *NET, "--report", str(page)]
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
-        for line in process.stdout:
-            if "explained in" in line:
-                break
+        explained = (line for line in process.stdout if "explained in" in line)
+        next(explained)
+        next(explained)  # so that the first picture is on the page
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "of 2000 pictures; their results are complete" in errors
+    (done,) = re.findall(r"stopped after (\d+) of 2000 pictures; their results are complete", errors)
     assert "Traceback" not in errors
     written = [*folder.joinpath("out").iterdir()]
     assert written
     for path in written:
         with Image.open(path) as drawn:
             drawn.load()
+    assert page.read_text().endswith("</html>")
+    assert page.read_text().count("<article") == int(done) > 0
+    assert [*folder.glob(".*.part")] == []
 
 
 @pytest.mark.parametrize(
