@@ -11,7 +11,7 @@ from generate import GENERATED  # noqa: E402
 from generate.definitions import add_definition  # noqa: E402
 
 project = "groupcam_jax"
-copyright = "the authors of groupcam_jax"
+author = copyright = "the authors of groupcam_jax"
 release = metadata.version("groupcam-jax")
 
 extensions = [
