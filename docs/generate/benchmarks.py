@@ -21,6 +21,8 @@ def benchmarks() -> str:
             *(_on_cpu(name, cpu) for name in ("running_time_cpu", "running_time_efficientnet_lite_cpu")),
             "## Group-CAM on a GPU",
             *(_on_gpu(name, f"{cpu} throughput") for name in ("throughput_h100", "throughput_h100_float32")),
+            "## Group-CAM on a TPU, as its compiler estimates",
+            _on_tpu("python -m experiments.benchmarks.tpu_compile"),
             "## Other methods, beside captum",
             _methods(f"{cpu} methods"),
             "## A training step",
@@ -54,6 +56,26 @@ def _on_gpu(name: str, command: str) -> str:
     ]
     head = ["network", "precision", "contender", "images at once", "explanations a second"]
     return f"{table(head, rows)}\n\n{_source(name, command, results['machine'])}"
+
+
+def _on_tpu(command: str) -> str:
+    name = "tpu_compile"
+    results = read_results(name)
+    rows = [
+        [
+            row["network"],
+            row["dtype"],
+            f"{row['images']} on {row['chips']}",
+            f"{row['flops'] / 1e9:.1f}",
+            f"{row['bytes_accessed'] / 1e9:.2f}",
+            f"{row['estimated_cycles'] / 1e6:.2f}",
+            f"{row['explanations_a_second']:,.0f}",
+        ]
+        for row in results["rows"]
+    ]
+    head = ["by image", "dtype", "images on chips", "GFLOP", "GB", "million cycles", "expected a second"]
+    versions = f"libtpu {results['libtpu']}, jax {results['machine']['versions']['jax']}, compiled for a TPU v5e 2x2"
+    return f"{table(head, rows)}\n\n{versions}; nothing ran. `{command}` writes `experiments/results/{name}.json`."
 
 
 def _methods(command: str) -> str:
