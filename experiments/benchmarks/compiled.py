@@ -13,14 +13,21 @@ SIZE, LABEL = 224, 243  # of the images, and the class that is explained
 
 
 class Compiled(NamedTuple):
-    """A function that explains and waits for the result, the seconds to trace and to compile it, and XLA's buffers.
+    """A program that explains.
 
-    The buffers are what the compiled program holds at most besides its arguments and results, as XLA planned them.
+    Attributes:
+      run: runs it and waits for the result.
+      seconds: to trace and to compile it.
+      buffers_mib: what it holds at most besides its arguments and results, as XLA planned them.
+      flops: its operations as it was traced; the body of a loop counts once.
+      bytes_moved: from and to memory, by XLA's estimate of the compiled program; the body of a loop counts once.
     """
 
     run: Callable[[], jax.Array]
     seconds: dict[str, float]
     buffers_mib: float
+    flops: float
+    bytes_moved: float
 
 
 def compile_explanation(network: str, build: Callable[..., Any], batch: Any) -> Compiled:
@@ -47,6 +54,11 @@ def compile_explanation(network: str, build: Callable[..., Any], batch: Any) -> 
     compiled = lowered.compile()
     seconds = {"trace": traced - started, "compile": time.perf_counter() - traced}
     buffers: Any = compiled.memory_analysis()
+    traced_cost, cost = lowered.cost_analysis() or {}, compiled.cost_analysis() or {}
     return Compiled(
-        lambda: compiled(params, batch, labels).block_until_ready(), seconds, buffers.temp_size_in_bytes / 2**20
+        lambda: compiled(params, batch, labels).block_until_ready(),
+        seconds,
+        buffers.temp_size_in_bytes / 2**20,
+        traced_cost.get("flops", 0.0),
+        cost.get("bytes accessed", 0.0),
     )

@@ -5,13 +5,27 @@
 The fourth command of `running_time.py`, for machines with an accelerator. The paper: 11 a second, ResNet-50 on one
 NVIDIA 2080 Ti.
 
+The most important figures come first: those of the first network, precision and batch size that are named. The file is
+written whole after every figure, so a run that is cut keeps what it has. A piece for which the budget has no room, or
+that fails, is listed under "left_out" with the reason. On a CPU, to try it:
+
+    python -m experiments.benchmarks.running_time throughput --network resnet50 --size 64 --groups 2 --images 1 --runs 1
+
 Ours is one compiled program for a batch of images; PyTorch explains one image after the other, as all published code
-does. "torch loop" scores mask by mask, in PyTorch's own memory format; "torch tuned" scores all masks in one batch,
-channels-last, and differentiates above the layer alone; "torch compiled" is the same with `torch.compile` around the
-scored passes. "passes" are the G + 1 scored passes of each image in our network and nothing else, in the same batches.
+does, and is waited for once at the end of a batch. "torch loop" scores mask by mask and differentiates down to the
+image; the others score all masks of an image in one batch and differentiate above the layer alone. "torch batched"
+does so in PyTorch's own memory format, "torch tuned" in channels-last, and "torch compiled" with `torch.compile` around
+the scored passes as well. "passes" are the G + 1 scored passes of each image in our network and nothing else. "curves"
+are the insertion and the deletion of an image, 58 passes; "torch curves" the same, tuned.
+
+The roofline: the measured rate of a large matrix product in each precision, and of a pass over memory. The floor of our
+programs is the longer of what their operations and what their bytes need at these rates; programs that score the masks
+in a loop have none, because XLA counts the body of a loop once. float32 is full float32, tf32 rounds the operands of
+products, bfloat16 runs the whole network in it (PyTorch: autocast).
 
 Ours, ResNet-50 on one NVIDIA H100, explanations a second (medians of 10 runs; experiments/results/throughput_h100.json,
-and throughput_h100_float32.json from a run of its own):
+and throughput_h100_float32.json from a run of its own). There PyTorch was waited for after every image, and the floor
+was G + 2 forward passes at the rate of products:
 
                 ours, 32 images    ours, 1    passes, 32    torch tuned    torch compiled    torch loop    floor
     bfloat16    604                262        641           79             76                5.0           2267
@@ -20,152 +34,128 @@ and throughput_h100_float32.json from a run of its own):
 
 The scored passes are what takes the time, and in bfloat16 they are far from the rate of products; why was not profiled.
 VGG19 and 128 images were not measured: XLA compiles for 15 to 60 s a case there.
-
-The floor is G + 2 forward passes at the measured rate of matrix products of that precision. float32 is full float32,
-tf32 rounds the operands of products, bfloat16 runs the whole network in it (PyTorch: autocast).
 """
 
-import statistics
-import time
-from collections.abc import Callable, Iterator
+import functools
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from experiments.benchmarks.compiled import LABEL, SIZE, compile_explanation
-from experiments.benchmarks.timing import alternate
-from groupcam_jax import group_cam, in_dtype
-from groupcam_jax.batches import map_batched
+from experiments.benchmarks.budget import Piece, Row, within
+from experiments.benchmarks.roofline import bandwidth, product_rate, with_rates
+from experiments.benchmarks.throughput_contenders import (
+    AT_ONCE,
+    FORMS,
+    PRECISIONS,
+    Setting,
+    our_curves,
+    our_passes,
+    ours,
+    pytorch,
+)
+from experiments.benchmarks.timing import median_within
 from groupcam_jax.evaluation.machine import machine
 from groupcam_jax.files import write_json
 from pretrained.catalogue import IMAGENET
 
-GROUPS = 32
-AT_ONCE = 1056  # perturbed images in a forward pass, at most
-# Of one forward pass, as torchvision publishes them.
-MULTIPLY_ADDS = {"resnet50": 4.09e9, "vgg19": 19.63e9}
-# Name -> JAX's precision of products, and the dtype of the network.
-PRECISIONS = {
-    "float32": ("highest", jnp.float32),
-    "tf32": ("tensorfloat32", jnp.float32),
-    "bfloat16": ("default", jnp.bfloat16),
+# Contender -> how late it comes, beside the places of its network, precision and batch among those that were named.
+OURS = {"ours": (0, ours), "curves": (1, our_curves), "passes": (2, our_passes)}
+TORCH = {
+    "torch tuned": (0, functools.partial(pytorch, form=FORMS["torch tuned"])),
+    "torch loop": (0, functools.partial(pytorch, form=FORMS["torch loop"])),
+    "torch batched": (1, functools.partial(pytorch, form=FORMS["torch batched"])),
+    "torch curves": (1, functools.partial(pytorch, form=FORMS["torch tuned"], curves=True)),
+    "torch compiled": (2, functools.partial(pytorch, form=FORMS["torch compiled"])),
 }
+SECONDS = 5.0  # for the runs of a contender after its warm-up
 
 
-def rate(dtype: Any, size: int = 8192) -> float:
-    """Operations a second of a large matrix product of random numbers, at the default precision."""
-    matrix = jax.random.normal(jax.random.key(0), (size, size), dtype)
-    product = jax.jit(jnp.dot)
-    return 2 * size**3 / median({"product": lambda: product(matrix, matrix).block_until_ready()}, 10)["product"]
+def roofline(precisions: list[str]) -> Iterator[Piece]:
+    """The rates of products in each precision, and the bandwidth of memory."""
+    small = jax.default_backend() == "cpu"
+    size, length = (1024, 2**26) if small else (8192, 2**30)
+    yield Piece({"contender": "bandwidth"}, lambda: {"bytes_a_second": bandwidth(length)})
+    for name in precisions:
+        products, dtype = PRECISIONS[name]
+        rate = functools.partial(product_rate, dtype, products, size)
+        yield Piece({"contender": "products", "precision": name}, lambda rate=rate: {"operations_a_second": rate()})
 
 
-def bandwidth(size: int = 2**30) -> float:
-    """Bytes a second, read and written, of a pass over a large array."""
-    array = jnp.ones(size // 4)
-    double = jax.jit(lambda array: 2 * array)
-    return 2 * size / median({"double": lambda: double(array).block_until_ready()}, 10)["double"]
+def contenders(
+    networks: list[str], precisions: list[str], batches: list[int], groups: int, size: int, runs: int
+) -> list[Piece]:
+    """Everything that explains or measures images, the most important first; only ours in every batch size."""
+    ordered = []
+    for network, precision, images in itertools.product(networks, precisions, batches):
+        rank = networks.index(network) + precisions.index(precision) + batches.index(images)
+        setting = Setting(network, precision, images, groups, size)
+        first = images == batches[0]
+        for name, (late, make) in (OURS | TORCH if first else {"ours": OURS["ours"]}).items():
+            told = {"network": network, "precision": precision, "contender": name, "images": images}
+            measure = functools.partial(time_ours if name in OURS else time_torch, make, setting, runs)
+            ordered.append((late + rank, Piece(told, measure)))
+    return [piece for _, piece in sorted(ordered, key=lambda one: one[0])]
 
 
-def median(contenders: dict[str, Callable[[], Any]], runs: int) -> dict[str, float]:
-    """The median seconds of contenders that take turns."""
-    return {name: statistics.median(seconds) for name, seconds in alternate(contenders, runs).items()}
+def time_ours(make: Any, setting: Setting, runs: int) -> Row:
+    """The seconds of our program for a batch, and what its compiler tells."""
+    program = make(setting)
+    figures = {
+        "seconds": median_within(program.run, SECONDS, runs),
+        "compiling_seconds": sum(program.seconds.values()),
+        "temporary_mib": program.buffers_mib,
+    }
+    if setting.images * (setting.groups + 1) > AT_ONCE:
+        return figures
+    return {**figures, "flops": program.flops, "bytes_moved": program.bytes_moved}
 
 
-def ours(network: str, dtype: Any, images: int) -> tuple[Callable[[], Any], float]:
-    """Our explanation of a batch, compiled, and the seconds of tracing and compiling it."""
-
-    def build(apply, params):
-        mask_batch = min(GROUPS + 1, max(1, AT_ONCE // images))
-        layer = IMAGENET[network].layer
-        return group_cam(in_dtype(apply, dtype), params, layer=layer, groups=GROUPS, mask_batch=mask_batch)
-
-    compiled = compile_explanation(network, build, jax.random.normal(jax.random.key(1), (images, SIZE, SIZE, 3)))
-    return compiled.run, sum(compiled.seconds.values())
+def time_torch(make: Any, setting: Setting, runs: int) -> Row:
+    """The seconds of PyTorch for a batch."""
+    return {"seconds": median_within(make(setting), SECONDS, runs)}
 
 
-def passes(network: str, dtype: Any, images: int) -> Callable[[], Any]:
-    """The scored passes alone."""
-    module = IMAGENET[network].build()
-    params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)))
-    batch = jax.random.normal(jax.random.key(1), (images, SIZE, SIZE, 3))
-
-    @jax.jit
-    def score(params, batch):
-        perturbed = jnp.arange(1.0, GROUPS + 2)[:, None, None, None, None] * batch
-        perturbed = perturbed.reshape(-1, SIZE, SIZE, 3)
-        apply = in_dtype(module.apply, dtype)
-        return map_batched(lambda image: apply(params, image[None])[0], perturbed, AT_ONCE)
-
-    return lambda: score(params, batch).block_until_ready()
-
-
-def pytorch(network: str, precision: str, *, tuned: bool, compiled: bool = False) -> Callable[[], Any]:
-    """The explanation of one image in PyTorch, on the same device as JAX."""
-    import torch
-
-    from experiments.benchmarks import torch_group_cam, torch_networks
-
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision != "float32"
-    device = "cuda" if jax.default_backend() == "gpu" else "cpu"
-    build, layer = torch_networks.NETWORKS[network]
-    memory_format = torch.channels_last if tuned else torch.contiguous_format
-    model = build().eval().requires_grad_(not tuned).to(device, memory_format=memory_format)
-    image = torch.from_numpy(np.random.default_rng(1).standard_normal((3, SIZE, SIZE), np.float32)).to(device)
-    layer = model.get_submodule(layer)
-    model = torch_networks.Bfloat16(model) if precision == "bfloat16" else model
-    scorer = torch.compile(model) if compiled else model
-    options = {"groups": GROUPS, "batch": None if tuned else 1, "whole": not tuned, "scorer": scorer}
-    return lambda: torch_group_cam.group_cam(model, layer, image, LABEL, **options).cpu()
-
-
-def measure(networks: list[str], precisions: list[str], batches: list[int], runs: int) -> Iterator[dict[str, Any]]:
-    """One row after the other, so that what is done is kept when the time is over."""
-    for network in networks:
-        for precision in precisions:
-            products, dtype = PRECISIONS[precision]
-            row = {"network": network, "precision": precision}
-            with jax.default_matmul_precision(products):
-                operations = 2 * MULTIPLY_ADDS[network] * (GROUPS + 2)
-                yield {**row, "contender": "floor", "images": 1, "seconds": operations / rate(dtype)}
-                for images in batches:
-                    run, compiling = ours(network, dtype, images)
-                    contenders = {"ours": run}
-                    if images == batches[0]:
-                        contenders["torch tuned"] = pytorch(network, precision, tuned=True)
-                        contenders["torch loop"] = pytorch(network, precision, tuned=False)
-                        contenders["torch compiled"] = pytorch(network, precision, tuned=True, compiled=True)
-                    if images == max(batch for batch in batches if batch <= AT_ONCE // (GROUPS + 1)):
-                        contenders["passes"] = passes(network, dtype, images)
-                    for name, seconds in median(contenders, runs).items():
-                        count = 1 if name.startswith("torch") else images
-                        extra = {"compiling_seconds": compiling} if name == "ours" else {}
-                        yield {**row, "contender": name, "images": count, "seconds": seconds, **extra}
+def table(rows: list[Row]) -> Table:
+    """The figures, a line for each contender."""
+    columns = ("network", "precision", "contender", "images", "ms an image", "a second", "of the floor's rate")
+    shown = Table(*columns, box=box.MARKDOWN)
+    for row in rows:
+        share = f"{row['floor_seconds'] / row['seconds']:.0%} ({row['limit']})" if "floor_seconds" in row else ""
+        figures = f"{1000 / row['images_a_second']:.2f}", f"{row['images_a_second']:.1f}", share
+        shown.add_row(row["network"], row["precision"], row["contender"], str(row["images"]), *figures)
+    return shown
 
 
 def main(
-    network: Annotated[list[str], typer.Option(help="Networks to measure; repeatable.")] = [*MULTIPLY_ADDS],  # noqa: B006
-    precision: Annotated[list[str], typer.Option(help="float32, tf32, bfloat16; repeatable.")] = [*PRECISIONS],  # noqa: B006
-    images: Annotated[list[int], typer.Option(help="Images of a batch; repeatable.")] = [1, 8, 32, 128],  # noqa: B006
-    runs: Annotated[int, typer.Option(help="Runs of each, after a warm-up.")] = 10,
-    output: Annotated[Path | None, typer.Option(help="Where the figures go as JSON, after every row.")] = None,
+    network: Annotated[list[str], typer.Option(help="Networks; repeatable.")] = ["resnet50", "vgg19"],  # noqa: B006
+    precision: Annotated[list[str], typer.Option(help="bfloat16, tf32, float32; repeatable.")] = [*PRECISIONS],  # noqa: B006
+    images: Annotated[list[int], typer.Option(help="Images of a batch; repeatable.")] = [32, 1, 8, 128],  # noqa: B006
+    groups: Annotated[int, typer.Option(help="Groups of channels, G.")] = 32,
+    size: Annotated[int, typer.Option(help="Height and width of the images.")] = 224,
+    runs: Annotated[int, typer.Option(help="Runs of each, after a warm-up; fewer if they take more than 5 s.")] = 10,
+    budget: Annotated[float, typer.Option(help="Seconds; no piece begins that would not end within them.")] = 570,
+    output: Annotated[Path | None, typer.Option(help="Where the figures go as JSON, after each of them.")] = None,
 ) -> None:
     """Measure explanations a second by the batch and the precision, beside PyTorch."""
-    report = {"rows": [], "runs": runs, "bytes_a_second": bandwidth(), "machine": machine()}
-    shown = Table("network", "precision", "contender", "images", "ms an image", "a second", box=box.MARKDOWN)
-    started = time.perf_counter()
-    for row in measure(network, precision, images, runs):
-        report["rows"].append({**row, "images_a_second": row["images"] / row["seconds"]})
-        milliseconds = 1000 * row["seconds"] / row["images"]
-        figures = str(row["images"]), f"{milliseconds:.2f}", f"{1000 / milliseconds:.1f}"
-        shown.add_row(row["network"], row["precision"], row["contender"], *figures)
-        print(f"{time.perf_counter() - started:.0f} s", *list(row.values())[:4], *figures[1:], flush=True)
+    if unknown := [name for name in network if name not in IMAGENET] + [
+        one for one in precision if one not in PRECISIONS
+    ]:
+        raise typer.BadParameter(f"no such network or precision: {', '.join(unknown)}")
+    told = {"runs": runs, "groups": groups, "size": size, "budget_seconds": budget, "machine": machine()}
+    report: dict[str, Any] = {"rows": [], "roofline": [], "left_out": [], **told}
+    pieces = itertools.chain(roofline(precision), contenders(network, precision, images, groups, size, runs))
+    console = Console(width=120)
+    for row in within(budget, pieces, lambda line: console.print(line, highlight=False)):
+        kind = "left_out" if "left_out" in row else "rows" if "network" in row else "roofline"
+        report[kind].append(with_rates(row, report["roofline"]))
+        console.print(f"    {row['left_out'] if kind == 'left_out' else round(row['took'], 1)}", markup=False)
         if output is not None:
             write_json(output, report)
-    Console(width=120).print(shown)
+    console.print(table(report["rows"]))

@@ -31,6 +31,12 @@ def alternate_within(
     return first, {name: [seconds[name] for seconds in turns] for name in contenders}
 
 
+def median_within(run: Callable[[], Any], budget: float, most: int) -> float:
+    """The median seconds of a function alone: after a warm-up, what the budget has room for, at most `most` runs."""
+    _, seconds = alternate_within({"alone": run}, budget, most)
+    return statistics.median(seconds["alone"])
+
+
 def turn(contenders: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
     """Seconds of one run of each contender, one after the other."""
     seconds = {}

@@ -5,7 +5,6 @@ published weights load into these modules unchanged. EfficientNet-Lite0 is the p
 """
 
 import torch
-from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 
 
@@ -83,6 +82,8 @@ class EfficientNetLite(nn.Module):
     """`logits = EfficientNetLite().eval()(images)`, images `[n, 3, h, w]`; `features` is the layer to explain."""
 
     def __init__(self, name: str = "efficientnet-lite0") -> None:
+        from efficientnet_lite_pytorch import EfficientNet  # no other network needs the package
+
         super().__init__()
         self.network = EfficientNet.from_name(name)
         self.features = nn.Identity()
