@@ -22,10 +22,10 @@ images, ResNet's 7x7 convolution and pooling, and one 3x3 convolution of 64 chan
     the same, with that pooling         the 7x7 convolution            10.897    over blocks of 2x2       17.354
     first stage, 264 masked images      all at once                    12.568    256 of them               7.975
 
-The products of the blur are in the library. The rest is not. Blocks, 12 channels in place of 3, pay for one image and
-cost more in a batch. The other pooling would be a branch by platform, which excitation backpropagation cannot read yet.
-A maximum in place of the selections changes little: 2.715 and 12.567. The images lie along the 128 lanes, and 264 take
-the room of 384: `mask_batch=32` scores 8 x 32 of them at once, which was not compiled as a whole.
+The products of the blur and the pooling by `reduce_window` are in the library; the latter came after the figures below.
+Blocks, 12 channels in place of 3, pay for one image and cost more in a batch, and are not in. The images lie along the
+128 lanes, and 264 take the room of 384: `mask_batch=32` scores 8 x 32 of them at once, which was not compiled as a
+whole.
 """
 
 import importlib.metadata
