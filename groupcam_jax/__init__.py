@@ -98,10 +98,10 @@ from groupcam_jax.families.attribution import attribution_method as attribution_
 from groupcam_jax.families.attribution import backward_rule as backward_rule
 from groupcam_jax.families.class_activation import ClassActivationMap as ClassActivationMap
 from groupcam_jax.families.class_activation import class_activation_map as class_activation_map
-from groupcam_jax.forms.faster import as_written as as_written
-from groupcam_jax.forms.faster import faster as faster
 from groupcam_jax.libragrad import libragrad as libragrad
 from groupcam_jax.precision import in_dtype as in_dtype
+from groupcam_jax.program.faster import as_written as as_written
+from groupcam_jax.program.faster import faster as faster
 
 # isort: split
 # Training pictures that show what is salient.

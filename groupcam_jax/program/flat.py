@@ -12,13 +12,13 @@ import jax
 from jax.extend.core import Var
 from jaxtyping import Array, Float
 
-from groupcam_jax.forms.faster import AsWritten
-from groupcam_jax.forms.rewrite import rewritten
 from groupcam_jax.program.advice import is_logits, no_logits
 from groupcam_jax.program.evaluate import evaluator, run_equation
+from groupcam_jax.program.faster import AsWritten
 from groupcam_jax.program.inline import Constant, Equation, equations_for, inline
 from groupcam_jax.program.modules import module_paths, name_modules
 from groupcam_jax.program.params import partition
+from groupcam_jax.program.rewrite import rewritten
 from groupcam_jax.program.stops import without_stops
 from groupcam_jax.types import Images, Model, Params
 

@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from groupcam_jax.forms.faster import faster
 from groupcam_jax.precision import in_dtype
+from groupcam_jax.program.faster import faster
 from groupcam_jax.program.flat import Program, column, trace
 from groupcam_jax.program.output import below_link
 from groupcam_jax.program.params import array_names, by_name

@@ -7,10 +7,10 @@ import jax
 from jax.extend.core import Var
 from jaxtyping import Array, Float
 
-from groupcam_jax.forms.rewrite import rewritten
 from groupcam_jax.program.evaluate import evaluator
 from groupcam_jax.program.inline import Constant, inline
 from groupcam_jax.program.params import partition
+from groupcam_jax.program.rewrite import rewritten
 from groupcam_jax.types import Images, Model, Params
 
 
