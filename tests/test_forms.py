@@ -70,7 +70,8 @@ def assert_close(actual, expected, tolerance=1e-5):
     assert actual.shape == expected.shape
     assert actual.dtype == expected.dtype
     actual, expected = np.asarray(actual, np.float32), np.asarray(expected, np.float32)
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * np.ptp(expected) + 1e-6)
+    spread = np.ptp(expected) if expected.size else 0
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * spread + 1e-6)
 
 
 def compare(formed, library, arrays):
@@ -102,6 +103,12 @@ def test_any_convolution_agrees_with_the_library(data):
     h, w = (max(data.draw(side), size - 2 * border) for _ in range(2))
     layout = data.draw(st.sampled_from([("NHWC", "HWIO", "NHWC"), ("NCHW", "OIHW", "NCHW"), ("NCHW", "HWIO", "NHWC")]))
     compare(*pair((h, w, groups * inputs, groups * outputs), size, stride, border, groups, layout=layout))
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize(("side", "stride", "border"), [(2, 1, 0), (2, 2, 0), (8, 1, -1), (8, 2, -1)])
+def test_empty_results_and_negative_borders(side, stride, border, groups):
+    compare(*pair((side, side, 3, 6), 3, stride, border, groups))
 
 
 @pytest.mark.parametrize("layout", [("NCHW", "OIHW", "NCHW"), ("CWNH", "WOHI", "HCWN")], ids=str)

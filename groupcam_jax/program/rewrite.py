@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.extend.core import Primitive
+from jax.extend.core import JaxprEqn, Primitive
 
 from groupcam_jax.forms.convolution import form_of
 from groupcam_jax.forms.pooling import max_pool
@@ -19,15 +19,22 @@ LARGEST_WINDOW = 8  # of a pooling, along each axis: a slice for each place
 
 def rewritten(equations: Sequence[Equation]) -> list[Equation]:
     """The equations, each convolution and pooling in its form; variables stay."""
-    results = []
-    for scope, eqn, remat in equations:
-        if (find := FORMS.get(eqn.primitive.name)) and not any(map(is_spread, types := [v.aval for v in eqn.invars])):
-            function = find(eqn.primitive, *types, *sorted(eqn.params.items()))
-            if function is not None:
-                (call,) = jax.make_jaxpr(function)(*types).jaxpr.eqns
-                eqn = call.replace(invars=eqn.invars, outvars=eqn.outvars, source_info=eqn.source_info)
-        results.append(Equation(scope, eqn, remat))
-    return results
+    return [Equation(scope, in_form(eqn), remat) for scope, eqn, remat in equations]
+
+
+def in_form(eqn: JaxprEqn) -> JaxprEqn:
+    """An equation in its form, or as it is if it has none."""
+    find: Any = FORMS.get(eqn.primitive.name)
+    if find is None:
+        return eqn
+    types: list[Any] = [var.aval for var in (*eqn.invars, *eqn.outvars)]
+    if any(map(is_spread, types)) or any(0 in one.shape for one in types):
+        return eqn
+    function = find(eqn.primitive, *types[:-1], *sorted(eqn.params.items()))
+    if function is None:
+        return eqn
+    (call,) = jax.make_jaxpr(function)(*types[:-1]).jaxpr.eqns
+    return call.replace(invars=eqn.invars, outvars=eqn.outvars, source_info=eqn.source_info)
 
 
 def is_spread(type_of_array: Any) -> bool:
@@ -41,7 +48,8 @@ def convolution(primitive: Primitive, images: Any, weights: Any, *options: tuple
     params = dict(options)
     once = (*params["lhs_dilation"], *params["rhs_dilation"], params["batch_group_count"])
     types = {images.dtype, weights.dtype, params["preferred_element_type"] or images.dtype}
-    if images.ndim != 4 or types != {jnp.dtype("float32")} or any(factor != 1 for factor in once):
+    cropped = any(side < 0 for sides in params["padding"] for side in sides)
+    if images.ndim != 4 or types != {jnp.dtype("float32")} or any(factor != 1 for factor in once) or cropped:
         return None
     batch, channel, row, column = params["dimension_numbers"].lhs_spec
     output, inputs, tap_row, tap_column = params["dimension_numbers"].rhs_spec
