@@ -48,8 +48,7 @@ def convolution(primitive: Primitive, images: Any, weights: Any, *options: tuple
     params = dict(options)
     once = (*params["lhs_dilation"], *params["rhs_dilation"], params["batch_group_count"])
     types = {images.dtype, weights.dtype, params["preferred_element_type"] or images.dtype}
-    cropped = any(side < 0 for sides in params["padding"] for side in sides)
-    if images.ndim != 4 or types != {jnp.dtype("float32")} or any(factor != 1 for factor in once) or cropped:
+    if images.ndim != 4 or types != {jnp.dtype("float32")} or any(factor != 1 for factor in once):
         return None
     batch, channel, row, column = params["dimension_numbers"].lhs_spec
     output, inputs, tap_row, tap_column = params["dimension_numbers"].rhs_spec
