@@ -209,6 +209,8 @@ def test_explained_models_take_forms_unless_as_written():
     assert grouped not in formed.lower(image).as_text()
     assert grouped in plain.lower(image).as_text()
     assert_close(formed(image), plain(image))
+    logits = jax.jit(as_written(depthwise_network))(params, image[None])
+    assert_close(logits, depthwise_network(params, image[None]))
     program = trace(depthwise_network, params, image[None])
     assert "conv_general_dilated" in [equation.eqn.primitive.name for equation in program.equations]
 

@@ -1,7 +1,8 @@
 """The two ways to choose: a function with the forms where no explainer runs it, and a model without them."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 from jax.extend.core import Var
@@ -14,7 +15,8 @@ from groupcam_jax.program.rewrite import rewritten
 from groupcam_jax.types import Images, Model, Params
 
 
-class AsWritten(NamedTuple):
+@dataclass(frozen=True)
+class AsWritten:
     """A model whose convolutions run as they are written, on every platform: see `as_written`."""
 
     model_apply: Model
