@@ -27,11 +27,11 @@ REMEDIES = {
         r"catalogue.py: \{IMAGENET.*weights\}$"
     ),
     "What comes after the name of the file tells it; it has an entry of its own here.": (
-        r"pretrained/catalogue.py: .*\{error\}|convert/__main__"
+        r"(catalogue|coco).py: .*\{error\}|convert/__main__"
     ),
     "Mend the annotation, or leave it: such pictures are left out and counted, and the others are measured.": (
         r"boxes are for|has no area|lies outside|is beyond|without \{path|\{annotation\.id|which is not listed"
-        r"|has class \{|\{str\(error\)|no box of its|run lengths for|are left out: \{some\(self"
+        r"|has class \{|category at \{|\{str\(error\)|no box of its|run lengths for|are left out: \{some\(self"
     ),
     "Give each picture, and each category, a name or number of its own in the annotations.": (
         r"more than once|may be \{found|is that of \{|several categories called"
@@ -39,7 +39,7 @@ REMEDIES = {
     "Nothing, if those were not to be measured. Otherwise move them, or annotate them.": (
         r"which are left out: |or hidden, are left out|categories have no pictures: \{some|objects without outlines"
     ),
-    "Choose the folder of the pictures that were annotated.": r"annotated pictures is there",
+    "Choose the folder of the pictures that were annotated.": r"annotated pictures is there|no picture is annotated",
     "Prepare the data set again, or copy it again; `git lfs pull` fetches what a pointer stands for.": (
         r"data/catalogue.py: .*(damaged|missing|cut short|cannot be read)"
     ),
