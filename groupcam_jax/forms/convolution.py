@@ -4,7 +4,8 @@
 - 3x3 at stride 1: Winograd's algorithm, for as many channels as make it faster.
 - Groups of at most eight channels (depthwise: one): shifted products.
 - Few channels and a stride, as in the first layer: the backward pass by the phases of the stride.
-- Other convolutions in one group keep their values; so do all others.
+- Other convolutions in one group are computed by XLA as they are; only their backward pass differs. Wider groups have
+  no form.
 
 The backward pass of each is the transpose of `derivative`. In one group it is written so that the transpose has its
 kernel in the plain layout. As JAX writes it, XLA's CPU compiler uses another one within loops, which takes 2 to 5 times
