@@ -93,8 +93,8 @@ def main(
     accuracy = {name: accuracies(classifier.apply, params, scenes) for name, params in networks.items()}
     images, keys = normalize(scenes.image[:count]), jax.random.split(jax.random.key(0), count)
     builders = build_methods(METHODS, classifier, {"masks": 500, "mask_batch": 8})
-    scores: dict[str, dict[str, Any]] = {method: {} for method in METHODS}
-    for method, network in track([(m, n) for m in METHODS for n in networks], "methods"):
+    scores: dict[str, dict[str, Any]] = {}
+    for method in track(METHODS, "methods"):
 
         def one(params, image, key, method=method):
             saliency = builders[method](classifier.apply, params)(image, key=key)
@@ -103,7 +103,7 @@ def main(
         run = jax.jit(
             lambda params, images, keys, one=one: jax.lax.map(lambda pair: one(params, *pair), (images, keys))
         )
-        scores[method][network] = np.asarray(run(networks[network], images, keys))
+        scores[method] = {name: np.asarray(run(params, images, keys)) for name, params in networks.items()}
     report(output, scores, {"accuracy": accuracy, "steps": steps, "scenes": count})
 
 

@@ -1,5 +1,6 @@
 """The faster forms of convolutions and poolings compute what XLA's own do, on CPU alone, and can be left out."""
 
+import re
 from functools import partial
 
 import jax
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from jax import lax
 
 from groupcam_jax import as_written, faster, group_cam
+from groupcam_jax.forms.blocks import block_convolution
 from groupcam_jax.program.flat import trace
 
 # (h, w, c, k), kernel size, stride, border, groups: every form and the edges between them.
@@ -126,6 +128,69 @@ def test_other_platforms_convolve_as_written(platform, convolutions, case):
     assert lowered.as_text().count(CONVOLVED) == convolutions
     if platform == jax.default_backend():  # the choice itself is gone too
         assert "conditional" not in lowered.compile().as_text()
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_blocks_of_any_stride_agree_with_the_library(dtype, data):
+    strides = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 3)))
+    sizes, channels = data.draw(st.tuples(st.integers(1, 7), st.integers(1, 7))), data.draw(st.integers(1, 4))
+    padding = data.draw(st.tuples(*[st.tuples(st.integers(-1, 3), st.integers(-1, 3))] * 2))
+    side = [data.draw(st.integers(max(1, size - sum(pads)), 12)) for size, pads in zip(sizes, padding, strict=True)]
+    x, kernel = random(0, (2, *side, channels), dtype), random(1, (*sizes, channels, 5), dtype)
+    expected = lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    assert_close(block_convolution(x, kernel, strides, padding), expected, 1e-5 if dtype == jnp.float32 else 1e-2)
+
+
+def normalized(params, x, *, layout="NHWC"):
+    """A convolution and what frameworks write after it, with a residual and ReLU."""
+    along = (
+        (lambda vector: vector[None, None, None]) if layout == "NHWC" else (lambda vector: vector[None, :, None, None])
+    )
+    numbers = (layout, "HWIO", layout)
+    y = lax.conv_general_dilated(x, params["kernel"], (1, 1), "SAME", dimension_numbers=numbers)
+    scale = lax.rsqrt(along(params["variance"]) + 1e-3) * along(params["scale"])
+    y = (y.astype(jnp.float32) - along(params["mean"])) * scale / 2 + along(params["bias"])
+    return jax.nn.relu(y.astype(x.dtype) + x)
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_batch_norm_is_folded_into_the_kernel_on_cuda_alone(dtype, layout, monkeypatch):
+    params = {name: random(seed, (5,)) for seed, name in enumerate(("mean", "scale", "bias"))}
+    params |= {"kernel": random(3, (3, 3, 5, 5), dtype), "variance": jnp.abs(random(4, (5,)))}
+    x = random(5, {"NHWC": (2, 6, 7, 5), "NCHW": (2, 5, 6, 7)}[layout], dtype)
+    function = partial(normalized, layout=layout)
+    for platform, products in (("cpu", 1), ("cuda", 0), ("tpu", 1)):
+        text = jax.jit(faster(function)).trace(params, x).lower(lowering_platforms=(platform,)).as_text()
+        assert len(re.findall(rf"stablehlo.multiply .*<{'x'.join(map(str, x.shape))}x", text)) == products
+    monkeypatch.setattr(lax, "platform_dependent", lambda *xs, cuda=None, **rest: (cuda or rest["default"])(*xs))
+    if dtype == jnp.float32:
+        assert_close(faster(function)(params, x), function(params, x))
+        pull = random(6, x.shape)
+        gradients = [jax.vjp(one, params, x)[1](pull) for one in (faster(function), function)]
+        jax.tree.map(partial(assert_close, tolerance=1e-4), *gradients)
+    else:
+        exact = function(*jax.tree.map(lambda array: array.astype(jnp.float32), (params, x)))
+        lost = [jnp.abs(one(params, x).astype(jnp.float32) - exact).mean() for one in (faster(function), function)]
+        assert lost[0] < 1.5 * lost[1]
+
+
+def test_what_is_read_twice_is_not_folded():
+    kernel, scale = random(0, (3, 3, 4, 4)), random(1, (1, 1, 1, 4))
+
+    def function(x):
+        y = lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        z = y * scale
+        return z, (y + z).sum(), y * (y.mean((0, 1, 2), keepdims=True))
+
+    x = random(2, (1, 5, 5, 4))
+    text = jax.jit(faster(function)).trace(x).lower(lowering_platforms=("cuda",)).as_text()
+    assert text.count(CONVOLVED) == 1
+    assert len(re.findall("stablehlo.multiply .*<1x5x5x4x", text)) == 2
+    for one, other in zip(faster(function)(x), function(x), strict=True):
+        assert_close(one, other)
 
 
 def test_only_what_has_a_form_changes():

@@ -13,6 +13,7 @@ from groupcam_jax import group_cam, in_dtype
 from groupcam_jax.batches import map_batched
 from groupcam_jax.evaluation.studies.insertion_deletion import STEPS
 from groupcam_jax.metrics import insertion_deletion
+from groupcam_jax.types import Model
 from pretrained.catalogue import IMAGENET
 
 AT_ONCE = 1056  # perturbed images in a forward pass, at most
@@ -47,11 +48,11 @@ def at_once(setting: Setting, passes: int) -> int:
     return min(passes, max(1, AT_ONCE // setting.images))
 
 
-def ours(setting: Setting) -> Compiled:
-    """Our explanation."""
+def ours(setting: Setting, form: Callable[[Model], Model] = lambda apply: apply) -> Compiled:
+    """Our explanation, of the network in a form, such as `as_written`."""
     options = {"layer": IMAGENET[setting.network].layer, "groups": setting.groups}
     mask_batch = at_once(setting, setting.groups + 1)
-    return compiled(setting, lambda apply, params: group_cam(apply, params, **options, mask_batch=mask_batch))
+    return compiled(setting, lambda apply, params: group_cam(form(apply), params, **options, mask_batch=mask_batch))
 
 
 def our_passes(setting: Setting) -> Compiled:

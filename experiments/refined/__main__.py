@@ -1,46 +1,25 @@
 """Measures methods on pictures with boxes, and writes their table."""
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import typer
-from jaxtyping import Array, Float, Int
 from rich.console import Console
 
-import groupcam_jax as g
-from experiments.refined.measure import BLUR, Pictures, build_measure
+from experiments.refined.measure import Pictures, build_measure
+from experiments.refined.methods import predict, program
 from experiments.refined.report import summary, write_table
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.evaluation.code import code_of
-from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.data import Dataset, open_data, resize_shorter_and_crop
 from groupcam_jax.evaluation.manifest import claim, fingerprint
 from groupcam_jax.evaluation.records import append_rows, mend, read_rows, rounded
 from groupcam_jax.metrics import mask_of_boxes
-from groupcam_jax.types import Classifier, Saliency
+from groupcam_jax.types import Classifier
 
 MAPS = 4  # to be raised when a method gives other maps: old rows are of old ones
-
-
-def flat(model_apply: Any, params: Any, **options: Any) -> Any:
-    """The warning: the same steps from a map that means nothing, with the blurred image alone."""
-
-    def speck(model_apply: Any, params: Any, layer: Any = None) -> Any:
-        del layer
-        drawn = jax.random.normal(jax.random.key(0), (28, 28))
-        return lambda image, label, key: jax.image.resize(drawn, image.shape[:2], "linear")
-
-    return g.refined(model_apply, params, method=speck, substrates=[BLUR], smoothness=0.3, **options)
-
-
-OWN: dict[str, Callable[..., Any]] = {
-    "refined, 12 steps": functools.partial(g.refined, method=g.grad_cam, steps=12),
-    "flat start": flat,
-}  # beside the methods and controls of `groupcam evaluate`
 
 
 def main(
@@ -103,22 +82,6 @@ def pictures(dataset: Dataset, numbers: range, classifier: Classifier, other: Cl
     ]
     masks = jnp.stack([jnp.asarray(outline) for outline in outlines])
     return [example.id for example in examples], Pictures(images, photographs, for_other, masks)
-
-
-def program(name: str, classifier: Classifier) -> Callable[..., Saliency]:
-    """The compiled explanation of a batch of images and classes."""
-    own = functools.partial(OWN[name], layer=classifier.layer) if name in OWN else None
-    build = own or build_methods([name], classifier, {})[name]
-
-    def explain(params, image, label):
-        return build(classifier.apply, params)(image, label, key=jax.random.key(0))
-
-    return jax.jit(jax.vmap(explain, (None, 0, 0)))
-
-
-def predict(classifier: Classifier, images: Float[Array, "n h w c"]) -> Int[Array, " n"]:
-    """The predicted classes of a batch of images."""
-    return jax.jit(g.faster(classifier.apply))(classifier.params, images).argmax(1).astype(jnp.int32)
 
 
 if __name__ == "__main__":

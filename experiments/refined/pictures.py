@@ -19,7 +19,7 @@ from PIL import Image
 from skimage import data as skimage_data
 
 import pretrained
-from experiments.refined.__main__ import predict, program
+from experiments.refined.methods import predict, program
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.evaluation.data import open_data, resize_shorter_and_crop
 from groupcam_jax.files import whole_file

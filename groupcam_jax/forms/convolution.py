@@ -1,4 +1,8 @@
-"""Which form a convolution takes on CPU, by its shapes.
+"""Which form a convolution takes on which platform, by its shapes.
+
+On CUDA, in any type: a convolution of few channels with a stride, as in the first layer, in blocks of the stride.
+
+On CPU, in float32:
 
 - Windows that do not overlap (1x1, patches): one matrix product.
 - 3x3 at stride 1: Winograd's algorithm, for as many channels as make it faster.
@@ -16,19 +20,23 @@ Measured (2 cores of an AMD EPYC, JAX 0.10.2, 8 images, forward and backward, ti
 of 16 pixels 1.5 and 16; of 2 pixels 1.6 and 1.2; 3x3 with 256 channels 2.3 and, in a loop, 4.5.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
+from groupcam_jax.forms.blocks import block_convolution
 from groupcam_jax.forms.patches import patch_products
 from groupcam_jax.forms.phases import transposed_convolution
 from groupcam_jax.forms.shifted import shifted_products, transposed_products
 from groupcam_jax.forms.winograd import winograd
 
 Bilinear: TypeAlias = Callable[[jax.Array, jax.Array], jax.Array]  # of x `[n, h, w, c]` and a kernel `[i, j, d, k]`
+MOST_CHANNELS = 64  # of a block
 MOST_TAPS = 72  # products of an output as a sum: more would take long to compile
 
 
@@ -39,7 +47,36 @@ class Form(NamedTuple):
     derivative: Bilinear
 
 
-def form_of(
+def forms_of(
+    images: jax.ShapeDtypeStruct,
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    groups: int,
+    precision: Any,
+) -> dict[str, Form]:
+    """The forms of a convolution by platform, without those where it is XLA's own.
+
+    Args:
+      images: their shape `[n, h, w, c]` and their type.
+      kernel: the shape of the kernel, `[rows, columns, c / groups, k]`.
+      strides: along rows and columns.
+      padding: zeros before and after x along rows and columns.
+      groups: of channels.
+      precision: of the products, as in `jax.lax.conv_general_dilated`.
+    """
+    forms = {}
+    if groups == 1 and max(strides) > 1 and math.prod(strides) * images.shape[3] <= MOST_CHANNELS:
+        blocks = partial(block_convolution, strides=strides, padding=padding, precision=precision)
+        forms["cuda"] = Form(blocks, blocks)
+    precise = precision not in (None, lax.Precision.DEFAULT, (lax.Precision.DEFAULT,) * 2)
+    on_cpu = form_on_cpu(images.shape, kernel, strides, padding, groups, precise=precise)
+    if images.dtype == jnp.float32 and on_cpu is not None:
+        forms["cpu"] = on_cpu
+    return forms
+
+
+def form_on_cpu(
     shape: Sequence[int],
     kernel: Sequence[int],
     strides: Sequence[int],
@@ -48,7 +85,7 @@ def form_of(
     *,
     precise: bool,
 ) -> Form | None:
-    """The form of a float32 convolution, None for XLA's own.
+    """The form of a float32 convolution on CPU, None for XLA's own.
 
     Args:
       shape: of the images, `[n, h, w, c]`.

@@ -54,7 +54,7 @@ def faster(function: Callable[..., Any]) -> Callable[..., Any]:
         constants: dict[Any, Constant] = {}
         equations, outputs = inline(closed, closed.jaxpr.invars, None, constants)
         computed = [atom for atom in outputs if isinstance(atom, Var)]
-        evaluate = evaluator(rewritten(equations), [*constants, *closed.jaxpr.invars], computed)
+        evaluate = evaluator(rewritten(equations, computed), [*constants, *closed.jaxpr.invars], computed)
         values = iter(evaluate(*constants.values(), *arrays))
         leaves = [next(values) if isinstance(atom, Var) else atom.val for atom in outputs]
         return jax.tree.unflatten(jax.tree.structure(shapes), leaves)

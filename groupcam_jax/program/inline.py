@@ -1,7 +1,7 @@
 """Inlines calls into one list of equations, each with its scope and the `jax.checkpoint` around it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
@@ -94,3 +94,8 @@ def variables(atoms: Sequence[Atom]) -> list[Var]:
 def shape_of(atom: Atom) -> tuple[int, ...]:
     """The shape of an operand; () for keys and the like."""
     return tuple(map(int, np.shape(atom.val) if isinstance(atom, Literal) else getattr(atom.aval, "shape", ())))
+
+
+def is_spread(type_of_array: Any) -> bool:
+    """Whether a type says how an array is spread over devices, which the steps of a form would each have to say."""
+    return any(type_of_array.sharding.spec)

@@ -1,4 +1,4 @@
-"""Gives the convolutions and poolings of a program their forms."""
+"""Gives the convolutions and poolings of a program their forms, each on the platform where it is faster."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -7,19 +7,21 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.extend.core import JaxprEqn, Primitive
+from jax.extend.core import JaxprEqn, Primitive, Var
 
-from groupcam_jax.forms.convolution import form_of
+from groupcam_jax.forms.convolution import Bilinear, forms_of
 from groupcam_jax.forms.pooling import max_pool
-from groupcam_jax.program.inline import Equation
+from groupcam_jax.program.fold import fold
+from groupcam_jax.program.inline import Equation, is_spread
 
 Function: TypeAlias = Callable[..., Any]
 LARGEST_WINDOW = 8  # of a pooling, along each axis: a slice for each place
 
 
-def rewritten(equations: Sequence[Equation]) -> list[Equation]:
-    """The equations, each convolution and pooling in its form; variables stay."""
-    return [Equation(scope, in_form(eqn), remat) for scope, eqn, remat in equations]
+def rewritten(equations: Sequence[Equation], outputs: Sequence[Var]) -> list[Equation]:
+    """The equations of a function of these outputs, each convolution and pooling in its form; variables stay."""
+    folded = fold(equations, outputs, in_form)
+    return [Equation(scope, in_form(eqn), remat) for scope, eqn, remat in folded]
 
 
 def in_form(eqn: JaxprEqn) -> JaxprEqn:
@@ -37,50 +39,45 @@ def in_form(eqn: JaxprEqn) -> JaxprEqn:
     return call.replace(invars=eqn.invars, outvars=eqn.outvars, source_info=eqn.source_info)
 
 
-def is_spread(type_of_array: Any) -> bool:
-    """Whether a type says how an array is spread over devices, which the steps of a form would each have to say."""
-    return any(type_of_array.sharding.spec)
-
-
 @functools.cache  # one traced function for all convolutions alike: XLA is given its code once
 def convolution(primitive: Primitive, images: Any, weights: Any, *options: tuple[str, Any]) -> Function | None:
-    """The form of an equation `conv_general_dilated`, None if it stays as it is."""
+    """The forms of an equation `conv_general_dilated`, None if it stays as it is on every platform."""
     params = dict(options)
     once = (*params["lhs_dilation"], *params["rhs_dilation"], params["batch_group_count"])
     types = {images.dtype, weights.dtype, params["preferred_element_type"] or images.dtype}
-    if images.ndim != 4 or types != {jnp.dtype("float32")} or any(factor != 1 for factor in once):
+    if images.ndim != 4 or len(types) > 1 or any(factor != 1 for factor in once):
         return None
     batch, channel, row, column = params["dimension_numbers"].lhs_spec
     output, inputs, tap_row, tap_column = params["dimension_numbers"].rhs_spec
     to_images, to_kernel = (batch, row, column, channel), (tap_row, tap_column, inputs, output)
     batch, channel, row, column = params["dimension_numbers"].out_spec
     from_images = [place for _, place in sorted(zip((batch, row, column, channel), range(4), strict=True))]
-    form = form_of(
-        [images.shape[axis] for axis in to_images],
+    forms = forms_of(
+        jax.ShapeDtypeStruct([images.shape[axis] for axis in to_images], images.dtype),
         [weights.shape[axis] for axis in to_kernel],
         params["window_strides"],
         params["padding"],
         params["feature_group_count"],
-        precise=params["precision"] not in (None, lax.Precision.DEFAULT, (lax.Precision.DEFAULT,) * 2),
+        params["precision"],
     )
-    if form is None:
+    if not forms:
         return None
 
     def plain(x: jax.Array, kernel: jax.Array) -> Any:
         return primitive.bind(x, kernel, **params)
 
-    def on_cpu(function: Callable[..., jax.Array]) -> Callable[..., Any]:
-        def laid_out(x: jax.Array, kernel: jax.Array) -> jax.Array:
-            return function(x.transpose(to_images), kernel.transpose(to_kernel)).transpose(from_images)
+    def laid_out(function: Bilinear) -> Bilinear:
+        return lambda x, kernel: function(x.transpose(to_images), kernel.transpose(to_kernel)).transpose(from_images)
 
-        return lambda x, kernel: lax.platform_dependent(x, kernel, cpu=laid_out, default=plain)
+    values = {platform: laid_out(form.values) for platform, form in forms.items()}
+    derivatives = {platform: laid_out(form.derivative) for platform, form in forms.items()}
 
     @jax.custom_jvp
-    def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-        return on_cpu(form.values)(x, kernel)
+    def convolve(x: jax.Array, kernel: jax.Array) -> Any:
+        return lax.platform_dependent(x, kernel, **values, default=plain)
 
     convolve.defjvps(
-        lambda dx, _, x, kernel: on_cpu(form.derivative)(dx, kernel),
+        lambda dx, _, x, kernel: lax.platform_dependent(dx, kernel, **derivatives, default=plain),
         lambda dkernel, _, x, kernel: plain(x, dkernel),
     )
     return jax.jit(convolve)
