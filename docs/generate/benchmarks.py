@@ -10,6 +10,13 @@ CONTENDERS = {
     "torch plain": "PyTorch, plain",
     "torch loop": "PyTorch, mask by mask",
 }
+ON_GPU = CONTENDERS | {
+    "as written": "ours, convolutions as they are written",
+    "torch batched": "PyTorch, all masks at once",
+    "torch compiled": "PyTorch, compiled",
+    "curves": "ours, insertion and deletion",
+    "torch curves": "PyTorch, insertion and deletion",
+}
 
 
 def benchmarks() -> str:
@@ -20,7 +27,10 @@ def benchmarks() -> str:
             "## Group-CAM on a CPU",
             *(_on_cpu(name, cpu) for name in ("running_time_cpu", "running_time_efficientnet_lite_cpu")),
             "## Group-CAM on a GPU",
-            *(_on_gpu(name, f"{cpu} throughput") for name in ("throughput_h100", "throughput_h100_float32")),
+            *(
+                _on_gpu(name, f"{cpu} throughput")
+                for name in ("throughput_h200", "throughput_h100", "throughput_h100_float32")
+            ),
             "## Group-CAM on a TPU, as its compiler estimates",
             _on_tpu("python -m experiments.benchmarks.tpu_compile"),
             "## Other methods, beside captum",
@@ -50,11 +60,17 @@ def _on_cpu(name: str, command: str) -> str:
 def _on_gpu(name: str, command: str) -> str:
     results = read_results(name)
     rows = [
-        [row["network"], row["precision"], row["contender"], str(row["images"]), f"{row['images_a_second']:,.1f}"]
+        [
+            row["network"],
+            row["precision"],
+            ON_GPU[row["contender"]],
+            str(row["images"]),
+            f"{row['images_a_second']:,.1f}",
+        ]
         for row in results["rows"]
-        if row["contender"] not in ("floor", "passes")
+        if row["contender"] in ON_GPU
     ]
-    head = ["network", "precision", "contender", "images at once", "explanations a second"]
+    head = ["network", "precision", "contender", "images at once", "images a second"]
     return f"{table(head, rows)}\n\n{_source(name, command, results['machine'])}"
 
 

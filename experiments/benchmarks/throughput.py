@@ -20,21 +20,30 @@ scored passes of each image in our network and nothing else. "curves" are the in
 passes; "torch curves" the same, tuned.
 
 The roofline: the measured rate of a large matrix product in each precision, and of a pass over memory. The floor of our
-programs is the longer of what their operations and what their bytes need at these rates; programs that score the masks
-in a loop have none, because XLA counts the body of a loop once. float32 is full float32, tf32 rounds the operands of
-products, bfloat16 runs the whole network in it (PyTorch: autocast).
+programs is the longer of what their operations and what their bytes need at these rates. XLA does not count the bytes
+of cuDNN's convolutions, so the second is too low. Programs that score the masks in a loop have no floor, because XLA
+counts the body of a loop once. float32 is full float32, tf32 rounds the operands of products, bfloat16 runs the whole
+network in it (PyTorch: autocast).
 
-Ours, ResNet-50 on one NVIDIA H100, explanations a second (medians of 10 runs; experiments/results/throughput_h100.json,
-and throughput_h100_float32.json from a run of its own). There PyTorch was waited for after every image, and the floor
-was G + 2 forward passes at the rate of products:
+One NVIDIA H200, explanations a second, medians of 10 runs (experiments/results/throughput_h200.json; 343 s for all):
 
-                ours, 32 images    ours, 1    passes, 32    torch tuned    torch compiled    torch loop    floor
-    bfloat16    604                262        641           79             76                5.0           2267
-    tf32        319                175        337           84             95                7.7           1303
-    float32     129                74         136           41             46                7.9           180
+                          ours    as written    of the floor's rate    torch tuned    torch batched    torch loop
+    ResNet-50, 32 images
+      bfloat16            1153    768           50 %                   53             54               3.0
+      tf32                654                   49 %                   60             61               4.4
+    128, bfloat16         1210
+    1, bfloat16           308                   13 %
+    VGG19, 32, bfloat16   405                   84 %                   120            110              14.5
 
-The scored passes are what takes the time, and in bfloat16 they are far from the rate of products; why was not profiled.
-VGG19 and 128 images were not measured: XLA compiles for 15 to 60 s a case there.
+Insertion and deletion of a map, ResNet-50, bfloat16, 32 images: 729 a second, in PyTorch 102.
+
+What was done about the profile of the passes (264 images in bfloat16; experiments/results/fold_h200.json): as written
+10.1 ms of kernels, of which a quarter read and wrote what batch norms, residuals and ReLUs need. Folded into the
+convolutions (`groupcam_jax.program.fold`) 7.9 ms, of which the first layer took 1.8; so that runs in blocks now
+(`groupcam_jax.forms.blocks`). Not measured: the profile after that, and what limits a single image.
+
+On one NVIDIA H100, before both (experiments/results/throughput_h100.json, and throughput_h100_float32.json): 604 in
+bfloat16, 319 in tf32, 129 in float32.
 """
 
 import functools
