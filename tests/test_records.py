@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from groupcam_jax.evaluation import records
 from groupcam_jax.evaluation.code import parsed, version_of
 from groupcam_jax.evaluation.contenders import method_version
 from groupcam_jax.evaluation.data import open_data
@@ -17,7 +19,7 @@ from groupcam_jax.evaluation.data.annotations import Annotation, annotated_datas
 from groupcam_jax.evaluation.data.by_category import by_category
 from groupcam_jax.evaluation.ledger import BROKEN, Origin
 from groupcam_jax.evaluation.manifest import check, hold, wait_for_others
-from groupcam_jax.evaluation.records import append_rows, make_row, map_file, mend, read_rows
+from groupcam_jax.evaluation.records import append_rows, make_row, map_file, mend, read_rows, recording
 
 STUDY = "groupcam_jax.evaluation.studies.pointing_game"
 
@@ -92,6 +94,22 @@ def test_whatever_happens_to_a_record_only_rows_that_were_written_are_read(tmp_p
     assert mend(file) is None
     append_rows(file, [{"more": 1}])
     assert read_rows(file) == [*expected, {"more": 1}]
+
+
+def test_rows_are_in_the_file_at_once_and_on_the_disk_every_second(tmp_path, monkeypatch):
+    file, now, flushed = tmp_path / "rows-0.jsonl", [0.0], []
+    monkeypatch.setattr(records, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(os, "fsync", lambda _: flushed.append(len(read_rows(file))))
+
+    def write(record):
+        for number, now[0] in enumerate([0.2, 0.9, 1.0, 1.9, 2.1, 9.0, 9.5]):
+            record([row(number, "a")])
+            assert len(read_rows(file)) == number + 1, "a kill would lose a row"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), recording(file) as record:
+        write(record)
+    assert flushed == [3, 5, 6, 7]
 
 
 def test_damaged_lines_are_named(tmp_path):
