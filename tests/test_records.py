@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from groupcam_jax.evaluation import records
 from groupcam_jax.evaluation.code import parsed, version_of
+from groupcam_jax.evaluation.compact import compact_rows
 from groupcam_jax.evaluation.contenders import method_version
 from groupcam_jax.evaluation.data import open_data
 from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset
@@ -94,6 +95,35 @@ def test_whatever_happens_to_a_record_only_rows_that_were_written_are_read(tmp_p
     assert mend(file) is None
     append_rows(file, [{"more": 1}])
     assert read_rows(file) == [*expected, {"more": 1}]
+
+
+TRAPS = st.sampled_from(['": [0.5]', 'a": [0.5]', 'a ": [', "[0.5]", "a\\\\", '"', "{", "é", "a"])
+CURVES = st.lists(st.floats(-1, 1, width=32).map(lambda value: round(value, records.DIGITS)), min_size=1, max_size=4)
+FLAT = st.dictionaries(TRAPS | st.text(max_size=5), CURVES | TRAPS | VALUES, max_size=5)
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(rows=st.lists(FLAT, min_size=1, max_size=4))
+def test_compact_rows_say_what_was_written(tmp_path_factory, rows):
+    file = tmp_path_factory.mktemp("record") / "rows-0.jsonl"
+    append_rows(file, rows)
+    for found, written in zip(compact_rows(file), rows, strict=True):
+        assert [*found] == [*written]
+        for name, value in found.items():
+            if isinstance(value, np.ndarray):
+                assert value.tolist() == written[name]
+            else:
+                assert value == written[name]
+
+
+def test_compact_rows_share_what_is_equal(tmp_path):
+    file = tmp_path / "rows-0.jsonl"
+    shown = {"id": "one picture", "places": [0.0, 1e-06], "curve": [0.25, None], "classes": [3, 4]}
+    append_rows(file, [shown, {**shown, "places": [0.0, 1.0]}, shown, shown])
+    *_, third, last = compact_rows(file)
+    assert third["places"] is last["places"]
+    assert third["id"] is last["id"]
+    assert (last["curve"], last["classes"]) == ([0.25, None], [3, 4])
 
 
 def test_rows_are_in_the_file_at_once_and_on_the_disk_every_second(tmp_path, monkeypatch):

@@ -27,8 +27,15 @@ CHECK = b', "crc": "'  # what the last entry of a line begins with
 
 def read_rows(*files: Path) -> list[Row]:
     """Reads the whole rows of files, in order; missing files have none."""
-    found = [whole(line) for file in files if file.exists() for line in file.read_bytes().split(b"\n")]
-    return [json.loads(text) for text in found if text is not None]
+    return [json.loads(text) for text in whole_lines(*files)]
+
+
+def whole_lines(*files: Path) -> Iterator[bytes]:
+    """The JSON of the whole rows of files, in order, one at a time; missing files have none."""
+    for file in files:
+        if file.exists():
+            with file.open("rb") as lines:
+                yield from (text for line in lines if (text := whole(line.removesuffix(b"\n"))))
 
 
 def whole(line: bytes) -> bytes | None:
@@ -79,18 +86,25 @@ def mend(path: Path) -> str | None:
     Returns:
       what to tell of damaged lines, if there are any.
     """
-    lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
-    kept = [line for line in lines if whole(line)]
-    damaged = [number for number, line in enumerate(lines[:-1], start=1) if not whole(line)]
+    if not path.exists():
+        return None
+    strange: dict[int, bytes] = {}
+    line = b"\n"
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not whole(line.removesuffix(b"\n")):
+                strange[number] = line
+    damaged = [number for number, one in strange.items() if one.endswith(b"\n")]
     aside = path.with_suffix(".damaged")
     if damaged:
         with aside.open("ab") as file:
-            file.writelines(lines[number - 1] + b"\n" for number in damaged)
+            file.writelines(strange[number] for number in damaged)
             file.flush()
             os.fsync(file.fileno())
-    if damaged or lines[-1]:
-        with whole_file(path) as file:
-            file.writelines(line + b"\n" for line in kept)
+    if damaged or not line.endswith(b"\n"):
+        with path.open("rb") as lines, whole_file(path) as file:
+            kept = (one for number, one in enumerate(lines, start=1) if number not in strange)
+            file.writelines(one.removesuffix(b"\n") + b"\n" for one in kept)
     if not damaged:
         return None
     some = ", ".join(map(str, damaged[:5])) + (", ..." if len(damaged) > 5 else "")
