@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import jax.numpy as jnp
 import models
 import numpy as np
@@ -12,7 +13,7 @@ from groupcam_jax.evaluation.categories import read_categories, union_classifier
 from groupcam_jax.evaluation.code import code_of, parsed
 from groupcam_jax.evaluation.controls import centre
 from groupcam_jax.evaluation.data import Batch
-from groupcam_jax.evaluation.estimates import estimate
+from groupcam_jax.evaluation.estimates import RESAMPLES, draws, estimate
 from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger
 from groupcam_jax.evaluation.manifest import fingerprint
@@ -68,6 +69,16 @@ def test_values_of_one_picture_are_drawn_together():
     independent = estimate(valued(values[pictures]), "value", scale=1)
     assert independent.high - independent.low == pytest.approx((four.high - four.low) / 2, rel=0.15)
     assert np.isnan(estimate(valued([1.0, 0.0], ["a", "a"]), "value").low)
+
+
+def test_columns_share_their_resamples_and_each_is_drawn_as_by_itself():
+    values = np.random.default_rng(0).normal(size=300).astype(np.float32)
+    keys = jax.random.split(jax.random.key(0), RESAMPLES)
+    by_name = values[sorted(range(300), key=lambda number: f"p{number}")]
+    means = [by_name[jax.random.randint(key, (300,), 0, 300, np.int32)].mean() for key in keys]
+    known = estimate(valued(values.tolist()), "value", scale=1)
+    np.testing.assert_allclose([known.low, known.high], np.percentile(means, (2.5, 97.5)), atol=1e-6)
+    assert (draws(300).sum(1) == 300).all()
 
 
 def test_mean_over_categories():

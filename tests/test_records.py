@@ -4,20 +4,23 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from groupcam_jax.evaluation import records
 from groupcam_jax.evaluation.code import parsed, version_of
+from groupcam_jax.evaluation.compact import compact_rows
 from groupcam_jax.evaluation.contenders import method_version
 from groupcam_jax.evaluation.data import open_data
 from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset
 from groupcam_jax.evaluation.data.by_category import by_category
 from groupcam_jax.evaluation.ledger import BROKEN, Origin
 from groupcam_jax.evaluation.manifest import check, hold, wait_for_others
-from groupcam_jax.evaluation.records import append_rows, make_row, map_file, mend, read_rows
+from groupcam_jax.evaluation.records import append_rows, make_row, map_file, mend, read_rows, recording
 
 STUDY = "groupcam_jax.evaluation.studies.pointing_game"
 
@@ -92,6 +95,51 @@ def test_whatever_happens_to_a_record_only_rows_that_were_written_are_read(tmp_p
     assert mend(file) is None
     append_rows(file, [{"more": 1}])
     assert read_rows(file) == [*expected, {"more": 1}]
+
+
+TRAPS = st.sampled_from(['": [0.5]', 'a": [0.5]', 'a ": [', "[0.5]", "a\\\\", '"', "{", "é", "a"])
+CURVES = st.lists(st.floats(-1, 1, width=32).map(lambda value: round(value, records.DIGITS)), min_size=1, max_size=4)
+FLAT = st.dictionaries(TRAPS | st.text(max_size=5), CURVES | TRAPS | VALUES, max_size=5)
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(rows=st.lists(FLAT, min_size=1, max_size=4))
+def test_compact_rows_say_what_was_written(tmp_path_factory, rows):
+    file = tmp_path_factory.mktemp("record") / "rows-0.jsonl"
+    append_rows(file, rows)
+    for found, written in zip(compact_rows(file), rows, strict=True):
+        assert [*found] == [*written]
+        for name, value in found.items():
+            if isinstance(value, np.ndarray):
+                assert value.tolist() == written[name]
+            else:
+                assert value == written[name]
+
+
+def test_compact_rows_share_what_is_equal(tmp_path):
+    file = tmp_path / "rows-0.jsonl"
+    shown = {"id": "one picture", "places": [0.0, 1e-06], "curve": [0.25, None], "classes": [3, 4]}
+    append_rows(file, [shown, {**shown, "places": [0.0, 1.0]}, shown, shown])
+    *_, third, last = compact_rows(file)
+    assert third["places"] is last["places"]
+    assert third["id"] is last["id"]
+    assert (last["curve"], last["classes"]) == ([0.25, None], [3, 4])
+
+
+def test_rows_are_in_the_file_at_once_and_on_the_disk_every_second(tmp_path, monkeypatch):
+    file, now, flushed = tmp_path / "rows-0.jsonl", [0.0], []
+    monkeypatch.setattr(records, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(os, "fsync", lambda _: flushed.append(len(read_rows(file))))
+
+    def write(record):
+        for number, now[0] in enumerate([0.2, 0.9, 1.0, 1.9, 2.1, 9.0, 9.5]):
+            record([row(number, "a")])
+            assert len(read_rows(file)) == number + 1, "a kill would lose a row"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), recording(file) as record:
+        write(record)
+    assert flushed == [3, 5, 6, 7]
 
 
 def test_damaged_lines_are_named(tmp_path):

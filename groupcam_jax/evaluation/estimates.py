@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, UInt8
 
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.types import Scalar
@@ -57,28 +57,40 @@ def estimate(
       scale: factor for the figure; 100 gives per cent.
     """
     values = [row[of] if isinstance(of, str) else of(row) for row in rows]
-    places = [place for place, value in enumerate(values) if value is not None and None not in np.atleast_1d(value)]
+    lacking = [value is None or (isinstance(value, list) and None in value) for value in values]
+    places = [place for place, lacks in enumerate(lacking) if not lacks]
     digits = 1 if scale >= 100 else 3
     if not places:
         return Estimate(np.nan, np.nan, np.nan, 0, digits)
-    known = jnp.asarray([values[place] for place in places], jnp.float32)
-    pictures, picture = np.unique([rows[place]["id"] for place in places], return_inverse=True)
+    known = jnp.asarray(np.array([values[place] for place in places], np.float32))
+    ids = [rows[place]["id"] for place in places]
+    numbers = {id: number for number, id in enumerate(sorted(set(ids)))}
     value = scale * float(statistic(known, jnp.ones(len(known))))
-    if len(pictures) == 1:
+    if len(numbers) == 1:
         return Estimate(value, np.nan, np.nan, len(known), digits)
-    drawn = resample(statistic, known, jnp.asarray(picture, jnp.int32), len(pictures))
-    low, high = scale * np.percentile(drawn, (2.5, 97.5))
+    picture = jnp.asarray(np.array([numbers[id] for id in ids], np.int32))
+    low, high = scale * np.percentile(resample(statistic, known, picture, draws(len(numbers))), (2.5, 97.5))
     return Estimate(value, float(low), float(high), len(known), digits)
 
 
-@functools.partial(jax.jit, static_argnames=("statistic", "pictures"))
+@functools.partial(jax.jit, static_argnames="statistic")
 def resample(
-    statistic: Statistic, values: Values, picture: Int[Array, " n"], pictures: int
+    statistic: Statistic, values: Values, picture: Int[Array, " n"], drawn: UInt8[Array, "resamples pictures"]
 ) -> Float[Array, " resamples"]:
-    """The statistic of each of many resamples: as many pictures as there are, drawn with replacement."""
+    """The statistic of each of many resamples, from how often each picture was drawn."""
+    return jax.lax.map(lambda counts: statistic(values, counts[picture].astype(jnp.float32)), drawn)
 
-    def once(key):
+
+@functools.lru_cache(maxsize=4)  # the columns of a table have few numbers of pictures; 50,000 take 48 MiB
+def draws(pictures: int) -> UInt8[Array, "resamples pictures"]:
+    """How often each picture is drawn in each resample: as many as there are, with replacement.
+
+    A byte is enough: 256 times the same one of more than 255 pictures does not happen.
+    """
+
+    @jax.jit
+    def draw(key):
         drawn = jax.random.randint(key, (pictures,), 0, pictures, jnp.int32)
-        return statistic(values, jnp.zeros(pictures, jnp.float32).at[drawn].add(1)[picture])
+        return jnp.zeros(pictures, jnp.uint8).at[drawn].add(jnp.uint8(1))
 
-    return jax.lax.map(once, jax.random.split(jax.random.key(0), RESAMPLES))
+    return jax.lax.map(draw, jax.random.split(jax.random.key(0), RESAMPLES))

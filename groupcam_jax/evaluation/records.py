@@ -1,15 +1,17 @@
 """Rows of finished work, one JSON object per line, from which a killed run resumes.
 
-The rows of a batch are written together and flushed to the disk. Each line ends with its checksum: one that was cut or
-damaged is no row. When a run next opens the file, the cut line that a killed process left is removed, and damaged ones
-go into a file beside it. Maps are stored beside the rows, each in a file of its own.
+The rows of a batch are written together, and flushed to the disk once a second. Each line ends with its checksum: one
+that was cut or damaged is no row. When a run next opens the file, the cut line that a killed process left is removed,
+and damaged ones go into a file beside it. Maps are stored beside the rows, each in a file of its own.
 """
 
+import contextlib
 import json
 import math
 import os
+import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,21 @@ from groupcam_jax.files import whole_file
 
 Row = dict[str, Any]
 DIGITS = 6  # decimals of the values in a row
+FLUSHED_EVERY = 1  # second
 CHECK = b', "crc": "'  # what the last entry of a line begins with
 
 
 def read_rows(*files: Path) -> list[Row]:
     """Reads the whole rows of files, in order; missing files have none."""
-    found = [whole(line) for file in files if file.exists() for line in file.read_bytes().split(b"\n")]
-    return [json.loads(text) for text in found if text is not None]
+    return [json.loads(text) for text in whole_lines(*files)]
+
+
+def whole_lines(*files: Path) -> Iterator[bytes]:
+    """The JSON of the whole rows of files, in order, one at a time; missing files have none."""
+    for file in files:
+        if file.exists():
+            with file.open("rb") as lines:
+                yield from (text for line in lines if (text := whole(line.removesuffix(b"\n"))))
 
 
 def whole(line: bytes) -> bytes | None:
@@ -41,16 +51,32 @@ def sealed(text: bytes) -> bytes:
 
 def append_rows(path: Path, rows: Iterable[Row]) -> None:
     """Appends rows, and waits until they are on the disk."""
-    texts = [json.dumps(row, allow_nan=False).encode() for row in rows]
-    append(path, b"".join(sealed(text) + b"\n" for text in texts))
+    with recording(path) as record:
+        record(rows)
 
 
-def append(path: Path, content: bytes) -> None:
-    """Appends bytes, and waits until they are on the disk."""
-    if content:
-        with path.open("ab") as file:
-            file.write(content)
+@contextlib.contextmanager
+def recording(path: Path) -> Iterator[Callable[[Iterable[Row]], None]]:
+    """Gives `record(rows)`, which appends rows: a process that is killed loses none of them.
+
+    They are flushed to the disk at the end, and before that with the first rows of each second: a machine that loses
+    its power loses what one second has measured.
+    """
+    with path.open("ab") as file:
+        flushed = time.monotonic()
+
+        def record(rows: Iterable[Row]) -> None:
+            nonlocal flushed
+            texts = [json.dumps(row, allow_nan=False).encode() for row in rows]
+            file.write(b"".join(sealed(text) + b"\n" for text in texts))
             file.flush()
+            if time.monotonic() - flushed >= FLUSHED_EVERY:
+                os.fsync(file.fileno())
+                flushed = time.monotonic()
+
+        try:
+            yield record
+        finally:
             os.fsync(file.fileno())
 
 
@@ -60,14 +86,25 @@ def mend(path: Path) -> str | None:
     Returns:
       what to tell of damaged lines, if there are any.
     """
-    lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
-    kept = [line for line in lines if whole(line)]
-    damaged = [number for number, line in enumerate(lines[:-1], start=1) if not whole(line)]
+    if not path.exists():
+        return None
+    strange: dict[int, bytes] = {}
+    line = b"\n"
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not whole(line.removesuffix(b"\n")):
+                strange[number] = line
+    damaged = [number for number, one in strange.items() if one.endswith(b"\n")]
     aside = path.with_suffix(".damaged")
-    append(aside, b"".join(lines[number - 1] + b"\n" for number in damaged))
-    if damaged or lines[-1]:
-        with whole_file(path) as file:
-            file.writelines(line + b"\n" for line in kept)
+    if damaged:
+        with aside.open("ab") as file:
+            file.writelines(strange[number] for number in damaged)
+            file.flush()
+            os.fsync(file.fileno())
+    if damaged or not line.endswith(b"\n"):
+        with path.open("rb") as lines, whole_file(path) as file:
+            kept = (one for number, one in enumerate(lines, start=1) if number not in strange)
+            file.writelines(one.removesuffix(b"\n") + b"\n" for one in kept)
     if not damaged:
         return None
     some = ", ".join(map(str, damaged[:5])) + (", ..." if len(damaged) > 5 else "")
@@ -99,9 +136,9 @@ def map_file(folder: Path, place: Row) -> Path:
 
 
 def rounded(value: Any) -> Any:
-    """The value as stored in a row."""
-    if isinstance(value, list):
-        return [rounded(one) for one in value]
+    """The value as stored in a row: a number, or a list of an array's, all floats or none."""
+    if isinstance(value, list) and value and isinstance(value[0], float):
+        return [round(one, DIGITS) if math.isfinite(one) else None for one in value]
     if isinstance(value, float):
         return round(value, DIGITS) if math.isfinite(value) else None
     return value

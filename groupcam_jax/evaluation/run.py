@@ -8,12 +8,13 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from groupcam_jax.evaluation.adoption import adopt, records
 from groupcam_jax.evaluation.contenders import method_version
 from groupcam_jax.evaluation.data import Dataset, Example, batches
 from groupcam_jax.evaluation.data.examples import digest
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger, Origin, shortened
 from groupcam_jax.evaluation.manifest import check, wait_for_others
-from groupcam_jax.evaluation.records import Row, mend, read_rows
+from groupcam_jax.evaluation.records import Row, mend
 from groupcam_jax.evaluation.report import WIDTH, Summary, summary_table, write_report
 from groupcam_jax.evaluation.runner import run_share
 from groupcam_jax.evaluation.study import Experiment, Study
@@ -80,15 +81,7 @@ def run(job: Job, console: Console, errors: Console) -> Outcome:
     pictures = min(len(job.dataset), job.limit or len(job.dataset))
     version = functools.cache(functools.partial(method_version, job.experiment.programs.__module__))
     origin = Origin(job.dataset.identities(), version)
-    rows, strange = origin.sort_out(read_rows(*records(job.folder)))
-    if strange:
-        changed = " and ".join(origin.differences(strange))
-        errors.print(
-            f"{job.folder}: {changed} changed since {len(strange)} rows were measured; they do not count any more, and "
-            "what this run asks for is measured again",
-            style="yellow",
-            markup=False,
-        )
+    rows = adopt(job.folder, origin, errors)
     ledger = Ledger(rows, programs, pictures, job.study.batch)
     left = ledger.left()
     share = sum(missing for index, missing in left.items() if index % job.processes == job.process)
@@ -108,26 +101,33 @@ def run(job: Job, console: Console, errors: Console) -> Outcome:
         processes=job.processes,
         limit=job.limit,
     )
+    if left:
+        rows = []  # they would take memory while more is measured
     try:
         run_share(programs, parts, ledger, origin, job.folder, job.process, share, errors)
     except KeyboardInterrupt:
-        report(job, list(programs), pictures, origin, console, errors)
+        report(job, list(programs), pictures, adopt(job.folder, origin), origin, console, errors)
         raise
     if job.process != 0:
         console.print(f"process {job.process} of {job.processes} has done its share of {job.folder.name}")
         return Outcome(True, {}, {}, {})
     wait_for_others(job.folder, job.processes, functools.partial(errors.print, markup=False))
-    return report(job, list(programs), pictures, origin, console, errors)
+    if left:
+        rows = adopt(job.folder, origin)
+    return report(job, list(programs), pictures, rows, origin, console, errors)
 
 
-def records(folder: Path) -> list[Path]:
-    """The records of all processes that ever worked in a folder."""
-    return sorted(file for file in folder.glob("rows-*.jsonl") if file.stem.removeprefix("rows-").isdecimal())
-
-
-def report(job: Job, methods: list[str], pictures: int, origin: Origin, console: Console, errors: Console) -> Outcome:
+def report(
+    job: Job,
+    methods: list[str],
+    pictures: int,
+    rows: list[Row],
+    origin: Origin,
+    console: Console,
+    errors: Console,
+) -> Outcome:
     """Prints and writes the table, draws the figures, and says what is missing."""
-    rows = [row for row in origin.sort_out(read_rows(*records(job.folder)))[0] if row["number"] < pictures]
+    rows = [row for row in rows if row["number"] < pictures]
     ledger = Ledger(rows, methods, pictures, job.study.batch)
     by_method: dict[str, list[Row]] = {method: [] for method in methods}
     for row in rows:

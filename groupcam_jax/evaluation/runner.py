@@ -9,7 +9,7 @@ from rich.text import Text
 
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger, Origin
-from groupcam_jax.evaluation.records import Row, append_rows, make_row
+from groupcam_jax.evaluation.records import Row, make_row, recording
 from groupcam_jax.evaluation.study import BatchProgram
 
 
@@ -51,7 +51,7 @@ def run_share(
         return {"number": number, "id": id, "method": method, **origin.of(number, method)}
 
     columns = "{task.description}", BarColumn(), PictureColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar, recording(file) as record:
         task = bar.add_task("", total=total)
         for batch in batches:
             rows = [{**place(one.number, one.id, BROKEN), "error": one.why} for one in batch.broken]
@@ -59,7 +59,7 @@ def run_share(
                 if (reason := one.why.removeprefix(one.id)) not in told:
                     told.add(reason)
                     bar.console.print(f"skipped {one.why}", style="red", markup=False)
-            append_rows(file, rows)
+            record(rows)
             ledger.done[BROKEN].update(row["number"] for row in rows)
             for method, program in programs.items() if batch.ids else ():
                 missing = ledger.missing(batch.index, method)
@@ -70,12 +70,9 @@ def run_share(
                 places = [
                     place(number, name, method) for number, name in zip(batch.numbers.tolist(), batch.ids, strict=True)
                 ]
-                append_rows(
-                    file,
-                    [
-                        make_row(folder, place, {name: value[row] for name, value in values.items()})
-                        for row, place in enumerate(places)
-                        if place["number"] not in ledger.done[method]
-                    ],
+                record(
+                    make_row(folder, place, {name: value[row] for name, value in values.items()})
+                    for row, place in enumerate(places)
+                    if place["number"] not in ledger.done[method]
                 )
                 bar.advance(task, missing)

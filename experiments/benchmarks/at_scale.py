@@ -1,0 +1,133 @@
+"""What a host makes of 50,000 pictures and ten methods when the network costs nothing: decoding, records, report.
+
+    python -m experiments.benchmarks.at_scale --output experiments/results/at_scale_cpu.json
+
+One process on 2 cores of an AMD EPYC, beside other work; one run, 5 minutes (experiments/results/at_scale_cpu.json):
+
+                                           pictures    a second    CPU s    peak MiB
+    identify                                  2,000       7,086      0.3         221
+    decode, 500 x 375 to 224 x 224            2,000         194       10         351
+    record, 10 rows a picture                50,000         367      126         443
+    read, table and figures                  50,000                   66       1,428
+    page                                     50,000                   40       2,901
+
+Of the 66 CPU seconds, about 37 read 593 MB of rows, 19 are 50 intervals and 7 the curves. The page's time and memory
+are those of compiling ten methods and explaining a batch by them. Before rows were read one at a time and resamples
+shared, a run with its table took 356 CPU seconds, now 193, and 4,121 MiB; with its page 5,711 MiB, when masks were
+scored all at once.
+"""
+
+import functools
+import io
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL import Image
+from rich.console import Console
+from skimage import data
+
+from experiments.benchmarks.free_study import METHODS, SIZE, blank_pictures, free_job, free_programs
+from groupcam_jax.evaluation.contenders import method_version
+from groupcam_jax.evaluation.data import batches, open_data, resize_straight
+from groupcam_jax.evaluation.ledger import Ledger, Origin
+from groupcam_jax.evaluation.machine import machine
+from groupcam_jax.evaluation.manifest import check
+from groupcam_jax.evaluation.run import run
+from groupcam_jax.evaluation.runner import run_share
+from groupcam_jax.evaluation.section import section
+from groupcam_jax.files import write_json
+from groupcam_jax.report.page import page, write_page
+
+Figures = dict[str, dict[str, float]]
+UNSEEN = Console(file=io.StringIO())
+QUALITY = 95  # of JPEG: at 500 x 375 pixels about the 110 kB that a picture of ImageNet has
+
+
+def main(
+    pictures: Annotated[int, typer.Option(min=4, help="In the run.")] = 50_000,
+    decoded: Annotated[int, typer.Option(min=1, help="Pictures that are decoded.")] = 2_000,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 64,
+    output: Annotated[Path | None, typer.Option(help="Where the figures go as JSON.")] = None,
+) -> None:
+    """Measure each part in a process of its own."""
+    figures: Figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for part, count in ((decode, decoded), (record, pictures), (report, pictures)):
+            with multiprocessing.get_context("spawn").Pool(1) as alone:
+                found = alone.apply(part, (Path(folder), count, batch))
+            for name, measured in found.items():
+                print(name, {what: round(value, 1) for what, value in measured.items()}, flush=True)
+            figures |= found
+        size = sum(file.stat().st_size for file in Path(folder).glob("rows-*.jsonl"))
+    if output is not None:
+        told = {"methods": len(METHODS), "batch": batch, "processes": 1, "mb_of_rows": size / 1e6}
+        write_json(output, {**told, "parts": figures, "machine": machine()})
+
+
+@contextmanager
+def measuring(figures: Figures, name: str, count: int) -> Iterator[None]:
+    """Notes what a part of the work takes; the memory is the most that its process has had since it began."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield
+    seconds = time.perf_counter() - wall
+    figures[name] = {
+        "pictures": count,
+        "seconds": seconds,
+        "cpu_seconds": time.process_time() - cpu,
+        "pictures_a_second": count / seconds,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def decode(folder: Path, count: int, batch: int) -> Figures:
+    """One photograph under many names: what identifies each is read, then each is decoded and resized."""
+    pictures, found = folder / "pictures" / "cat", Figures()
+    pictures.mkdir(parents=True)
+    content = io.BytesIO()
+    Image.fromarray(data.chelsea()).resize((500, 375)).save(content, "JPEG", quality=QUALITY)
+    for number in range(count):
+        (pictures / f"{number:06d}.jpg").write_bytes(content.getvalue())
+    with measuring(found, "identify", count):
+        dataset = open_data(str(pictures.parent))
+        dataset.identities()
+    with measuring(found, "decode", count):
+        for _ in batches(dataset, lambda example: resize_straight(example, SIZE), batch):
+            pass
+    return found
+
+
+def record(folder: Path, count: int, batch: int) -> Figures:
+    """The rows of all methods are drawn and written."""
+    job, found = free_job(folder, blank_pictures(count), batch), Figures()
+    programs = job.experiment.programs(job.study)
+    ledger = Ledger((), programs, count, batch)
+    with measuring(found, "record", count):
+        check(folder, job.manifest)
+        origin = Origin(
+            job.dataset.identities(), functools.cache(functools.partial(method_version, free_programs.__module__))
+        )
+        parts = batches(job.dataset, job.transform, batch)
+        run_share(programs, parts, ledger, origin, folder, 0, count * len(programs), UNSEEN)
+    return found
+
+
+def report(folder: Path, count: int, batch: int) -> Figures:
+    """A run that is done already: its rows are read, and the table, the figures and the page are made of them."""
+    job, found = free_job(folder, blank_pictures(count), batch), Figures()
+    with measuring(found, "read, table and figures", count):
+        outcome = run(job, UNSEEN, UNSEEN)
+    with measuring(found, "page", count):
+        shown = section(job, outcome)
+        write_page(folder / "page.html", page("Evaluation", shown.cards, {}, [shown]))
+    return found
+
+
+if __name__ == "__main__":
+    typer.run(main)
