@@ -27,6 +27,7 @@ from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.evaluation.data import open_data, resize_shorter_and_crop
 from groupcam_jax.evaluation.estimates import estimate
 from groupcam_jax.evaluation.machine import machine
+from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.report import cell
 from groupcam_jax.files import whole_file, write_json
 from groupcam_jax.types import Saliency
@@ -39,14 +40,16 @@ CHANGES: dict[str, tuple[Callable[..., jax.Array], Callable[..., jax.Array]]] = 
 }
 
 
-def agreement(first: Saliency, second: Saliency) -> float:
-    """Spearman's rank correlation of two maps, in cells."""
+def agreement(first: Saliency, second: Saliency) -> float | None:
+    """Spearman's rank correlation of two maps, in cells; None if one is blank."""
     height, width = (side // CELL for side in first.shape)
     cells = [
         np.asarray(one)[: height * CELL, : width * CELL].reshape(height, CELL, width, CELL).mean((1, 3)).ravel()
         for one in (first, second)
     ]
-    return float(spearmanr(*cells).statistic)
+    if min(map(np.ptp, cells)) == 0:
+        return None
+    return float(spearmanr(*cells)[0])
 
 
 def main(
@@ -62,7 +65,7 @@ def main(
     output.mkdir(parents=True, exist_ok=True)
     classifier, dataset = load_classifier(model, None), open_data(data)
     explain = {name: program(name, classifier) for name in methods.split(";")}
-    rows: dict[str, list[dict[str, object]]] = {name: [] for name in explain}
+    rows: dict[str, list[Row]] = {name: [] for name in explain}
     last = min(len(dataset), first + (limit or len(dataset)))
     for start in range(first, last, batch):
         examples = [resize_shorter_and_crop(dataset[number]) for number in range(start, min(start + batch, last))]
@@ -74,14 +77,19 @@ def main(
             for place, example in enumerate(examples):
                 agreed = {what: agreement(maps[place], found[place]) for what, found in changed.items()}
                 rows[name].append({"id": example.id, **agreed})
-        table = Table("method", *CHANGES, box=box.MARKDOWN)
-        for name, ones in rows.items():
-            table.add_row(name, *(cell(estimate(ones, what)) for what in CHANGES))
-        text = io.StringIO()
-        Console(file=text, width=120).print(table)
-        with whole_file(output / "flipped.md") as file:
-            file.write(text.getvalue().encode())
-        write_json(output / "flipped.json", {"rows": rows, "model": Path(model).name, "machine": machine()})
+        report(output, rows, Path(model).name)
+
+
+def report(output: Path, rows: dict[str, list[Row]], model: str) -> None:
+    """Writes the agreement of the pictures so far, and prints it."""
+    table = Table("method", *CHANGES, "n", box=box.MARKDOWN)
+    for name, ones in rows.items():
+        table.add_row(name, *(cell(estimate(ones, change)) for change in CHANGES), str(len(ones)))
+    text = io.StringIO()
+    Console(file=text, width=120).print(table)
+    with whole_file(output / "flipped.md") as file:
+        file.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().strip().splitlines()).encode())
+    write_json(output / "flipped.json", {"rows": rows, "model": model, "machine": machine()})
     print(text.getvalue())
 
 
