@@ -371,10 +371,13 @@ def test_names_of_classes(tmp_path):
     ]:
         (tmp_path / name).write_text(text, "utf-8")
         assert read_class_names(tmp_path / name) == ["cat", "dog"]
-    for text in ('{"cat": 0}', "[1]", "[" * 100_000, "{"):
+    for text in ('{"cat": 0}', "[1]", "[" * 100_000, "{", '["cat", ""]'):
         (tmp_path / "wrong.json").write_text(text)
         with pytest.raises(ValueError, match=r"wrong\.json: expected a name in each line, or JSON"):
             read_class_names(tmp_path / "wrong.json")
+    (tmp_path / "blank.txt").write_text("cat\n\ndog")  # not a class without a name
+    with pytest.raises(ValueError, match=r"blank\.txt: expected a name in each line, .*the name of class 1 is blank"):
+        read_class_names(tmp_path / "blank.txt")
 
 
 def test_an_output_is_replaced_by_force_alone(tmp_path, capsys):
