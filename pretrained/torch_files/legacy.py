@@ -30,7 +30,7 @@ def read_legacy(file: BinaryIO) -> tuple[Any, ReadStorages]:
     file.seek(0)
     # Every PyTorch pickle starts with 0x80; anything else, such as an HTML page, is not tried.
     if not start:
-        raise CheckpointError("the file is empty")
+        raise CheckpointError("broken or cut short: it is empty")
     if start[:1] != b"\x80" or TensorUnpickler(file).load() != MAGIC:
         told = next((f", {told}" for magic, told in OTHERS.items() if start.lstrip().startswith(magic)), "")
         raise CheckpointError(f"not a PyTorch checkpoint, zip or legacy: it starts with {start[:16]!r}{told}")
