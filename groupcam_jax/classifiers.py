@@ -49,12 +49,12 @@ def read_class_names(path: pathlib.Path) -> list[str]:
     """
     try:
         text = path.read_text("utf-8-sig")
-        if path.suffix != ".json":
-            return [line.strip() for line in text.strip().splitlines()]
-        told = json.loads(text)
+        told = json.loads(text) if path.suffix == ".json" else [line.strip() for line in text.strip().splitlines()]
         names = [told[str(label)] for label in range(len(told))] if isinstance(told, dict) else told
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("not all of them are text")
+        if not all(names):
+            raise ValueError(f"the name of class {names.index('')} is blank")
     except (ValueError, KeyError, RecursionError) as error:
         raise ValueError(
             f"--class-names {path}: expected a name in each line, or JSON, "

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from groupcam_jax.types import Classifier
-from pretrained.convert.hugging_face import require_same_network
+from pretrained.convert.hugging_face import EXPECTED, named_classes, read_config
 from pretrained.convert.names import HUGGING_FACE, fit_names
 from pretrained.convert.variables import to_flax, torch_shapes
 from pretrained.fetching.download import download
@@ -77,7 +77,8 @@ def load(name: str, weights: str | os.PathLike[str] | None = None, *, state_dict
       weights: a state dict of the network, `.pth` or `.safetensors` (Keras: `.weights.h5`), or what
         `groupcam fine-tune` has written, with its own classes, instead of the published one. The network is built
         for as many classes as the state dict has.
-      state_dict: the name of the state dict in a file that has several, such as "state_dict_ema".
+      state_dict: the name of the state dict in a file that has several, such as "state_dict_ema"; or of one module of
+        several in it, such as "teacher".
 
     Returns:
       The classifier with its weights, preprocessing and class names.
@@ -96,7 +97,8 @@ def load(name: str, weights: str | os.PathLike[str] | None = None, *, state_dict
         raise ValueError(f"there is no network {name!r}; there are {', '.join(NAMES)}, and keras:NAME")
     tuned = None if weights is None else read_fine_tuned(weights)
     if tuned is not None:
-        return with_weights(untrained(name, len(tuned.class_names)), tuned)
+        one_logit = any(array.shape == (1,) for array in tuned.arrays.values())  # the bias of the last layer
+        return with_weights(untrained(name, 1 if one_logit else len(tuned.class_names)), tuned)
     if name == "shapes":
         if weights is not None:
             raise ValueError(
@@ -109,14 +111,18 @@ def load(name: str, weights: str | os.PathLike[str] | None = None, *, state_dict
     expected = torch_shapes(network.params)
     try:
         arrays, told = fit_names(read_state_dict(source, state_dict), expected)
-        if HUGGING_FACE in told:
-            require_same_network(Path(source))
         bias = arrays.get(next(name for name, shape in expected.items() if shape == [1000]))
         if bias is not None and bias.ndim == 1 and 0 < len(bias) != 1000:
             network = untrained(name, len(bias))
-            told = "; ".join([*[told] * bool(told), f"classes: {len(bias)}"])
+            told.append(f"classes: {len(bias)}")
+        if any(HUGGING_FACE in done for done in told):
+            config = read_config(Path(source))
+            if config is None:
+                told.append(f"there is no config.json beside it; took {EXPECTED}")
+            names = named_classes(config or {}, len(network.class_names))
+            network = network._replace(class_names=names or network.class_names)
         if told:
-            LOG.warning("%s: %s", source, told)
+            LOG.warning("%s: %s", source, "; ".join(told))
         return network._replace(params=to_flax(arrays, network.params))
     except CheckpointError:
         raise  # with the path

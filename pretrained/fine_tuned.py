@@ -51,6 +51,7 @@ def read_fine_tuned(path: str | os.PathLike[str]) -> FineTuned | None:
     """
     if not Path(path).is_file() and Path(path).exists():
         return None  # a folder, or a pipe, which would wait for ever
+    open(path, "rb").close()  # safetensors calls any file that may not be read missing
     try:
         with safe_open(path, "numpy") as file:
             header = file.metadata() or {}
@@ -61,8 +62,8 @@ def read_fine_tuned(path: str | os.PathLike[str]) -> FineTuned | None:
     try:
         told = json.loads(header[KEY])
         names, size = told["class_names"], told["image_size"]
-        if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
-            raise ValueError("class_names are no names")
+        if not (isinstance(names, list) and len(names) > 1 and all(isinstance(name, str) for name in names)):
+            raise ValueError("class_names are not two names at least")
         if type(size) is not int or not 0 < size <= LARGEST:
             raise ValueError(f"image_size is not between 1 and {LARGEST}")
     except (ValueError, TypeError, KeyError, RecursionError) as error:

@@ -4,6 +4,7 @@ import functools
 import io
 import itertools
 import json
+import logging
 import os
 import pathlib
 import re
@@ -156,6 +157,26 @@ def test_pictures_in_odd_containers(folder, groupcam):
     assert "../pipe: waits for what is written to this pipe" in errors
     assert f"warning: {long}: floating-point values are taken for a range from 0 to 1" in errors.splitlines()
     assert {path.suffix for path in pathlib.Path().glob("é*")} == {".png", ".npy", ".json"}
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_same_warning_names_several_pictures_and_counts_the_rest(folder, groupcam):
+    names = [f"../{number}.npy" for number in range(7)]
+    for name in names:
+        np.save(name, np.random.default_rng(0).random((8, 9, 3)))
+    code, _, errors = groupcam("explain", *names, *NET)
+    told = "floating-point values are taken for a range from 0 to 1"
+    assert code == 0, errors
+    warned = [line for line in errors.splitlines() if told in line]
+    assert warned == [f"warning: {name}: {told}" for name in names[:5]] + [f"warning: 2 more pictures: {told}"]
+
+
+def test_what_is_logged_is_one_line_without_the_place_that_logs(groupcam, monkeypatch, capsys):
+    monkeypatch.setattr(logging.root, "handlers", [])
+    assert groupcam("--version")[0] == 0
+    logging.basicConfig(format="%(levelname)s:%(name)s:%(message)s")  # as other libraries do, too late
+    logging.getLogger("pretrained.catalogue").warning("FILE: classes: 7")
+    assert capsys.readouterr().err == "FILE: classes: 7\n"
 
 
 def test_standard_input(folder, groupcam, monkeypatch):

@@ -241,6 +241,27 @@ def test_one_bad_record_is_left_out_and_named(tmp_path, files, message):
     assert one.id == "0"
 
 
+@pytest.mark.parametrize("layout", ["coco", "boxes.jsonl", "kaggle"])
+def test_pictures_outside_of_the_folder_are_left_out(tmp_path, layout):
+    (other,) = make(tmp_path, {"private/0.JPEG": None}).rglob("*.JPEG")
+    if layout == "coco":
+        names = ["1.jpg", str(other), "../../private/0.JPEG", f"/elsewhere/{layout}/2.jpg"]
+        files = {"instances_a.json": coco(GOOD, images=names), "images/1.jpg": None, "images/2.jpg": None}
+    elif layout == "boxes.jsonl":
+        ids = ["1", "../../private/0", str(other.with_suffix(""))]
+        files = {layout: lines(*({"id": id} for id in ids)), "images/1.JPEG": None}
+    else:
+        ids = ["1", *["../" * 6 + "private/0"], str(other.with_suffix(""))]
+        rows = "\n".join(f"{id},n01440764 1 1 9 9" for id in ids)
+        files = {KAGGLE[0]: f"ImageId,PredictionString\n{rows}", f"{KAGGLE[1]}/1.JPEG": None}
+    with pytest.warns(
+        UserWarning, match=r"name 2 pictures outside of the folder, which are left out: .*private/0\.JPEG"
+    ):
+        dataset = open_data(make(tmp_path / "data", files))
+    # The last of COCO's is found by its name among the pictures: datasets move from one machine to another.
+    assert [example.image.shape for example in dataset] == [(40, 50, 3)] * (2 if layout == "coco" else 1)
+
+
 def test_masks_without_classes_beside_pictures(tmp_path):
     outline = {"size": [40, 50], "counts": "0P_1"}
     sam = {"image": {"image_id": 1, "file_name": "sa_1.jpg"}, "annotations": [{"segmentation": outline}]}

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 import pretrained
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.cli.fine_tune import app
+from groupcam_jax.training.log import read_log
 
 FILE = trained_here.__file__
 
@@ -172,7 +173,28 @@ def test_folders_must_match(data, tmp_path):
     shutil.rmtree(tmp_path / "data/val")
     with pytest.raises(FileNotFoundError, match=r"expected the folders train and val in it, or --validation FOLDER"):
         fine_tune(tmp_path / "data", tmp_path / "out")
+    for part in ("train", "val"):
+        shutil.copytree(data / part / "red", tmp_path / "one" / part / "red")
+    with pytest.raises(ValueError, match=r"train has one category, red; expected two at least to tell apart"):
+        fine_tune(tmp_path / "one", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of what Orbax had begun to read
+def test_damaged_results_are_named(undisturbed, data, tmp_path):
+    copy = shutil.copytree(undisturbed, tmp_path / "copy")
+    assert "nothing is left to do: epoch 3 was the last" in fine_tune(data, copy)
+    for damage in (b"garbage\n", b'{"loss": 1}\n', b"[1]\n", b"[" * 100_000 + b"\n"):
+        (tmp_path / "epochs.jsonl").write_bytes((copy / "epochs.jsonl").read_bytes() + damage)
+        with pytest.raises(ValueError, match=r"epochs\.jsonl, line 5: not as written; leave it out"):
+            read_log(tmp_path / "epochs.jsonl", 3)
+    for file in (copy / "checkpoints" / "18").rglob("*"):
+        if file.is_file() and "ocdbt" in file.as_posix():
+            file.write_bytes(file.read_bytes()[:20])
+    with pytest.raises(ValueError, match=r"checkpoints/18 is damaged; move it away, and the run goes on from the one"):
+        fine_tune(data, copy, epochs=4)
+    (copy / "checkpoints" / "18").rename(tmp_path / "aside")
+    assert "going on after step 12, in epoch 3" in fine_tune(data, copy, epochs=3)
 
 
 def start(data, output, *more, devices=1, **changed):

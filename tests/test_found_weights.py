@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import zipfile
 
 import jax
@@ -17,10 +18,10 @@ from groupcam_jax.classifiers import load_classifier, read_class_names
 from pretrained import catalogue
 from pretrained.convert import to_flax
 from pretrained.convert.__main__ import main
-from pretrained.convert.hugging_face import require_same_network
+from pretrained.convert.hugging_face import read_config
 from pretrained.convert.names import fit_names, from_hugging_face
 from pretrained.convert.variables import torch_shapes
-from pretrained.fine_tuned import KEY, read_fine_tuned
+from pretrained.fine_tuned import KEY, read_fine_tuned, write_fine_tuned
 from pretrained.torch_files.state_dict import read_state_dict, write_safetensors
 from pretrained.torch_files.unpickler import CheckpointError
 
@@ -31,7 +32,7 @@ TOY = read_state_dict(GOLDEN / "zip_toy.pth")
 def loaded(arrays):
     """Flax variables of the toy, and what was done to the names."""
     fitting, told = fit_names(arrays, torch_shapes(TEMPLATE))
-    return to_flax(fitting, TEMPLATE), told
+    return to_flax(fitting, TEMPLATE), "; ".join(told)
 
 
 @pytest.mark.parametrize(
@@ -62,10 +63,35 @@ def test_of_several_state_dicts_one_is_asked_for(caplog):
     ema = read_state_dict(path, "state_dict_ema")
     np.testing.assert_array_equal(ema["fc.weight"], TOY["fc.weight"] / 2)
     assert caplog.messages == [f"{path}: took the state dict 'state_dict_ema'"]
-    with pytest.raises(
-        ValueError, match=r"holds the network 2 times, under 'student\.', 'teacher\.': save one of them"
-    ):
+    with pytest.raises(ValueError, match=r"2 times, under 'student\.', 'teacher\.': choose with --state-dict teacher"):
         loaded(read_state_dict(GOLDEN / "found_twice.pth"))
+
+
+def test_of_several_modules_one_is_asked_for(tmp_path):
+    arrays = read_state_dict(GOLDEN / "found_twice.pth")
+    write_safetensors(tmp_path / "twice.safetensors", arrays)
+    for path in (GOLDEN / "found_twice.pth", tmp_path / "twice.safetensors"):
+        for module in ("student", "teacher"):
+            chosen = read_state_dict(path, module)
+            assert chosen.keys() == TOY.keys()
+            for name, array in chosen.items():
+                np.testing.assert_array_equal(array, arrays[f"{module}.{name}"])
+        with pytest.raises(CheckpointError, match=r"no state dict 'pupil'|no name in it begins with 'pupil'"):
+            read_state_dict(path, "pupil")
+
+
+def test_a_head_may_be_beside_the_prefix():
+    head = {name for name in TOY if name.startswith("fc.")}
+    split = {name if name in head else f"backbone.{name}": array for name, array in TOY.items()}
+    variables, done = loaded(split | {"loss.weight": TOY["fc.bias"]})
+    jax.tree.map(np.testing.assert_array_equal, variables, loaded(TOY)[0])
+    assert done.startswith("took those under 'backbone.'; took fc.")
+    assert done.endswith(" beside them; left out 1 others: loss.weight")
+    with pytest.raises(ValueError, match=r"missing: fc\.bias \[4\](.|\n)*unexpected: head\.bias \[4\]"):
+        loaded({name.replace("fc.", "head."): array for name, array in split.items()})
+    other = {f"ema.{name}": array for name, array in TOY.items() if name not in head}
+    with pytest.raises(ValueError, match=r"2 times, under 'backbone\.', 'ema\.'"):
+        loaded(split | other)
 
 
 def test_late_signs_are_those_that_pytorch_shows():
@@ -129,12 +155,30 @@ def test_what_no_checkpoint_nests_is_refused_at_once(body, tmp_path):
 def test_other_files_are_called_by_their_names(tmp_path):
     with pytest.raises(CheckpointError, match=r"it is TorchScript, a program with its weights\. Save them alone"):
         read_state_dict(GOLDEN / "found_torchscript.pt")
+    for entry, told in [
+        ("conv1.weight.npy", r"not a PyTorch checkpoint, but arrays of NumPy's"),
+        ("model.weights.h5", r"it is a model of Keras"),
+        ("serialized_exported_program.json", r"it is a program of torch\.export"),
+    ]:
+        with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+            archive.writestr(entry, b"")
+            archive.writestr("version", b"")
+        with pytest.raises(CheckpointError, match=rf"other\.zip: .*{told}"):
+            read_state_dict(tmp_path / "other.zip")
+    (tmp_path / "empty.pth").touch()
+    with pytest.raises(CheckpointError, match=r"empty\.pth: broken or cut short: it is empty"):
+        read_state_dict(tmp_path / "empty.pth")
     twice = rezip(GOLDEN / "zip_toy.pth", tmp_path / "twice.pth", {})
     with zipfile.ZipFile(twice, "a") as archive:
         archive.writestr("other/data.pkl", pickle.dumps({}))
     with pytest.raises(CheckpointError, match=r"twice\.pth: broken, or made to deceive: it holds data\.pkl twice"):
         read_state_dict(twice)
-    for start, told in [(b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"), (b"\n<html>", "web page")]:
+    for start, told in [
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"\n<html>", "web page"),
+        (b"\x08\x07\x12\x07pytorch", "as ONNX does"),
+        (pickle.dumps({"fc.bias": [1, 2]}), "as other pickles do"),
+    ]:
         (tmp_path / "page.pth").write_bytes(start)
         with pytest.raises(CheckpointError, match=rf"page\.pth: not a PyTorch checkpoint.*{told}"):
             read_state_dict(tmp_path / "page.pth")
@@ -143,6 +187,15 @@ def test_other_files_are_called_by_their_names(tmp_path):
     os.mkfifo(tmp_path / "pipe.pth")
     with pytest.raises(CheckpointError, match=r"pipe\.pth: expected a file, and this is a pipe"):
         read_state_dict(tmp_path / "pipe.pth")
+
+
+def test_a_file_that_may_not_be_read_is_not_called_missing(tmp_path):
+    write_safetensors(tmp_path / "w.safetensors", TOY)
+    (tmp_path / "w.safetensors").chmod(0)
+    if os.access(tmp_path / "w.safetensors", os.R_OK):
+        pytest.skip("root may read anything")
+    with pytest.raises(PermissionError, match=r"w\.safetensors"):
+        read_fine_tuned(tmp_path / "w.safetensors")
 
 
 def test_shards_are_one_state_dict(tmp_path):
@@ -157,8 +210,12 @@ def test_shards_are_one_state_dict(tmp_path):
     for source in (index, tmp_path):
         jax.tree.map(np.testing.assert_array_equal, loaded(read_state_dict(source))[0], loaded(TOY)[0])
     for change, message in [
-        ({"fc.bias": "../a.safetensors"}, r"there is no file '\.\./a\.safetensors' beside it"),
-        ({"fc.bias": "c.safetensors"}, r"there is no file 'c\.safetensors' beside it"),
+        ({"fc.bias": "../a.safetensors"}, r"no file of weights '\.\./a\.safetensors' beside it"),
+        ({"fc.bias": "c.safetensors"}, r"there is no file of weights 'c\.safetensors' beside it"),
+        (
+            {"fc.bias": index.name},
+            r"no file of weights 'model\.safetensors\.index\.json'",
+        ),  # it would read itself again
         ({"fc.gain": "a.safetensors"}, r"a\.safetensors: .* says that it holds fc\.gain, which it does not"),
         ({"fc.bias": 3}, "expected a JSON index"),
     ]:
@@ -181,19 +238,44 @@ def test_names_of_hugging_face():
     assert {name: from_hugging_face(name) for name in names} == names
 
 
-def test_what_hugging_face_says_beside_the_weights(tmp_path):
-    require_same_network(tmp_path / "model.safetensors")
+def test_what_hugging_face_says_beside_the_weights(tmp_path, caplog):
+    template = catalogue.untrained("resnet18", 2).params
+    arrays = {name: np.ones(shape, np.float32) for name, shape in torch_shapes(template).items()}
+    write_safetensors(tmp_path / "model.safetensors", {hugging_face(name): array for name, array in arrays.items()})
+    assert catalogue.load("resnet18", tmp_path).class_names == ["class 0", "class 1"]
+    assert "there is no config.json beside it; took hidden_act = 'relu', downsample_in_bottleneck" in caplog.text
     config = tmp_path / "config.json"
-    config.write_text('{"hidden_act": "relu", "downsample_in_bottleneck": false, "layer_type": "bottleneck"}')
-    require_same_network(tmp_path)
+    for labels, names in [
+        ({"0": "cat", "1": "dog"}, ["cat", "dog"]),
+        ({"0": "LABEL_0", "1": "LABEL_1"}, ["class 0", "class 1"]),
+        ({"0": "cat"}, ["class 0", "class 1"]),
+        ({"0": "cat", "1": 1}, ["class 0", "class 1"]),
+        (["cat", "dog"], ["class 0", "class 1"]),
+    ]:
+        config.write_text(json.dumps({"hidden_act": "relu", "layer_type": "basic", "id2label": labels}))
+        assert catalogue.load("resnet18", tmp_path / "model.safetensors").class_names == names
     config.write_text('{"downsample_in_bottleneck": true}')
     with pytest.raises(
         ValueError, match=r"config\.json says downsample_in_bottleneck = True: another network than ours"
     ):
-        require_same_network(tmp_path / "model.safetensors")
+        read_config(tmp_path / "model.safetensors")
     config.write_text("[")
     with pytest.raises(ValueError, match=r"config\.json beside it is damaged"):
-        require_same_network(tmp_path)
+        read_config(tmp_path)
+
+
+def hugging_face(name):
+    """The name in `transformers.ResNetForImageClassification` of a tensor of torchvision's ResNet-18."""
+    for ours, theirs in [
+        (r"^(conv1|bn1)\.", r"resnet.embedder.embedder.\1."),
+        (r"^layer(\d)\.(\d)\.downsample\.([01])\.", r"resnet.encoder.stages.\1-.layers.\2.shortcut.\3."),
+        (r"^layer(\d)\.(\d)\.(conv|bn)(\d)\.", r"resnet.encoder.stages.\1-.layers.\2.layer.\4-.\3."),
+        (r"\b(conv1|conv|0)\.(?=\w+$)", "convolution."),
+        (r"\b(bn1|bn|1)\.(?=\w+$)", "normalization."),
+        (r"^fc\.", "classifier.1."),
+    ]:
+        name = re.sub(ours, theirs, name)
+    return re.sub(r"(\d)-", lambda match: str(int(match[1]) - 1), name)
 
 
 def test_what_is_not_this_network_keeps_its_names():
@@ -247,12 +329,22 @@ def test_the_network_has_as_many_classes_as_its_weights(tmp_path, monkeypatch, c
         catalogue.load("net", state_dict="ema")
 
 
+def test_one_logit_for_two_classes_is_loaded_again(tmp_path):
+    names, params = ["cat", "dog"], catalogue.untrained("resnet18", 1).params
+    params = jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), params)
+    binary = catalogue.untrained("resnet18", 1)._replace(params=params, class_names=names)
+    write_fine_tuned(tmp_path / "tuned.safetensors", binary)
+    loaded = catalogue.load("resnet18", tmp_path / "tuned.safetensors")
+    assert loaded.class_names == names
+    assert loaded.params["params"]["fc"]["kernel"].shape == (512, 1)
+
+
 @pytest.mark.parametrize(
     ("header", "message"),
     [
         ({"class_names": ["cat"]}, "'image_size'"),
-        ({"class_names": "cat", "image_size": 8}, "class_names are no names"),
-        ({"class_names": ["cat"], "image_size": 10**6}, "image_size is not between 1 and 10000"),
+        ({"class_names": ["cat"], "image_size": 8}, "class_names are not two names at least"),
+        ({"class_names": ["cat", "dog"], "image_size": 10**6}, "image_size is not between 1 and 10000"),
         ([], "header of its fine-tuning is broken"),
     ],
 )
@@ -279,10 +371,13 @@ def test_names_of_classes(tmp_path):
     ]:
         (tmp_path / name).write_text(text, "utf-8")
         assert read_class_names(tmp_path / name) == ["cat", "dog"]
-    for text in ('{"cat": 0}', "[1]", "[" * 100_000, "{"):
+    for text in ('{"cat": 0}', "[1]", "[" * 100_000, "{", '["cat", ""]'):
         (tmp_path / "wrong.json").write_text(text)
         with pytest.raises(ValueError, match=r"wrong\.json: expected a name in each line, or JSON"):
             read_class_names(tmp_path / "wrong.json")
+    (tmp_path / "blank.txt").write_text("cat\n\ndog")  # not a class without a name
+    with pytest.raises(ValueError, match=r"blank\.txt: expected a name in each line, .*the name of class 1 is blank"):
+        read_class_names(tmp_path / "blank.txt")
 
 
 def test_an_output_is_replaced_by_force_alone(tmp_path, capsys):

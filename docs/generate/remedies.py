@@ -56,7 +56,7 @@ REMEDIES = {
     ),
     "If that is not its range, save the picture with 8 bits.": r"are taken for",
     "Give one name for each class, as text, in the order of the logits.": (
-        r"not all of them are text|names, and the network"
+        r"not all of them are text|is blank|names, and the network"
     ),
     "Write `--model FILE.py:FUNCTION`; see [your own model](models.md).": r"--model \{model\}: (there|\{path)",
     "Give an index from this range, or a part of a class's name.": r"--class \{wanted\}: the model has",

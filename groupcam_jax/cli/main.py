@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import sys
 from collections.abc import Iterator
 from importlib import metadata
@@ -14,7 +15,7 @@ from groupcam_jax.cli.catalogue import methods_table
 from groupcam_jax.cli.consoles import console, errors
 from groupcam_jax.cli.explain import explain
 from groupcam_jax.cli.run import REFUSALS
-from groupcam_jax.cli.warned import print_warnings
+from groupcam_jax.cli.warned import printed_warnings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -24,9 +25,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files may be no text at all
-    print_warnings(errors)
+    logging.basicConfig(format="%(message)s")  # else the first library that logs says how all lines look
     try:
-        app()
+        with printed_warnings(errors):
+            app()
     except (*REFUSALS, OSError) as error:
         errors.print("error:", str(error), style="red", markup=False)
         sys.exit(2)

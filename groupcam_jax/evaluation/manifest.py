@@ -80,7 +80,11 @@ def wait_for_others(folder: Path, processes: int, tell: Callable[[str], object])
 
 
 def lock(folder: Path, process: int) -> FileLock:
-    """What a process holds while it is at work in a folder, and loses when it dies."""
+    """What a process holds while it is at work in a folder, and loses when it dies.
+
+    The file stays. Were it removed at the end, a process that had opened it before would then hold a file that nobody
+    sees, beside one that holds a new file of this name.
+    """
     return FileLock(folder / f".process-{process}.lock")
 
 

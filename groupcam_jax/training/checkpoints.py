@@ -24,6 +24,17 @@ def save(manager: ocp.CheckpointManager, state: State, step: int) -> None:
 
 
 def restore(manager: ocp.CheckpointManager, like: State) -> State:
-    """Reads the last checkpoint, in the shapes and on the devices of another state."""
-    leaves, tree = jax.tree.flatten(like)
-    return tree.unflatten(manager.restore(manager.latest_step(), args=ocp.args.StandardRestore(leaves)))
+    """Reads the last checkpoint, in the shapes and on the devices of another state.
+
+    Raises:
+      ValueError: it is damaged.
+    """
+    (leaves, tree), step = jax.tree.flatten(like), manager.latest_step()
+    try:
+        return tree.unflatten(manager.restore(step, args=ocp.args.StandardRestore(leaves)))
+    except Exception as error:  # Orbax raises anything for damaged files, and tells a page of each
+        told = str(error).partition("\n")[0]
+        raise ValueError(
+            f"{manager.directory / str(step)} is damaged; move it away, and the run goes on from the one before "
+            f"({type(error).__name__}: {told:.200})"
+        ) from error

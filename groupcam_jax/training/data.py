@@ -22,7 +22,7 @@ def open_pair(
 
     Raises:
       FileNotFoundError: no such data, or no validation pictures.
-      ValueError: the two have other categories, or no such split.
+      ValueError: the two have other categories, or one alone, or no such split.
     """
     folder = Path(data)
     if data == "scenes" and validation is None:
@@ -58,12 +58,14 @@ def open_categories(folder: Path) -> Dataset:
 
 
 def require_same_categories(training: Dataset, validation: Dataset) -> None:
-    """Refuses data sets whose labels mean different things."""
+    """Refuses data sets whose labels mean different things, or nothing."""
     known, found = set(training.categories), set(validation.categories)
     if missing := sorted(known - found):
         raise ValueError(f"{validation.name} has no pictures of {listed(missing)}, which {training.name} has")
     if strangers := sorted(found - known):
         raise ValueError(f"{validation.name} has pictures of {listed(strangers)}, which {training.name} has not")
+    if len(known) < 2:
+        raise ValueError(f"{training.name} has one category, {listed([*known])}; expected two at least to tell apart")
     if training.categories != validation.categories:
         raise ValueError(f"{training.name} and {validation.name} have the same categories in another order")
 

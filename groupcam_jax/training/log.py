@@ -15,10 +15,20 @@ Epoch = dict[str, Any]
 
 
 def read_log(file: Path, epochs: int) -> list[Epoch]:
-    """Reads the first epochs; what a run that was stopped wrote of later ones is left out."""
+    """Reads the first epochs; what a run that was stopped wrote of later ones is left out.
+
+    Raises:
+      ValueError: a line is not as it was written.
+    """
     lines = file.read_bytes().splitlines(keepends=True) if file.exists() else []
-    rows = [json.loads(line) for line in lines if line.endswith(b"\n")]
-    return [row for row in rows if row["epoch"] <= epochs]
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        if line.endswith(b"\n"):
+            try:
+                rows += [row] if (row := json.loads(line))["epoch"] <= epochs else []
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                raise ValueError(f"{file}, line {number}: not as written; leave it out ({error})") from error
+    return rows
 
 
 def write_log(file: Path, rows: list[Epoch]) -> None:

@@ -89,6 +89,8 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
         if 0 < at < last:
             console.print(f"going on after step {at}, in epoch {at // per_epoch + 1}")
         log = read_log(job.folder / "epochs.jsonl", at // per_epoch)
+        if len(log) > job.epochs:
+            console.print(f"nothing is left to do: epoch {job.epochs} was the last; more --epochs go on from it")
         task = bar.add_task("", total=last * batch, completed=at * batch)
         told: set[str] = set()
 

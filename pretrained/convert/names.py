@@ -19,18 +19,21 @@ BLOCK = re.compile(
 STEM = re.compile(r"(?:resnet\.)?embedder\.embedder\.(convolution|normalization)\.")
 
 
-def fit_names(state_dict: Mapping[str, np.ndarray], expected: Collection[str]) -> tuple[Mapping[str, np.ndarray], str]:
+def fit_names(
+    state_dict: Mapping[str, np.ndarray], expected: Collection[str]
+) -> tuple[Mapping[str, np.ndarray], list[str]]:
     """Names the tensors as the network does.
 
-    Tensors outside of the prefix are left out, if all that the network needs is under it: a loss may have weights too.
+    Where a prefix is there, what the network needs may also be outside of it: `self.backbone` and a new `self.fc`. All
+    other tensors outside of it are left out: a loss may have weights too.
 
     Args:
       state_dict: name -> array, as saved.
       expected: all names that the network needs.
 
     Returns:
-      Name -> array, and what was done, for a human; "" if nothing. Where the names do not fit, as they were saved, but
-      without the prefix with which most of them would.
+      Name -> array, and what was done, for a human. Where the names do not fit, as they were saved, but without the
+      prefix with which most of them would.
 
     Raises:
       ValueError: the network is in the state dict several times.
@@ -41,20 +44,26 @@ def fit_names(state_dict: Mapping[str, np.ndarray], expected: Collection[str]) -
         if len(renamed) < len(state_dict):
             continue  # two names would be one
         found = {prefix: sum(prefix + name in renamed for name in expected) for prefix in prefixes(renamed, expected)}
-        whole = [prefix for prefix, count in found.items() if count == len(expected)]
+        whole = [prefix for prefix, count in found.items() if count == len(expected)] or [
+            prefix for prefix in found if all(prefix + name in renamed or name in renamed for name in expected)
+        ]
         if len(whole) > 1:
             raise ValueError(
-                f"it holds the network {len(whole)} times, under {', '.join(map(repr, whole))}: save one of them alone"
+                f"it holds the network {len(whole)} times, under {', '.join(map(repr, whole))}: choose with "
+                f"--state-dict {max(whole).removesuffix('.')}, or save one of them alone"
             )
         prefix = max(found, key=lambda prefix: found[prefix], default="")
         under = {name.removeprefix(prefix): array for name, array in renamed.items() if name.startswith(prefix)}
+        others = {name: array for name, array in renamed.items() if not name.startswith(prefix)}
         if whole:
-            others = [name for name in renamed if not name.startswith(prefix)]
+            beside = {name: others.pop(name) for name in expected if name not in under}
             told = [f"took the names {way}"] * bool(way) + [f"took those under {prefix!r}"] * bool(prefix)
-            return under, "; ".join(told + [f"left out {len(others)} others: {', '.join(others[:5])}"] * bool(others))
+            told += [f"took {', '.join(beside)} beside them"] * bool(beside)
+            told += [f"left out {len(others)} others: {', '.join([*others][:5])}"] * bool(others)
+            return under | beside, told
         if found.get(prefix, 0) > most:
-            closest, most = under, found[prefix]
-    return closest, ""
+            closest, most = others | under, found[prefix]
+    return closest, []
 
 
 def prefixes(names: Collection[str], expected: Collection[str]) -> list[str]:

@@ -6,12 +6,13 @@ other (`model.ema`). Those of optimizers go by numbers.
 """
 
 import reprlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
 from pretrained.torch_files.unpickler import CheckpointError, Opaque, Tensor, refused
 
 LEVELS = 3
+T = TypeVar("T")
 
 
 def find_state_dict(contents: Any, wanted: str | None = None) -> tuple[dict[str, Tensor], str]:
@@ -19,7 +20,7 @@ def find_state_dict(contents: Any, wanted: str | None = None) -> tuple[dict[str,
 
     Args:
       contents: what was unpickled.
-      wanted: its name; needed if there are several.
+      wanted: its name; needed if there are several. Or what the names of the tensors of a part of it begin with.
 
     Raises:
       CheckpointError: there is none, or something else is in it, or there are several.
@@ -27,6 +28,9 @@ def find_state_dict(contents: Any, wanted: str | None = None) -> tuple[dict[str,
     found = {"": contents} if _of_tensors(contents) else dict(_state_dicts(contents))
     named = [name for name in found if name]
     if wanted is not None and wanted not in named:
+        parts = [part for tensors in found.values() if (part := part_of(tensors, wanted))]
+        if len(parts) == 1:
+            return parts[0], wanted
         raise CheckpointError(
             f"it has no state dict {wanted!r}; "
             + (f"it has {', '.join(named)}" if named else "it has no names for several")
@@ -40,6 +44,12 @@ def find_state_dict(contents: Any, wanted: str | None = None) -> tuple[dict[str,
         if not isinstance(key, str):
             raise CheckpointError(f"expected names of tensors, got {reprlib.repr(key)}")
     return found[name], name
+
+
+def part_of(tensors: Mapping[str, T], name: str) -> dict[str, T]:
+    """The tensors of one module of several, such as "teacher", by their names in it."""
+    under = {key: tensor for key, tensor in tensors.items() if isinstance(key, str) and key.startswith(f"{name}.")}
+    return {key.removeprefix(f"{name}."): tensor for key, tensor in under.items()}
 
 
 def _of_tensors(value: Any) -> bool:

@@ -18,6 +18,9 @@ OTHERS = {
     b"\x89HDF": "as HDF5 does, which Keras writes",
     b"\x1f\x8b": "as gzip does",
     b"<": "as a web page does: the download went wrong",
+    b"\x08": "as ONNX does, which is a program with its weights",
+    b"\x93NUMPY": "as an array of NumPy's does",
+    b"\x80": "as other pickles do",
 }
 
 
@@ -26,6 +29,8 @@ def read_legacy(file: BinaryIO) -> tuple[Any, ReadStorages]:
     start = file.read(32)
     file.seek(0)
     # Every PyTorch pickle starts with 0x80; anything else, such as an HTML page, is not tried.
+    if not start:
+        raise CheckpointError("broken or cut short: it is empty")
     if start[:1] != b"\x80" or TensorUnpickler(file).load() != MAGIC:
         told = next((f", {told}" for magic, told in OTHERS.items() if start.lstrip().startswith(magic)), "")
         raise CheckpointError(f"not a PyTorch checkpoint, zip or legacy: it starts with {start[:16]!r}{told}")

@@ -42,8 +42,8 @@ def read_shards(index: Path, read: Callable[[Path], Mapping[str, np.ndarray]]) -
         raise CheckpointError(f"{index}: expected a JSON index with a weight_map, name -> file ({error})") from error
     arrays = {}
     for file in dict.fromkeys(named.values()):
-        if Path(file).name != file or not os.path.isfile(index.parent / file):
-            raise CheckpointError(f"{index}: there is no file {file!r} beside it")
+        if Path(file).name != file or file.endswith(".json") or not os.path.isfile(index.parent / file):
+            raise CheckpointError(f"{index}: there is no file of weights {file!r} beside it")
         shard = read(index.parent / file)
         wanted = [name for name, its in named.items() if its == file]
         missing = [name for name in wanted if name not in shard]

@@ -10,6 +10,7 @@ from safetensors.numpy import save
 
 from groupcam_jax.files import whole_file
 from pretrained.torch_files.container import read_torch_file
+from pretrained.torch_files.contents import part_of
 from pretrained.torch_files.safetensors_file import read_safetensors
 from pretrained.torch_files.shards import read_shards, weights_in
 from pretrained.torch_files.unpickler import CheckpointError
@@ -22,7 +23,8 @@ def read_state_dict(path: str | os.PathLike[str], wanted: str | None = None) -> 
 
     Args:
       path: the file, an index of several (`model.safetensors.index.json`), or a folder of Hugging Face's.
-      wanted: the name of the state dict in a `.pth` file that has several, such as "state_dict_ema".
+      wanted: the name of the state dict in a `.pth` file that has several, such as "state_dict_ema"; or of one module
+        of several in a state dict, such as "teacher".
 
     Returns:
       Name -> array, as saved: PyTorch's names, shapes and layout.
@@ -45,9 +47,11 @@ def read_state_dict(path: str | os.PathLike[str], wanted: str | None = None) -> 
         if name:
             LOG.warning("%s: took the state dict %r", path, name)
         return arrays
-    if wanted is not None:
-        raise CheckpointError(f"{path}: it has one state dict, without a name; leave out --state-dict {wanted}")
-    return read_shards(path, read_state_dict) if is_json else read_safetensors(path)
+    arrays = read_shards(path, read_state_dict) if is_json else read_safetensors(path)
+    part = arrays if wanted is None else part_of(arrays, wanted)
+    if not part and wanted is not None:
+        raise CheckpointError(f"{path}: no name in it begins with {wanted!r}; leave out --state-dict {wanted}")
+    return part
 
 
 def write_safetensors(

@@ -8,11 +8,16 @@ from typing import Any, BinaryIO
 from pretrained.torch_files.storages import BIG_ENDIAN, ReadStorages, check_size
 from pretrained.torch_files.unpickler import CheckpointError, TensorUnpickler
 
+EXPORTED = (
+    "a program of torch.export with its weights. Save them alone: torch.save(torch.export.load(FILE).state_dict, ...)"
+)
 OTHER_ZIPS = {
     "constants.pkl": "TorchScript, a program with its weights. Save them alone: "
     "torch.save(torch.jit.load(FILE).state_dict(), ...)",
-    "archive_format": "a program of torch.export with its weights. Save them alone: "
-    "torch.save(torch.export.load(FILE).state_dict, ...)",
+    "archive_format": EXPORTED,
+    "/serialized_exported_program.json": EXPORTED,  # before PyTorch 2.8
+    "/model.weights.h5": "a model of Keras. Save its weights alone, model.save_weights(FILE.weights.h5), for a network "
+    "keras:NAME",
 }
 
 
@@ -21,7 +26,7 @@ def read_zip(file: BinaryIO) -> tuple[Any, ReadStorages]:
     archive = zipfile.ZipFile(file)
     entries: dict[str, zipfile.ZipInfo] = {}
     for entry in archive.infolist():
-        name = entry.filename.partition("/")[2]
+        name = entry.filename.partition("/")[2] or f"/{entry.filename}"
         if name in entries:
             # Which of them counts differs from one reader to the next.
             raise CheckpointError(f"broken, or made to deceive: it holds {name} twice")
@@ -30,7 +35,8 @@ def read_zip(file: BinaryIO) -> tuple[Any, ReadStorages]:
         if name in entries:
             raise CheckpointError(f"it is {told}")
     if "data.pkl" not in entries:
-        raise CheckpointError("a zip file without NAME/data.pkl: not a PyTorch checkpoint")
+        told = ", but arrays of NumPy's (.npz)" if any(name.endswith(".npy") for name in entries) else ""
+        raise CheckpointError(f"a zip file without NAME/data.pkl: not a PyTorch checkpoint{told}")
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.values()):
         # A few bytes could unpack to terabytes.
         raise CheckpointError("a compressed zip file: torch.save writes none, so this is not a PyTorch checkpoint")

@@ -83,16 +83,21 @@ def _require_size(annotation: Annotation, size: Size) -> None:
 def annotated_dataset(folder: Path, categories: Iterable[str], annotations: Sequence[Annotation]) -> Dataset:
     """The data set of a folder's annotated pictures.
 
-    A missing picture counts as broken, which is reported when it is read.
+    A missing picture counts as broken, which is reported when it is read. What is not in the folder is never opened.
 
     Raises:
       FileNotFoundError: none of the pictures exists.
     """
     if not annotations:
         raise FileNotFoundError(f"{folder}: no picture is annotated")
+    count, example = len(annotations), annotations[0].path
+    outside = [annotation.path for annotation in annotations if not is_inside(annotation.path, folder)]
+    annotations = [annotation for annotation in annotations if is_inside(annotation.path, folder)]
     if not any(annotation.path.exists() for annotation in annotations):
-        count, example = len(annotations), annotations[0].path
         raise FileNotFoundError(f"{folder}: none of the {count} annotated pictures is there, such as {example}")
+    if outside:
+        told = f"{len(outside)} pictures outside of the folder, which are left out: {some([*map(str, outside)])}"
+        warnings.warn(f"{folder}: the annotations name {told}", stacklevel=4)  # whoever calls open_data
     return Dataset(
         str(folder),
         tuple(categories),
@@ -101,6 +106,11 @@ def annotated_dataset(folder: Path, categories: Iterable[str], annotations: Sequ
         lambda index: annotations[index].categories,
         lambda index: identity(annotations[index]),
     )
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path stays in a folder, as it is written: links in the folder may lead anywhere."""
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
 
 
 def identity(annotation: Annotation) -> str:

@@ -9,6 +9,8 @@ its `bbox` and `label`, as in COCO and VOC, without crowds; or from `bbox` or `b
 """
 
 import json
+from bisect import bisect_right
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +82,12 @@ def _open(builder: Any, name: str, split: str, prepare: str) -> Dataset:
         source = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
     except NotImplementedError as error:
         raise ValueError(f"{name} is prepared in another format than array_record; run {prepare}") from error
-    except ValueError as error:
-        raise ValueError(f"{name} has the splits {', '.join(builder.info.splits)}, not {split!r}") from error
-    files = [Path(path) for path in builder.info.splits[split].filepaths]
+    except (ValueError, KeyError) as error:
+        there = ", ".join(builder.info.splits) or "none"
+        raise ValueError(f"{name} has the splits {there}; {split!r} cannot be opened: {error}") from error
+    parts = builder.info.splits[split].file_instructions
+    files = [Path(part.filename) for part in parts]
+    ends = [*accumulate(part.examples_in_shard - part.skip if part.take < 0 else part.take for part in parts)]
     for path in files:
         if not path.exists():
             raise FileNotFoundError(f"{path}: this part of {name} is missing")
@@ -94,7 +99,8 @@ def _open(builder: Any, name: str, split: str, prepare: str) -> Dataset:
         try:
             return source[index]
         except Exception as error:  # array_record raises anything for damaged files
-            raise BrokenPicture(f"{split} {index}", f"cannot be read: {error}") from error
+            told = f"cannot be read from {files[bisect_right(ends, index)]}: {error}"
+            raise BrokenPicture(f"{split} {index}", told) from error
 
     return Dataset(
         name,

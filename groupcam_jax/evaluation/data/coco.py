@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from groupcam_jax.evaluation.data.annotations import (
     Annotation,
     annotated_dataset,
+    is_inside,
     warn_of_empty,
     warn_of_unlisted,
 )
@@ -72,7 +73,7 @@ def _located(name: Path, folder: Path, pictures: Path, by_name: Mapping[str, lis
     if usual in same:
         return usual
     places = [folder.joinpath(*parts), *(same if len(same) == 1 else ())]
-    return next((path for path in places if path.exists()), usual)
+    return next((path for path in places if is_inside(path, folder) and path.exists()), usual)
 
 
 def _warn_of_mixed(annotations: list[Annotation], path: Path) -> None:
