@@ -20,7 +20,7 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from experiments.refined.methods import predict, program
 from groupcam_jax.classifiers import load_classifier
@@ -49,7 +49,7 @@ def agreement(first: Saliency, second: Saliency) -> float | None:
     ]
     if min(map(np.ptp, cells)) == 0:
         return None
-    return float(spearmanr(*cells)[0])
+    return float(np.corrcoef(*map(rankdata, cells))[0, 1])
 
 
 def main(
