@@ -1,5 +1,6 @@
-"""Faster forms of convolutions and max pooling, which every explained model takes on CPU.
+"""Faster forms of convolutions and max pooling, which every explained model takes.
 
-Other platforms, other types than float32, and convolutions with no form here run as they are written. A form computes
-the same function and its derivatives; sums are in another order. See `groupcam_jax.program.rewrite`.
+On CPU those of float32; on CUDA strided convolutions of few channels, and batch norms folded into the convolution
+before them (`groupcam_jax.program.fold`). All else runs as it is written. A form computes the same function and its
+derivatives; sums are in another order. See `groupcam_jax.program.rewrite`.
 """

@@ -17,7 +17,7 @@ from groupcam_jax.types import Images, Model, Params
 
 @dataclass(frozen=True)
 class AsWritten:
-    """A model whose convolutions run as they are written, on every platform: see `as_written`."""
+    """A model that runs as it is written, on every platform: see `as_written`."""
 
     model_apply: Model
 
@@ -27,7 +27,7 @@ class AsWritten:
 
 
 def as_written(model_apply: Model) -> Model:
-    """The model, explained and measured without faster forms of its convolutions and poolings.
+    """The model, explained and measured without faster forms of its convolutions, batch norms and poolings.
 
         explain = jax.jit(group_cam(as_written(model.apply), params))
 
@@ -37,12 +37,13 @@ def as_written(model_apply: Model) -> Model:
 
 
 def faster(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, with faster forms of its convolutions and poolings on CPU, to train a network, say.
+    """The function, with faster forms of its convolutions and poolings, to train a network, say.
 
         logits = jax.jit(faster(model.apply))(params, images)
 
-    Explainers and metrics do this by themselves. What is inside of loops, branches and functions with a derivative of
-    their own stays as it is.
+    Explainers and metrics do this by themselves. On a GPU they also fold batch norms into convolutions, which this does
+    only for weights that the function closes over: it cannot tell others from images. What is inside of loops, branches
+    and functions with a derivative of their own stays as it is.
 
     Args:
       function: of pytrees, to a pytree of arrays. Leaves that are no arrays (functions in Equinox modules) are kept.
@@ -54,7 +55,7 @@ def faster(function: Callable[..., Any]) -> Callable[..., Any]:
         constants: dict[Any, Constant] = {}
         equations, outputs = inline(closed, closed.jaxpr.invars, None, constants)
         computed = [atom for atom in outputs if isinstance(atom, Var)]
-        evaluate = evaluator(rewritten(equations, computed), [*constants, *closed.jaxpr.invars], computed)
+        evaluate = evaluator(rewritten(equations, computed, constants), [*constants, *closed.jaxpr.invars], computed)
         values = iter(evaluate(*constants.values(), *arrays))
         leaves = [next(values) if isinstance(atom, Var) else atom.val for atom in outputs]
         return jax.tree.unflatten(jax.tree.structure(shapes), leaves)

@@ -53,13 +53,16 @@ class Program(NamedTuple):
         self, equations: Sequence[Equation], inputs: Sequence[Var], outputs: Sequence[Var]
     ) -> Callable[..., list[Array]]:
         """Turns equations of the program, in order, into a function `(params, *inputs) -> list of outputs`."""
-        formed = equations if self.as_written else rewritten(equations, outputs)
-        run = evaluator(formed, [*self.constants, *self.params, *inputs], outputs)
+        weights = [*self.constants, *self.params]
+        formed = equations if self.as_written else rewritten(equations, outputs, weights)
+        run = evaluator(formed, [*weights, *inputs], outputs)
         return lambda params, *values: run(*self.constants.values(), *partition(params)[0], *values)
 
     def run(self, equation: Equation, operands: Sequence[Any]) -> list[Array]:
         """Computes one equation of the program."""
-        return run_equation(equation if self.as_written else rewritten([equation], equation.eqn.outvars)[0], operands)
+        return run_equation(
+            equation if self.as_written else rewritten([equation], equation.eqn.outvars, ())[0], operands
+        )
 
 
 def trace(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStruct) -> Program:

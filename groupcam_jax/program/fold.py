@@ -9,7 +9,7 @@ does not fuse more there.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import jax
@@ -30,22 +30,28 @@ SCALING = {"mul", "div"}
 
 
 def fold(
-    equations: Sequence[Equation], outputs: Sequence[Var], in_form: Callable[[JaxprEqn], JaxprEqn]
+    equations: Sequence[Equation],
+    outputs: Sequence[Var],
+    weights: Collection[Var],
+    in_form: Callable[[JaxprEqn], JaxprEqn],
 ) -> list[Equation]:
     """The equations, with each convolution and what normalises its output as one equation.
 
     Args:
       equations: of a function, in order.
       outputs: of the function; a value that is one, or that is read twice, stays.
+      weights: what is the same for all images. Only what is made of them is folded: a kernel that depends on the image
+        would be one for each under `vmap`.
       in_form: gives a convolution its form.
     """
     uses = Counter([*outputs, *(var for equation in equations for var in variables(equation.eqn.invars))])
     readers = {var: place for place, equation in enumerate(equations) for var in variables(equation.eqn.invars)}
+    fixed = made_of(weights, equations)
     kept: list[Equation | None] = [*equations]
     for place, (scope, eqn, remat) in enumerate(equations):
         if eqn.primitive.name != "conv_general_dilated" or not is_floating(eqn):
             continue
-        places = chain(place, equations, uses, readers)
+        places = chain(place, equations, uses, readers, fixed)
         links = [equations[one].eqn for one in places]
         if SCALING.isdisjoint(link.primitive.name for link in links):
             continue
@@ -55,14 +61,25 @@ def fold(
     return [equation for equation in kept if equation is not None]
 
 
-def chain(place: int, equations: Sequence[Equation], uses: Counter[Var], readers: dict[Var, int]) -> list[int]:
+def made_of(weights: Collection[Var], equations: Sequence[Equation]) -> set[Var]:
+    """The variables that depend on the weights alone, and these."""
+    fixed = {*weights}
+    for equation in equations:
+        if fixed.issuperset(variables(equation.eqn.invars)):
+            fixed.update(equation.eqn.outvars)
+    return fixed
+
+
+def chain(
+    place: int, equations: Sequence[Equation], uses: Counter[Var], readers: dict[Var, int], fixed: set[Var]
+) -> list[int]:
     """The places of the equations that scale and shift the channels of a convolution, up to one in its own type."""
     convolution, remat = equations[place].eqn, equations[place].remat
     rank, channel = len(shape_of(convolution.outvars[0])), convolution.params["dimension_numbers"].out_spec[1]
     places, ends, value = [], 0, convolution.outvars[0]
     while uses[value] == 1 and value in readers:
         link = equations[readers[value]]
-        if link.remat is not remat or not is_affine(link.eqn, value, rank, channel):
+        if link.remat is not remat or not is_affine(link.eqn, value, rank, channel, fixed):
             break
         places.append(readers[value])
         (value,) = link.eqn.outvars
@@ -71,8 +88,8 @@ def chain(place: int, equations: Sequence[Equation], uses: Counter[Var], readers
     return places[:ends]
 
 
-def is_affine(eqn: JaxprEqn, value: Var, rank: int, channel: int) -> bool:
-    """Whether an equation scales or shifts the channels of a value, or converts it to another floating type."""
+def is_affine(eqn: JaxprEqn, value: Var, rank: int, channel: int, fixed: set[Var]) -> bool:
+    """Whether an equation scales or shifts the channels of a value by weights, or converts it to another float."""
     name, operands = eqn.primitive.name, eqn.invars
     if name == "convert_element_type":
         return is_floating(eqn)
@@ -80,7 +97,7 @@ def is_affine(eqn: JaxprEqn, value: Var, rank: int, channel: int) -> bool:
         return False
     (other,) = (atom for atom in operands if atom is not value)
     sizes = shape_of(other)
-    if isinstance(other, Var) and is_spread(other.aval):
+    if isinstance(other, Var) and (other not in fixed or is_spread(other.aval)):
         return False
     return not sizes or (len(sizes) == rank and all(n == 1 for axis, n in enumerate(sizes) if axis != channel))
 

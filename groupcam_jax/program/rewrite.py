@@ -1,7 +1,7 @@
 """Gives the convolutions and poolings of a program their forms, each on the platform where it is faster."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -18,9 +18,9 @@ Function: TypeAlias = Callable[..., Any]
 LARGEST_WINDOW = 8  # of a pooling, along each axis: a slice for each place
 
 
-def rewritten(equations: Sequence[Equation], outputs: Sequence[Var]) -> list[Equation]:
+def rewritten(equations: Sequence[Equation], outputs: Sequence[Var], weights: Collection[Var]) -> list[Equation]:
     """The equations of a function of these outputs, each convolution and pooling in its form; variables stay."""
-    folded = fold(equations, outputs, in_form)
+    folded = fold(equations, outputs, weights, in_form)
     return [Equation(scope, in_form(eqn), remat) for scope, eqn, remat in folded]
 
 
