@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from groupcam_jax.compiler import compiler_options
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.output import below_link
 from groupcam_jax.program.params import partition
@@ -61,7 +62,8 @@ def compile_explainer(
         return arrays, image, None if label is None else jnp.asarray(label, jnp.int32)
 
     blank = np.zeros((classifier.image_size, classifier.image_size, 3), np.uint8)
-    compiled = jax.jit(explain).lower(*arguments(blank, None if predicted else 0)).compile()
+    program = jax.jit(explain, compiler_options=compiler_options())
+    compiled = program.lower(*arguments(blank, None if predicted else 0)).compile()
 
     def run(pixels: Pixels, label: int | None) -> Explanation:
         saliency, chosen, probabilities = compiled(*arguments(pixels, label))

@@ -13,6 +13,8 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
+from groupcam_jax.compiler import compiler_options
+
 
 def connect(coordinator: str | None, processes: int, process: int) -> None:
     """Makes this process one of several; call it before JAX is first used. Does nothing for a single process.
@@ -60,7 +62,8 @@ def spread(function: Callable[[Any, Any], Any], size: int) -> Callable[[Any, Any
             mesh=Mesh(np.array(devices), "pictures"),
             in_specs=(P(), pictures),
             out_specs=pictures,
-        )
+        ),
+        compiler_options=compiler_options(),
     )
 
     def run(arrays: Any, items: Any) -> Any:

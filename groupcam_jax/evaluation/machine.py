@@ -14,6 +14,7 @@ def machine() -> dict[str, Any]:
     """Describes what the figures were measured on."""
     names = ("groupcam-jax", "jax", "jaxlib", "flax", "numpy", "optax", "scikit-image", "torch", "captum")
     installed = {distribution.metadata["Name"]: distribution.version for distribution in metadata.distributions()}
+    flags = os.environ.get("XLA_FLAGS")
     return {
         "device": jax.devices()[0].device_kind,
         "processor": processor(),
@@ -22,6 +23,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "commit": commit(),
         "versions": {name: installed[name] for name in names if name in installed},
+        **({"xla_flags": flags} if flags else {}),
     }
 
 
