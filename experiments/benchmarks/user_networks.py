@@ -1,4 +1,5 @@
-"""Networks as people write them, in Flax, Keras and transformers, against PyTorch's in the same process.
+"""Networks as people write them, in Flax, Keras and transformers, against PyTorch's in the same process: Group-CAM, the
+gradient of the image, and the insertion and the deletion of a map.
 
     python -m experiments.benchmarks.running_time user-networks --output experiments/results/user_networks_cpu.json
 
@@ -8,13 +9,13 @@ in inference mode. PyTorch's networks other than ResNet-50 and VGG19 are those o
 """
 
 import functools
+import math
 import statistics
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import typer
 from rich import box
@@ -23,85 +24,31 @@ from rich.table import Table
 
 from experiments.benchmarks.compiled import LABEL, SIZE
 from experiments.benchmarks.timing import alternate, matrix_product_rate, ratio
+from experiments.benchmarks.user_models import NETWORKS, Network
 from groupcam_jax import as_written, gradient, group_cam
 from groupcam_jax.evaluation.machine import machine
+from groupcam_jax.evaluation.studies.insertion_deletion import STEPS
 from groupcam_jax.files import write_json
+from groupcam_jax.metrics import insertion_deletion
 from groupcam_jax.types import Model, Params
 
 GROUPS = 32
-
-
-class Network(NamedTuple):
-    """A network in both libraries.
-
-    Attributes:
-      ours: makes `(model_apply, params)`.
-      torch_class: the model type of transformers, or the name in `torch_networks`.
-      torch_layer: the module whose output is explained.
-      tokens: whether that output is `[n, 1 + tokens, k]`.
-    """
-
-    ours: Callable[[], tuple[Model, Params]]
-    torch_class: str
-    torch_layer: str
-    tokens: bool = False
-
-
-def flax_module(name: str) -> tuple[Model, Params]:
-    """A network of `pretrained`, which is plain Flax."""
-    from pretrained.catalogue import IMAGENET
-
-    module = IMAGENET[name].build()
-    return module.apply, jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)))
-
-
-def keras_application(name: str) -> tuple[Model, Params]:
-    """A network of Keras 3 with random weights."""
-    from pretrained.networks.keras_applications import import_keras
-
-    model = getattr(import_keras().applications, name)(weights=None, classifier_activation=None)
-    params = [
-        [variable.value for variable in ones] for ones in (model.trainable_variables, model.non_trainable_variables)
-    ]
-    return lambda params, images: model.stateless_call(*params, images, training=False)[0], params
-
-
-def transformers_vit() -> tuple[Model, Params]:
-    """ViT-B/16 of transformers with random weights; the checkpoint's images are channels-first, its input is not."""
-    from transformers import FlaxViTForImageClassification, ViTConfig
-
-    model: Any = FlaxViTForImageClassification(ViTConfig(num_labels=1000), seed=0)
-    return lambda params, images: model(images.transpose(0, 3, 1, 2), params=params).logits, model.params
-
-
-KERAS = functools.partial(functools.partial, keras_application)
-NETWORKS = {
-    "ResNet-50 (Flax)": Network(functools.partial(flax_module, "resnet50"), "resnet50", "layer4.2"),
-    "VGG19 (Flax)": Network(functools.partial(flax_module, "vgg19"), "vgg19", "features.35"),
-    "MobileNetV2 (Keras)": Network(KERAS("MobileNetV2"), "mobilenet_v2", "network.mobilenet_v2.conv_1x1"),
-    "EfficientNet-B0 (Keras)": Network(
-        KERAS("EfficientNetB0"), "efficientnet", "network.efficientnet.encoder.top_activation"
-    ),
-    "ConvNeXt-T (Keras)": Network(KERAS("ConvNeXtTiny"), "convnext", "network.convnext.encoder.stages.3"),
-    "ViT-B/16 (transformers)": Network(
-        transformers_vit, "vit", "network.vit.encoder.layer.11.layernorm_before", tokens=True
-    ),
-}
+PIXELS_PER_STEP = math.ceil(SIZE**2 / STEPS)
 
 
 def compiled(build: Callable[..., Any], model: Model, params: Params) -> Callable[[], Any]:
-    """A function that explains an image and waits."""
+    """A function that explains an image, or measures its map, and waits."""
     image = jax.random.normal(jax.random.key(1), (SIZE, SIZE, 3))
     explain = jax.jit(lambda params, image: build(model, params)(image, LABEL))
     return lambda: explain(params, image).block_until_ready()
 
 
 def pytorch(network: Network) -> dict[str, Callable[[], Any]]:
-    """The same explanation, and the gradient of the image, in PyTorch."""
+    """The same in PyTorch."""
     import torch
     from transformers import AutoConfig, AutoModelForImageClassification
 
-    from experiments.benchmarks import torch_group_cam, torch_networks
+    from experiments.benchmarks import torch_curves, torch_group_cam, torch_networks
 
     if network.torch_class in torch_networks.NETWORKS:
         model: Any = torch_networks.NETWORKS[network.torch_class][0]()
@@ -120,7 +67,16 @@ def pytorch(network: Network) -> dict[str, Callable[[], Any]]:
 
     layer = model.get_submodule(network.torch_layer)
     cam = functools.partial(torch_group_cam.group_cam, model, layer, image, LABEL, groups=GROUPS, spatial=grid)
-    return {"Group-CAM": cam, "gradient": of_image}
+    curves = functools.partial(
+        torch_curves.insertion_deletion, model, image, image[0], LABEL, pixels_per_step=PIXELS_PER_STEP
+    )
+    return {"Group-CAM": cam, "gradient": of_image, "insertion and deletion": torch.inference_mode()(curves)}
+
+
+def measured(model: Model, params: Params) -> Callable[..., Any]:
+    """The insertion and the deletion of the red channel as a map."""
+    measure = insertion_deletion(model, params, pixels_per_step=PIXELS_PER_STEP)
+    return lambda image, label: measure(image, image[:, :, 0], label, key=jax.random.key(0)).overall
 
 
 def as_grid(tokens: Any) -> Any:
@@ -129,12 +85,19 @@ def as_grid(tokens: Any) -> Any:
     return tokens[1:].T.reshape(-1, side, side)
 
 
+OURS: dict[str, Callable[..., Any]] = {
+    "Group-CAM": functools.partial(group_cam, groups=GROUPS),
+    "gradient": gradient,
+    "insertion and deletion": measured,
+}
+
+
 def measure(network: Network, runs: int, torch: bool) -> dict[str, Any]:
-    """Seconds of an explanation and of a gradient of the image, in turns."""
+    """Seconds of an explanation, of a gradient of the image, and of both curves, in turns."""
     model, params = network.ours()
     figures = {}
     theirs = pytorch(network) if torch else {}
-    for name, build in {"Group-CAM": functools.partial(group_cam, groups=GROUPS), "gradient": gradient}.items():
+    for name, build in OURS.items():
         contenders = {"ours": compiled(build, model, params), "as written": compiled(build, as_written(model), params)}
         if torch:
             contenders["torch tuned"] = theirs[name]
@@ -148,7 +111,7 @@ def measure(network: Network, runs: int, torch: bool) -> dict[str, Any]:
 
 
 def table(results: dict[str, Any]) -> Table:
-    """The figures as a table, two rows for each network."""
+    """The figures as a table."""
     shown = Table("network", "", "ours, s", "as written", "times", "torch tuned", "times", box=box.MARKDOWN)
     for network, figures in results.items():
         for what, found in figures.items():
