@@ -10,6 +10,7 @@ CONTENDERS = {
     "torch plain": "PyTorch, plain",
     "torch loop": "PyTorch, mask by mask",
 }
+WITHOUT_YNNPACK = "user_networks_without_ynnpack_cpu"
 ON_GPU = CONTENDERS | {
     "as written": "ours, convolutions as they are written",
     "torch batched": "PyTorch, all masks at once",
@@ -26,6 +27,8 @@ def benchmarks() -> str:
         [
             "## Group-CAM on a CPU",
             *(_on_cpu(name, cpu) for name in ("running_time_cpu", "running_time_efficientnet_lite_cpu")),
+            "## Networks as people write them, on a CPU",
+            *(_of_users(name, f"{cpu} user-networks") for name in ("user_networks_cpu", WITHOUT_YNNPACK)),
             "## Group-CAM on a GPU",
             *(
                 _on_gpu(name, f"{cpu} throughput")
@@ -55,6 +58,19 @@ def _on_cpu(name: str, command: str) -> str:
         rows.append([network, *cells, f"{sum(measured['compiling_seconds'].values()):.1f}"])
     head = ["seconds an image", *CONTENDERS.values(), "to trace and compile, once"]
     return f"{table(head, rows)}\n\n{_source(name, command, results['machine'])}"
+
+
+def _of_users(name: str, command: str) -> str:
+    results = read_results(name)
+    rows = []
+    for network, figures in results["networks"].items():
+        for what, found in figures.items():
+            seconds, faster = found["median_seconds"], found["times_as_fast_as"]
+            beside = [f"{seconds[one]:.2f} ({faster[one]:.2f} times)" for one in ("as written", "torch tuned")]
+            rows.append([network, what, f"{seconds['ours']:.2f}", *beside])
+    head = ["network", "seconds an image", "ours", "ours, as written", "PyTorch, tuned"]
+    told = f" Compiled with `XLA_FLAGS={results['machine']['xla_flags']}`." if "xla_flags" in results["machine"] else ""
+    return f"{table(head, rows)}\n\n{_source(name, command, results['machine'])}{told}"
 
 
 def _on_gpu(name: str, command: str) -> str:
