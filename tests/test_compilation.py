@@ -25,3 +25,8 @@ def test_commands_leave_ynnpack_out():
 def test_options_that_jaxlib_does_not_know_are_left_out(monkeypatch):
     monkeypatch.setattr(compiler, "WITHOUT_YNNPACK", {"xla_cpu_no_such_option": ""})
     assert compiler.compiler_options.__wrapped__() == {}
+
+
+def test_what_xla_flags_say_counts(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_experimental_ynn_fusion_type=-reduce")
+    assert compiler.compiler_options.__wrapped__() == {}

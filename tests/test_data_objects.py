@@ -258,6 +258,12 @@ def test_pictures_outside_of_the_folder_are_left_out(tmp_path, layout):
         UserWarning, match=r"name 2 pictures outside of the folder, which are left out: .*private/0\.JPEG"
     ):
         dataset = open_data(make(tmp_path / "data", files))
+    if layout == "coco":  # a link may lead anywhere, but not up from there
+        (tmp_path / "data" / "images").rename(tmp_path / "far")
+        (tmp_path / "data" / "images").symlink_to(tmp_path / "far")
+        images = ["1.jpg", "2.jpg", "../private/0.JPEG"]
+        with pytest.warns(UserWarning, match="name 1 pictures outside of the folder"):
+            assert len(open_data(make(tmp_path / "data", {"instances_a.json": coco(GOOD, images=images)}))) == 2
     # The last of COCO's is found by its name among the pictures: datasets move from one machine to another.
     assert [example.image.shape for example in dataset] == [(40, 50, 3)] * (2 if layout == "coco" else 1)
 

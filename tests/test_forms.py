@@ -1,4 +1,4 @@
-"""The faster forms of convolutions and poolings compute what XLA's own do, on CPU alone, and can be left out."""
+"""The faster forms of convolutions and poolings compute what XLA's own do, on their platforms, and can be left out."""
 
 import re
 from functools import partial
@@ -46,6 +46,7 @@ CONVOLUTIONS = [
     ((6, 6, 36, 4), 3, 1, 1, 2),  # no form
 ]
 CONVOLVED = "stablehlo.convolution"
+NHWC = ("NHWC", "HWIO", "NHWC")
 
 
 def random(seed, shape, dtype=jnp.float32):
@@ -219,6 +220,44 @@ def test_what_is_no_batch_norm_is_not_folded(then, monkeypatch):
     assert products == full_size("multiply", formed, "cuda", params, x) > 0
     monkeypatch.setattr(lax, "platform_dependent", lambda *xs, cuda=None, **rest: (cuda or rest["default"])(*xs))
     assert_close(formed(params, x), function(params, x))
+
+
+def convolved(x, kernel, **options):
+    return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"), **options)
+
+
+@pytest.mark.parametrize("dtype", [jnp.int8, jnp.bfloat16, jnp.float8_e4m3fn])
+def test_kernels_that_cannot_hold_the_scale_are_not_folded(dtype, monkeypatch):
+    params = {"kernel": (9 * random(0, (3, 3, 4, 4))).astype(dtype)}
+    x = random(1, (1, 5, 5, 4))
+
+    def function(params, x):
+        return convolved(x.astype(dtype), params["kernel"], preferred_element_type=jnp.float32) * 1e-3
+
+    monkeypatch.setattr(lax, "platform_dependent", lambda *xs, cuda=None, **rest: (cuda or rest["default"])(*xs))
+    assert_close(explained(function, params, x)(params, x), function(params, x))
+
+
+def test_convolutions_of_weights_alone_stay():
+    params = {"a": random(0, (3, 3, 4, 4)), "b": random(1, (3, 3, 4, 4)), "x": random(2, (1, 5, 5, 4))}
+    x = random(3, (1, 5, 5, 4))
+
+    def function(params, x):
+        return x + convolved(params["x"], params["a"]) * convolved(params["x"], params["b"]) * 2
+
+    assert_close(explained(function, params, x)(params, x), function(params, x))
+
+
+def test_strided_first_layers_run_in_blocks_on_cuda_where_they_suit():
+    def strides(kernel, stride):
+        x, weights = random(0, (1, 16, 16, kernel[2])), random(1, kernel)
+        layer = faster(partial(lax.conv_general_dilated, window_strides=stride, padding="SAME", dimension_numbers=NHWC))
+        text = jax.jit(layer).trace(x, weights).lower(lowering_platforms=("cuda",)).as_text()
+        return re.findall(r"stride = \[(\d, \d)\]", text)
+
+    assert strides((7, 7, 3, 8), (2, 2)) == ["1, 1"]
+    assert strides((1, 1, 16, 8), (2, 2)) == ["2, 2"]
+    assert strides((3, 3, 3, 8), (2, 2)) == ["2, 2"]
 
 
 def test_only_what_has_a_form_changes():

@@ -63,7 +63,9 @@ def test_of_several_state_dicts_one_is_asked_for(caplog):
     ema = read_state_dict(path, "state_dict_ema")
     np.testing.assert_array_equal(ema["fc.weight"], TOY["fc.weight"] / 2)
     assert caplog.messages == [f"{path}: took the state dict 'state_dict_ema'"]
-    with pytest.raises(ValueError, match=r"2 times, under 'student\.', 'teacher\.': choose with --state-dict teacher"):
+    with pytest.raises(
+        ValueError, match=r"2 times, under 'student\.', 'teacher\.': choose with --state-dict student or"
+    ):
         loaded(read_state_dict(GOLDEN / "found_twice.pth"))
 
 
@@ -90,8 +92,10 @@ def test_a_head_may_be_beside_the_prefix():
     with pytest.raises(ValueError, match=r"missing: fc\.bias \[4\](.|\n)*unexpected: head\.bias \[4\]"):
         loaded({name.replace("fc.", "head."): array for name, array in split.items()})
     other = {f"ema.{name}": array for name, array in TOY.items() if name not in head}
-    with pytest.raises(ValueError, match=r"2 times, under 'backbone\.', 'ema\.'"):
+    with pytest.raises(ValueError, match=r"2 times, under 'backbone\.', 'ema\.': save one of them alone"):
         loaded(split | other)
+    with pytest.raises(ValueError, match=r"missing: "):  # not the body of one network and the head of another
+        loaded({name: array for name, array in TOY.items() if name in head or "layer1.0" in name} | other)
 
 
 def test_late_signs_are_those_that_pytorch_shows():

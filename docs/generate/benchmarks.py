@@ -12,7 +12,7 @@ CONTENDERS = {
 }
 WITHOUT_YNNPACK = "user_networks_without_ynnpack_cpu"
 ON_GPU = CONTENDERS | {
-    "as written": "ours, convolutions as they are written",
+    "as written": "ours, as written",
     "torch batched": "PyTorch, all masks at once",
     "torch compiled": "PyTorch, compiled",
     "curves": "ours, insertion and deletion",

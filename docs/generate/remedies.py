@@ -39,7 +39,7 @@ REMEDIES = {
     "Nothing, if those were not to be measured. Otherwise move them, or annotate them.": (
         r"which are left out: |or hidden, are left out|categories have no pictures: \{some|objects without outlines"
     ),
-    "Choose the folder of the pictures that were annotated.": r"annotated pictures is there|no picture is annotated",
+    "Choose the folder of the pictures that were annotated.": r"annotated pictures is in it|no picture is annotated",
     "Prepare the data set again, or copy it again; `git lfs pull` fetches what a pointer stands for.": (
         r"data/catalogue.py: .*(damaged|missing|cut short|cannot be read)"
     ),

@@ -25,7 +25,7 @@ of cuDNN's convolutions, so the second is too low. Programs that score the masks
 counts the body of a loop once. float32 is full float32, tf32 rounds the operands of products, bfloat16 runs the whole
 network in it (PyTorch: autocast).
 
-One NVIDIA H200, explanations a second, medians of 10 runs (experiments/results/throughput_h200.json; 343 s for all):
+One NVIDIA H200, explanations a second, medians of 10 runs (experiments/results/throughput_h200.json; 332 s for all):
 
                           ours    as written    of the floor's rate    torch tuned    torch batched    torch loop
     ResNet-50, 32 images

@@ -5,7 +5,8 @@ gradient of the image, and the insertion and the deletion of a map.
 
 No network here knows of this library. "ours" takes the faster forms of convolutions, see `groupcam_jax.forms`; "as
 written" leaves them out; "torch tuned" is channels-last, all masks in one batch, differentiated above the layer alone,
-in inference mode. PyTorch's networks other than ResNet-50 and VGG19 are those of transformers.
+in inference mode. Insertion and deletion are in no figures yet. PyTorch's networks other than ResNet-50 and VGG19 are
+those of transformers.
 """
 
 import functools

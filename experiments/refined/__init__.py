@@ -89,11 +89,12 @@ So it is with other changes of the picture (`flipped.py`, n = 130; experiments/r
 correlation of the map of the mirrored picture, mirrored back, with the map of the picture is 91.3 for Grad-CAM, 87.3
 for Group-CAM, 79.6 for refined-fast, 74.5 for refined; with noise instead 95.7, 92.0, 83.5, 78.0.
 
-Class discrimination, the predicted class and the next likely one (n = 130; experiments/results/refined/class-
-discrimination). Maps of both classes are less alike: rank correlation 0.79 for Group-CAM, 0.83 for Grad-CAM, 0.66 for
-refined-fast, 0.59 for refined. In drawn scenes with two shapes, where the truth is known (the embedded network,
-n = 100; class-discrimination-scenes), it is 0.02, 0.12, 0.10, -0.17; on the rival's shape lie 4.6, 13.2, 13.8 and 5.8
-per cent: refined keeps what it starts from, with 0.4 to 2.0 points more on the rival.
+Class discrimination, the predicted class and the next likely one (n = 128 to 130;
+experiments/results/refined/class-discrimination). Maps of both classes are less alike: rank correlation 0.79 for
+Group-CAM, 0.83 for Grad-CAM, 0.66 for refined-fast, 0.59 for refined. In drawn scenes with two shapes, where the truth
+is known (the embedded network, n = 97 to 100; class-discrimination-scenes), it is 0.02, 0.12, 0.10, -0.17; on the
+rival's shape lie 4.6, 13.2, 13.8 and 5.8 per cent: refined keeps what it starts from, with 0.4 to 2.0 points more on
+the rival.
 
 Sanity checks (n = 26, mean rank correlation with the map of the trained network; experiments/results/refined/
 sanity-check). Cascading and independent: Group-CAM 0.09 and 0.22, refined 0.13 and 0.25, refined-fast 0.02 and 0.19,

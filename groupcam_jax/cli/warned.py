@@ -1,8 +1,9 @@
 """Warnings on the command line: one line each, with the picture that was being read."""
 
 import contextlib
+import sys
 import warnings
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -16,7 +17,7 @@ NAMED = 5  # pictures with the same warning; the others are counted
 @contextlib.contextmanager
 def printed_warnings(console: Console) -> Iterator[None]:
     """Prints warnings to a console, without the code that they come from."""
-    pictures: Counter[str] = Counter()
+    pictures: dict[str, set[str]] = defaultdict(set)
 
     def show(
         message: Warning | str,
@@ -28,17 +29,22 @@ def printed_warnings(console: Console) -> Iterator[None]:
     ) -> None:
         picture = READING.get()
         if picture is not None:
-            pictures[str(message)] += 1
-            if pictures[str(message)] > NAMED:
+            told = pictures[str(message)]
+            if picture in told or len(told) >= NAMED:
+                told.add(picture)
                 return
+            told.add(picture)
         console.print(f"warning: {f'{picture}: ' if picture else ''}{message}", style="yellow", markup=False)
 
-    warnings.showwarning = show
-    # Of every picture: Python's default shows the same words once.
-    warnings.filterwarnings("always", module=r"(groupcam_jax\.pictures|PIL)\.")
-    try:
-        yield
-    finally:
-        for message, count in pictures.items():
-            if count > NAMED:
-                console.print(f"warning: {count - NAMED} more pictures: {message}", style="yellow", markup=False)
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        if not sys.warnoptions:  # of every picture: Python's default shows the same words once
+            for category in (UserWarning, RuntimeWarning):  # of Pillow, a picture's size is one of the second
+                warnings.filterwarnings("always", category=category, module=r"(groupcam_jax\.pictures|PIL)\.")
+        try:
+            yield
+        finally:
+            for message, told in pictures.items():
+                if len(told) > NAMED:
+                    more = len(told) - NAMED
+                    console.print(f"warning: {more} more pictures: {message}", style="yellow", markup=False)

@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,13 +28,11 @@ def compact_rows(*files: Path) -> Iterator[Row]:
 
     for text in whole_lines(*files):
         short, lists = set_aside(text)
-        row = {sys.intern(name): shared(value) for name, value in json.loads(short).items()}
+        row = {
+            sys.intern(name): sys.intern(value) if isinstance(value, str) else value
+            for name, value in json.loads(short).items()
+        }
         yield row | {name: array(name, one) for name, one in lists.items()}
-
-
-def shared(value: Any) -> Any:
-    """The value; equal texts are one object."""
-    return sys.intern(value) if isinstance(value, str) else value
 
 
 def set_aside(text: bytes) -> tuple[bytes, dict[str, bytes]]:
@@ -49,11 +46,11 @@ def set_aside(text: bytes) -> tuple[bytes, dict[str, bytes]]:
     first, *rest = text.split(LIST)
     pieces, lists = [first], dict[str, bytes]()
     for piece in rest:
-        name = pieces[-1].rpartition(b'"')[2].decode()
+        _, quote, name = pieces[-1].rpartition(b'"')
         numbers, end, after = piece.partition(b"]")
         floats = (b"." in numbers or b"e" in numbers) and not numbers.translate(None, NUMBERS)
-        if floats and end and name[-1:].isalnum():
-            lists[name] = numbers
+        if floats and end and quote and name[-1:].isalnum():
+            lists[name.decode()] = numbers
             pieces += [b'": null', after]
         else:
             pieces += [LIST, piece]

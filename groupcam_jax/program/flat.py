@@ -33,7 +33,7 @@ class Program(NamedTuple):
       images: the variable of its images.
       logits: the variable of its output.
       independent: whether the classes do not exclude each other, so that each has the sigmoid of its logit.
-      as_written: whether its convolutions run as they are written, on CPU too.
+      as_written: whether it runs as it is written on every platform, see `groupcam_jax.as_written`.
     """
 
     equations: list[Equation]

@@ -32,9 +32,11 @@ def restore(manager: ocp.CheckpointManager, like: State) -> State:
     (leaves, tree), step = jax.tree.flatten(like), manager.latest_step()
     try:
         return tree.unflatten(manager.restore(step, args=ocp.args.StandardRestore(leaves)))
+    except (MemoryError, jax.errors.JaxRuntimeError):
+        raise
     except Exception as error:  # Orbax raises anything for damaged files, and tells a page of each
         told = str(error).partition("\n")[0]
         raise ValueError(
-            f"{manager.directory / str(step)} is damaged; move it away, and the run goes on from the one before "
-            f"({type(error).__name__}: {told:.200})"
+            f"{manager.directory / str(step)} cannot be read ({type(error).__name__}: {told:.200}); "
+            "if it is damaged, move it away, and the run goes on from the one before"
         ) from error

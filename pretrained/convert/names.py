@@ -44,15 +44,17 @@ def fit_names(
         if len(renamed) < len(state_dict):
             continue  # two names would be one
         found = {prefix: sum(prefix + name in renamed for name in expected) for prefix in prefixes(renamed, expected)}
-        whole = [prefix for prefix, count in found.items() if count == len(expected)] or [
-            prefix for prefix in found if all(prefix + name in renamed or name in renamed for name in expected)
+        whole = [prefix for prefix, count in found.items() if count == len(expected)]
+        choices = " or ".join(f"--state-dict {prefix.removesuffix('.')}" for prefix in whole if prefix)
+        whole = whole or [
+            prefix for prefix in found if all((prefix + name in renamed) != (name in renamed) for name in expected)
         ]
         if len(whole) > 1:
             raise ValueError(
-                f"it holds the network {len(whole)} times, under {', '.join(map(repr, whole))}: choose with "
-                f"--state-dict {max(whole).removesuffix('.')}, or save one of them alone"
+                f"it holds the network {len(whole)} times, under {', '.join(map(repr, whole))}: "
+                f"{f'choose with {choices}, or ' if choices else ''}save one of them alone"
             )
-        prefix = max(found, key=lambda prefix: found[prefix], default="")
+        prefix = whole[0] if whole else max(found, key=lambda prefix: found[prefix], default="")
         under = {name.removeprefix(prefix): array for name, array in renamed.items() if name.startswith(prefix)}
         others = {name: array for name, array in renamed.items() if not name.startswith(prefix)}
         if whole:
@@ -62,7 +64,8 @@ def fit_names(
             told += [f"left out {len(others)} others: {', '.join([*others][:5])}"] * bool(others)
             return under | beside, told
         if found.get(prefix, 0) > most:
-            closest, most = others | under, found[prefix]
+            strange = {name: array for name, array in others.items() if name not in expected}
+            closest, most = strange | under, found[prefix]
     return closest, []
 
 

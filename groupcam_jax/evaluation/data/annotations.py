@@ -94,7 +94,7 @@ def annotated_dataset(folder: Path, categories: Iterable[str], annotations: Sequ
     outside = [annotation.path for annotation in annotations if not is_inside(annotation.path, folder)]
     annotations = [annotation for annotation in annotations if is_inside(annotation.path, folder)]
     if not any(annotation.path.exists() for annotation in annotations):
-        raise FileNotFoundError(f"{folder}: none of the {count} annotated pictures is there, such as {example}")
+        raise FileNotFoundError(f"{folder}: none of the {count} annotated pictures is in it, such as {example}")
     if outside:
         told = f"{len(outside)} pictures outside of the folder, which are left out: {some([*map(str, outside)])}"
         warnings.warn(f"{folder}: the annotations name {told}", stacklevel=4)  # whoever calls open_data
@@ -109,8 +109,10 @@ def annotated_dataset(folder: Path, categories: Iterable[str], annotations: Sequ
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Whether a path stays in a folder, as it is written: links in the folder may lead anywhere."""
-    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
+    """Whether a path that begins with a folder stays in it. Links in it may lead anywhere, but not up from there."""
+    if not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder)):
+        return False
+    return ".." not in path.parts[len(folder.parts) :] or path.resolve().is_relative_to(folder.resolve())
 
 
 def identity(annotation: Annotation) -> str:
