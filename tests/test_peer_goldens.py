@@ -198,6 +198,6 @@ def test_score_cam_of_the_trained_network(assets):
     with np.load(assets / "goldens" / "trained" / "mobilenet_v2.npz") as golden:
         (picture, label), image = ("catdog", 243), preprocess(golden["catdog/image_u8"])
         authors = golden[f"{picture}/{label}/score_cam_reference"]
-    ours = np.asarray(jax.jit(g.score_cam(apply, params, layer=layer))(image, label))
-    np.testing.assert_allclose(ours, authors, atol=1e-4, rtol=0)
-    keep(golden, "score_cam_reference", largest=np.abs(ours - authors).max())
+        ours = np.asarray(jax.jit(g.score_cam(apply, params, layer=layer))(image, label))
+        np.testing.assert_allclose(ours, authors, atol=1e-4, rtol=0)
+        keep(golden, "score_cam_reference", largest=np.abs(ours - authors).max())
