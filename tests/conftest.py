@@ -31,7 +31,6 @@ with install_import_hook("groupcam_jax", "beartype.beartype"):
 OPTIMISED = {
     "test_backward",
     "test_captum_peers",
-    "test_forms",
     "test_goldens",
     "test_insertion_deletion",
     "test_load",

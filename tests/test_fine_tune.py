@@ -186,7 +186,7 @@ def test_damaged_results_are_named(undisturbed, data, tmp_path):
     assert "nothing is left to do: epoch 3 was the last" in fine_tune(data, copy)
     for damage in (b"garbage\n", b'{"loss": 1}\n', b"[1]\n", b"[" * 100_000 + b"\n"):
         (tmp_path / "epochs.jsonl").write_bytes((copy / "epochs.jsonl").read_bytes() + damage)
-        with pytest.raises(ValueError, match=r"epochs\.jsonl, line 5: not as written; delete this line"):
+        with pytest.raises(ValueError, match=r"epochs\.jsonl, line 5: not as written; leave out this line"):
             read_log(tmp_path / "epochs.jsonl", 3)
     for file in (copy / "checkpoints" / "18").rglob("*"):
         if file.is_file() and "ocdbt" in file.as_posix():

@@ -27,7 +27,7 @@ def read_log(file: Path, epochs: int) -> list[Epoch]:
             try:
                 rows += [row] if (row := json.loads(line))["epoch"] <= epochs else []
             except (ValueError, TypeError, KeyError, RecursionError) as error:
-                raise ValueError(f"{file}, line {number}: not as written; delete this line ({error})") from error
+                raise ValueError(f"{file}, line {number}: not as written; leave out this line ({error})") from error
     return rows
 
 
