@@ -239,7 +239,7 @@ def test_kernels_that_cannot_hold_the_scale_are_not_folded(dtype, monkeypatch):
 
 
 def test_convolutions_of_weights_alone_stay():
-    params = {"a": random(0, (3, 3, 4, 4)), "b": random(1, (3, 3, 4, 4)), "x": random(2, (1, 5, 5, 4))}
+    params = {"a": random(0, (3, 3, 4, 4)), "b": random(1, (3, 3, 4, 4)), "x": random(2, (1, 1, 1, 4))}
     x = random(3, (1, 5, 5, 4))
 
     def function(params, x):
