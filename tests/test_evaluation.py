@@ -17,7 +17,7 @@ from groupcam_jax.evaluation.estimates import RESAMPLES, draws, estimate
 from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger
 from groupcam_jax.evaluation.manifest import fingerprint
-from groupcam_jax.evaluation.programs import measuring
+from groupcam_jax.evaluation.programs import make_study, measuring
 from groupcam_jax.evaluation.ranks import ranks
 from groupcam_jax.evaluation.records import make_row
 from groupcam_jax.evaluation.report import write_report
@@ -170,7 +170,7 @@ def test_a_table_is_json_and_tells_correlations_in_three_digits(tmp_path):
 def test_the_ablation_refuses_methods_without_groups():
     for method in (grad_cam, released_group_cam):
         with pytest.raises(ValueError, match="which it has not; choose group-cam"):
-            ablation.programs(Study(None, {"it": method}, 2, 0))
+            ablation.programs(Study(None, {"it": method}, {}, 2, 0))
 
 
 def ablated(method, number, groups, percentile):
@@ -212,11 +212,11 @@ def test_the_pointing_game_tells_outlines_from_boxes():
     outline = jnp.zeros((40, 40), bool).at[8:12, 8:12].set(True)
     boxes = jnp.array([[0.0, 0.0, 12.0, 12.0], [0.0, 0.0, 0.0, 0.0]])
     item = Item(saliency[:, :, None], 2, boxes, outline, jnp.array(True), jnp.array(True), 0)
-    outlined = pointing_game.measure(None, None, lambda image, label: saliency, item)
+    outlined = pointing_game.measure(None, None, item, jnp.array([2]), saliency[None])
     assert [float(outlined[name]) for name in ("hit", "near", "difficult", "energy")] == [1, 1, 1, 1]
     assert [float(outlined[name]) for name in ("on_object", "energy_on_object", "blank")] == [0, 0, 0]
     boxed = item._replace(mask=mask_of_boxes(boxes, (40, 40)), outlined=jnp.array(False))
-    boxed = pointing_game.measure(None, None, lambda image, label: 0 * saliency, boxed)
+    boxed = pointing_game.measure(None, None, boxed, jnp.array([2]), 0 * saliency[None])
     assert jnp.isnan(boxed["on_object"])
     assert jnp.isnan(boxed["energy_on_object"])
     assert [float(boxed[name]) for name in ("hit", "near", "blank")] == [1, 1, 1], "a blank map points to the corner"
@@ -231,10 +231,10 @@ def test_boxes_stand_for_outlines_that_are_unknown_or_left_no_pixel():
     batch = Batch(0, numbers, ("a", "b", "c"), images, labels, boxes, categories, masks, outlined, ())
     classifier = Classifier(lambda params, images: images.mean((1, 2)), {}, lambda image: image, list("abc"), None, 8)
 
-    def measure(model_apply, params, explain, item):
+    def measure(model_apply, params, item, labels, maps):
         return {"pixels": item.mask.sum(), "outlined": item.outlined}
 
-    values = measuring(Study(classifier, {"centre": centre}, 3, 0), measure)["centre"](batch)
+    values = measuring(make_study(classifier, {"centre": centre}, 3, 0), measure)["centre"](batch)
     assert values["pixels"].tolist() == [4, 9, 9]
     assert values["outlined"].tolist() == [True, False, False]
 
@@ -286,7 +286,7 @@ def test_methods_are_measured_as_by_the_metrics_alone_and_placed_where_the_netwo
         (),
     )
     classifier = Classifier(apply, params, lambda image: image, list("abcde"), None, 12)
-    values = measures.programs(Study(classifier, {"it": grad_cam}, 2, 0))["it"](batch)
+    values = measures.programs(make_study(classifier, {"it": grad_cam}, 2, 0))["it"](batch)
     assert set(values) == set(measures.COLUMNS)
     saliency = grad_cam(apply, params)(image, predicted)
     expected = metrics.insertion_deletion(apply, params, pixels_per_step=-(-144 // 14))(image, saliency, predicted)

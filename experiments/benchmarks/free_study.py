@@ -8,6 +8,7 @@ import numpy as np
 
 from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.data import Batch, Dataset, Example, resize_straight
+from groupcam_jax.evaluation.programs import make_study
 from groupcam_jax.evaluation.run import Job
 from groupcam_jax.evaluation.studies.insertion_deletion import EXPERIMENT, STEPS
 from groupcam_jax.evaluation.study import BatchProgram, Study
@@ -59,7 +60,7 @@ def free_programs(study: Study) -> Mapping[str, BatchProgram]:
 def free_job(folder: Path, dataset: Dataset, batch: int) -> Job:
     """A run of ten methods that measures nothing, and records and reports it all."""
     classifier = free_classifier()
-    study = Study(classifier, build_methods(METHODS, classifier, {"mask_batch": 8}), batch, 0)
+    study = make_study(classifier, build_methods(METHODS, classifier, {"mask_batch": 8}), batch, 0)
     experiment = EXPERIMENT._replace(title="Random values", programs=free_programs)
     manifest = {"experiment": "random-values", "batch": batch}
     return Job(experiment, study, dataset, resize_straight, None, manifest, {}, folder, 0, 1)

@@ -9,6 +9,7 @@ the same table. To share a run among several processes, give each the same comma
 """
 
 import importlib
+import itertools
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,9 +27,10 @@ from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.data import by_category, open_data, resize_shorter_and_crop, resize_straight
 from groupcam_jax.evaluation.devices import meet
 from groupcam_jax.evaluation.manifest import fingerprint, hold, place_of
+from groupcam_jax.evaluation.programs import make_study
 from groupcam_jax.evaluation.run import Job, run
 from groupcam_jax.evaluation.section import Section, section
-from groupcam_jax.evaluation.study import Experiment, Study
+from groupcam_jax.evaluation.study import Experiment
 from groupcam_jax.report.page import check_replaceable, page, write_page
 
 EXPERIMENTS = (
@@ -116,15 +118,20 @@ def evaluate(
         "seed": seed,
         "masks": masks,
     }
+    experiments = {one: find_experiment(one) for one in names}
+    asked = {
+        one: list(dict.fromkeys(methods.split(",") if methods else experiment.methods))
+        for one, experiment in experiments.items()
+    }
+    options = {"masks": masks, "mask_batch": mask_batch}
+    builders = build_methods([*itertools.chain(*asked.values())], classifier, options)
+    study = make_study(classifier, builders, batch, seed)  # of all, so that a method is compiled once for all
     whole = True
     sections: list[Section] = []
-    for one in names:
-        experiment = find_experiment(one)
-        asked = list(dict.fromkeys(methods.split(","))) if methods else list(experiment.methods)
-        builders = build_methods(asked, classifier, {"masks": masks, "mask_batch": mask_batch})
+    for one, experiment in experiments.items():
         job = Job(
             experiment,
-            Study(classifier, builders, batch, seed),
+            study.of(asked[one]),
             dataset,
             lambda example: (
                 resize_straight(example, size)
@@ -133,7 +140,7 @@ def evaluate(
             ),
             limit,
             {"experiment": one, "version": experiment.version, **manifest},
-            {"limit": limit, "methods": asked, "mask_batch": mask_batch},
+            {"limit": limit, "methods": asked[one], "mask_batch": mask_batch},
             output / one,
             process,
             processes,

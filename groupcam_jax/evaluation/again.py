@@ -5,16 +5,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
+from jaxtyping import Array, Float
 
 from groupcam_jax.evaluation.data import Dataset, Example, batches
-from groupcam_jax.evaluation.programs import measuring
+from groupcam_jax.evaluation.devices import spread
+from groupcam_jax.evaluation.programs import items
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.study import Explain, Item, Measured, Ranking, Study
+from groupcam_jax.evaluation.study import Asked, Ranking, Study
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.output import below_link
+from groupcam_jax.program.params import partition
 from groupcam_jax.report import Explained
-from groupcam_jax.types import Model, Params
+from groupcam_jax.types import Image, Model, Params
 
 LISTED = 3  # classes that are named though they are not explained
 
@@ -40,21 +43,23 @@ def explain_again(
     """
     numbers = sorted(rows)
     chosen = dataclasses.replace(dataset, length=len(numbers), read=lambda place: dataset[numbers[place]])
-    programs = measuring(study, explained)
-    first, builder = next(iter(study.builders.items()))
-    classified = measuring(study._replace(builders={first: builder}), chances)[first]
+    arrays, rebuild = partition(study.classifier.params)
+    classified = spread(lambda arrays, image: chances(study.classifier.apply, rebuild(arrays), image), study.batch)
     names = study.classifier.class_names
     for subset in batches(chosen, transform, study.batch):
         if not subset.ids:
             continue
         batch = dataclasses.replace(subset, numbers=np.array(numbers, np.int32)[subset.numbers])
-        likely = classified(batch)["chances"]
+        item = items(study.classifier, batch)
+        likely = classified(arrays, item.image)
         classes = [
             ranking.classes(rows[int(number)], int(label), int(chance.argmax()))
             for number, label, chance in zip(batch.numbers, batch.labels, likely, strict=True)
         ]
-        shown = [dataclasses.replace(batch, labels=np.array(which, np.int32)) for which in zip(*classes, strict=True)]
-        maps = {method: [program(one)["saliency"] for one in shown] for method, program in programs.items()}
+        shown = [
+            Asked._make((item.image, np.array(which, np.int32), item.number)) for which in zip(*classes, strict=True)
+        ]
+        maps = {method: [explain(arrays, one) for one in shown] for method, explain in study.explainers.items()}
         for place, number in enumerate(batch.numbers):
             chance, labels = likely[place], classes[place]
             yield (
@@ -70,18 +75,11 @@ def explain_again(
             )
 
 
-def explained(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
-    """The map of the class that the item names."""
-    del model_apply, params
-    return {"saliency": explain(item.image, item.label)}
-
-
-def chances(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
+def chances(model_apply: Model, params: Params, image: Image) -> Float[Array, " classes"]:
     """The probabilities of the classes."""
-    del explain
-    _, logits = cut_at_image(model_apply, params, item.image).classify(None)
-    independent = below_link(trace(model_apply, params, item.image[None])).independent
-    return {"chances": (jax.nn.sigmoid if independent else jax.nn.softmax)(logits)}
+    _, logits = cut_at_image(model_apply, params, image).classify(None)
+    independent = below_link(trace(model_apply, params, image[None])).independent
+    return (jax.nn.sigmoid if independent else jax.nn.softmax)(logits)
 
 
 def likeliest(chance: np.ndarray) -> Sequence[int]:

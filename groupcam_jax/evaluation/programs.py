@@ -1,52 +1,96 @@
-"""The compiled program of each method: a batch of pictures in, measured values out."""
+"""The compiled programs of an experiment: one per method that explains, and one that measures the maps of all.
+
+An experiment says what is to be explained of a picture (`ask`), and what is measured of its maps (`measure`). The
+methods know nothing of the experiment, so those of one program serve all experiments, and the measures, in which the
+network stands as well, are compiled once and not once per method.
+"""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float, Int
 
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.devices import spread
-from groupcam_jax.evaluation.study import BatchProgram, Explain, Item, Measured, Study
+from groupcam_jax.evaluation.study import Asked, BatchProgram, ExplainBatch, Item, Measured, Study
 from groupcam_jax.metrics.pointing_game import mask_of_boxes
+from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.program.params import partition
-from groupcam_jax.types import Classifier, Explainer, Model, Params, PRNGKey
+from groupcam_jax.types import Classifier, Explainer, Images, Model, Params, Saliency
 
-MeasurePicture: TypeAlias = Callable[[Model, Params, Explain, Item], Measured]
+Labels: TypeAlias = Int[Array, " k"]
+Maps: TypeAlias = Float[Array, "k h w"]
+Ask: TypeAlias = Callable[[Model, Params, Item], tuple[Images, Labels]]
+Measure: TypeAlias = Callable[[Model, Params, Item, Labels, Maps], Measured]
 
 
-def measuring(study: Study, measure: MeasurePicture) -> dict[str, BatchProgram]:
-    """Builds programs that both explain and measure.
+def make_study(
+    classifier: Classifier, builders: Mapping[str, functools.partial[Explainer]], batch: int, seed: int
+) -> Study:
+    """A study of methods; each is compiled when it first explains a batch."""
+    _, rebuild = partition(classifier.params)
+
+    def explainer(builder: functools.partial[Explainer]) -> ExplainBatch:
+        def explain(arrays: Sequence[Array], asked: Asked) -> Saliency:
+            key = jax.random.fold_in(jax.random.key(seed), asked.number)
+            return builder(classifier.apply, rebuild(arrays))(asked.image, asked.label, key=key)
+
+        return spread(explain, batch)
+
+    explainers = {method: explainer(builder) for method, builder in builders.items()}
+    return Study(classifier, builders, explainers, batch, seed)
+
+
+def ask_own(model_apply: Model, params: Params, item: Item) -> tuple[Images, Labels]:
+    """Asks for the class that the picture shows."""
+    del model_apply, params
+    return item.image[None], jnp.asarray(item.label)[None]
+
+
+def ask_predicted(model_apply: Model, params: Params, item: Item) -> tuple[Images, Labels]:
+    """Asks for the class that the network predicts."""
+    label, _ = cut_at_image(model_apply, params, item.image).classify(None)
+    return item.image[None], label[None]
+
+
+def measuring(study: Study, measure: Measure, ask: Ask = ask_own) -> dict[str, BatchProgram]:
+    """Builds programs that explain pictures and measure their maps.
 
     Args:
       study: what is compared.
-      measure: `(model_apply, params, explain, item) -> values` for one picture, to be jitted and vmapped.
-        `explain(image, label)` has its key, which does not depend on the picture's batch or process.
+      measure: `(model_apply, params, item, labels, maps) -> values` of one picture, to be jitted and vmapped.
+      ask: `(model_apply, params, item) -> images, labels`, the k explanations that are measured together. Their key
+        is the picture's, whatever its batch or process.
     """
     arrays, rebuild = partition(study.classifier.params)
+    apply = study.classifier.apply
+    asked = spread(lambda arrays, item: ask(apply, rebuild(arrays), item), study.batch)
 
-    def program(builder: functools.partial[Explainer]) -> BatchProgram:
-        def one(arrays: Sequence[Array], item: Item) -> Measured:
-            params = rebuild(arrays)
-            explainer, key = builder(study.classifier.apply, params), item_key(study, item)
-            boxed = mask_of_boxes(item.boxes, item.image.shape[:2])
-            outlined = item.outlined & item.mask.any()  # resizing may leave no pixel of a tiny object
-            item = item._replace(mask=jnp.where(outlined, item.mask, boxed), outlined=outlined)
-            return measure(study.classifier.apply, params, lambda image, label: explainer(image, label, key=key), item)
+    def of_objects(item: Item) -> Item:
+        boxed = mask_of_boxes(item.boxes, item.image.shape[:2])
+        outlined = item.outlined & item.mask.any()  # resizing may leave no pixel of a tiny object
+        return item._replace(mask=jnp.where(outlined, item.mask, boxed), outlined=outlined)
 
-        run = spread(one, study.batch)
-        return lambda batch: run(arrays, items(study.classifier, batch))
+    measured = spread(
+        lambda arrays, given: measure(apply, rebuild(arrays), of_objects(given[0]), *given[1:]), study.batch
+    )
 
-    return {method: program(builder) for method, builder in study.builders.items()}
+    def program(explain: ExplainBatch) -> BatchProgram:
+        def run(batch: Batch) -> Mapping[str, np.ndarray]:
+            item = items(study.classifier, batch)
+            images, labels = asked(arrays, item)
+            maps = [
+                explain(arrays, Asked(images[:, one], labels[:, one], item.number)) for one in range(labels.shape[1])
+            ]
+            return measured(arrays, (item, labels, np.stack(maps, axis=1)))
 
+        return run
 
-def item_key(study: Study, item: Item) -> PRNGKey:
-    """The key of a picture."""
-    return jax.random.fold_in(jax.random.key(study.seed), item.number)
+    return {method: program(explain) for method, explain in study.explainers.items()}
 
 
 def items(classifier: Classifier, batch: Batch) -> Item:

@@ -46,10 +46,9 @@ class Section(NamedTuple):
 def section(job: Job, outcome: Outcome) -> Section:
     """Explains the best and the worst pictures of a run again, and gathers what there is to show."""
     experiment = job.experiment
-    ranking, builders = experiment.ranking, experiment.variants(job.study)
-    ends = {method: extremes(outcome.rows[method], ranking) for method in builders if method in outcome.rows}
+    ranking, study = experiment.ranking, experiment.variants(job.study)
+    ends = {method: extremes(outcome.rows[method], ranking) for method in study.builders if method in outcome.rows}
     chosen = {row["number"]: row for both in ends.values() for rows in both for row in rows}
-    study = job.study._replace(builders=builders)
     found = dict(explain_again(study, ranking, job.dataset, job.transform, chosen))
     anchors = {number: f"{job.manifest['experiment']}-{number}" for number in found}
 

@@ -12,11 +12,27 @@ from matplotlib.figure import Figure
 from groupcam_jax.evaluation.data import Batch, Example
 from groupcam_jax.evaluation.estimates import Estimate
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.types import Classifier, Explainer, Image, Label, ObjectMask, Saliency
+from groupcam_jax.types import Classifier, Explainer, Image, Label, ObjectMask
 
 Measured: TypeAlias = Mapping[str, Array]  # of one picture, by name
 BatchProgram: TypeAlias = Callable[[Batch], Mapping[str, np.ndarray]]
-Explain: TypeAlias = Callable[[Image, int | Label], Saliency]
+
+
+class Asked(NamedTuple):
+    """What a method is to explain of a picture.
+
+    Attributes:
+      image: `[h, w, c]`, as the network expects it.
+      label: the class to explain.
+      number: of the picture in its data set; its key is made from it.
+    """
+
+    image: Image
+    label: Label
+    number: Int[Array, ""]
+
+
+ExplainBatch: TypeAlias = Callable[[Sequence[Array], Asked], np.ndarray]  # weights, [n, ...] -> maps [n, h, w]
 
 
 class Item(NamedTuple):
@@ -26,7 +42,7 @@ class Item(NamedTuple):
       image: `[h, w, c]`, as the network expects it.
       label: the class, or category, that it shows.
       boxes: of the objects of that class, `[m, 4]`; boxes without area are padding.
-      mask: `[h, w]`, the pixels of those objects; `measuring` uses their boxes if the outlines are not known.
+      mask: `[h, w]`, the pixels of those objects, or of their boxes if the outlines are not known.
       outlined: whether the outlines are known.
       others: whether it shows objects of other categories as well.
       number: of the picture in its data set; its key is made from it.
@@ -47,14 +63,23 @@ class Study(NamedTuple):
     Attributes:
       classifier: see `groupcam_jax.types`.
       builders: the methods by name, with their options.
+      explainers: their compiled programs; studies that share them share what is compiled.
       batch: pictures per batch.
       seed: for the keys.
     """
 
     classifier: Classifier
     builders: Mapping[str, functools.partial[Explainer]]
+    explainers: Mapping[str, ExplainBatch]
     batch: int
     seed: int
+
+    def of(self, methods: Sequence[str]) -> "Study":
+        """The study of some of its methods, in that order."""
+        return self._replace(
+            builders={method: self.builders[method] for method in methods},
+            explainers={method: self.explainers[method] for method in methods},
+        )
 
 
 def own_class(row: Row, label: int, predicted: int) -> Sequence[int]:
@@ -85,11 +110,6 @@ class Ranking(NamedTuple):
     classes: Callable[[Row, int, int], Sequence[int]] = own_class
 
 
-def given_builders(study: Study) -> Mapping[str, functools.partial[Explainer]]:
-    """The methods as the study has them."""
-    return study.builders
-
-
 class Experiment(NamedTuple):
     """An experiment of the command line.
 
@@ -102,7 +122,7 @@ class Experiment(NamedTuple):
       draw: `draw(folder, rows)` turns rows into figures by file name; the folder is the run's.
       version: of the contents of a row; a run does not resume from rows of another version. Methods and metrics have
         their own, see `method_version`.
-      variants: the method with its options behind each program, by the program's name.
+      variants: the study whose methods have the programs' names.
       needs: raises BrokenPicture for a picture that cannot be measured, as it is shown to a network of so many classes.
     """
 
@@ -113,5 +133,5 @@ class Experiment(NamedTuple):
     ranking: Ranking
     draw: Callable[[Path, Sequence[Row]], Mapping[str, Figure]] | None = None
     version: int = 1
-    variants: Callable[[Study], Mapping[str, functools.partial[Explainer]]] = given_builders
+    variants: Callable[[Study], Study] = lambda study: study
     needs: Callable[[Example, int], None] = lambda example, classes: None

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 
 from groupcam_jax.batches import map_batched
 from groupcam_jax.checks import check_batch, check_count, require_key
-from groupcam_jax.types import Explainer, Image, Label, PRNGKey, Scalar
+from groupcam_jax.types import Explainer, Image, Label, PRNGKey, Saliency, Scalar
 
 
 @runtime_checkable
@@ -53,7 +53,7 @@ def max_sensitivity(
       ValueError: samples or sample_batch below 1, radius not positive.
       TypeError: when measuring: no key.
     """
-    return measure_moves("max_sensitivity", lambda moves: relative(moves).max(), explain, radius, samples, sample_batch)
+    return measure_moves("max_sensitivity", lambda moves: moves.relative.max(), explain, radius, samples, sample_batch)
 
 
 def average_sensitivity(
@@ -64,7 +64,7 @@ def average_sensitivity(
     Arguments, result and errors are those of `max_sensitivity`.
     """
     return measure_moves(
-        "average_sensitivity", lambda moves: relative(moves).mean(), explain, radius, samples, sample_batch
+        "average_sensitivity", lambda moves: moves.relative.mean(), explain, radius, samples, sample_batch
     )
 
 
@@ -82,16 +82,22 @@ def local_lipschitz(
 
 
 class Moves(NamedTuple):
-    """The lengths of the random changes and of the moves of the saliency, and that of the saliency itself."""
+    """The lengths of the random changes, and of the moves of the saliency: as they are, and in units of its own."""
 
     change: Float[Array, " samples"]
     moved: Float[Array, " samples"]
-    saliency: Scalar
+    relative: Float[Array, " samples"]
 
 
-def relative(moves: Moves) -> Float[Array, " samples"]:
-    """The moves of the saliency in units of its length."""
-    return moves.moved / jnp.where(moves.saliency == 0, 1, moves.saliency)
+def random_change(image: Image, key: PRNGKey, radius: float) -> Image:
+    """The image with a random change of every value."""
+    return image + jax.random.uniform(key, image.shape, jnp.float32, -radius, radius).astype(image.dtype)
+
+
+def relative_move(saliency: Saliency, moved: Saliency) -> Scalar:
+    """How far a saliency has moved, in units of its length."""
+    length = jnp.linalg.norm(saliency)
+    return jnp.linalg.norm(moved - saliency) / jnp.where(length == 0, 1, length)
 
 
 def measure_moves(
@@ -114,11 +120,11 @@ def measure_moves(
         still = explain(image, label, key=explain_key)
 
         def move(key):
-            other = image + jax.random.uniform(key, image.shape, jnp.float32, -radius, radius).astype(image.dtype)
-            moved = explain(other, label, key=explain_key) - still
-            return jnp.linalg.norm((other - image).astype(jnp.float32)), jnp.linalg.norm(moved)
+            other = random_change(image, key, radius)
+            moved = explain(other, label, key=explain_key)
+            change = jnp.linalg.norm((other - image).astype(jnp.float32))
+            return Moves(change, jnp.linalg.norm(moved - still), relative_move(still, moved))
 
-        change, moved = map_batched(move, jax.random.split(change_key, samples), sample_batch)
-        return summarize(Moves(change, moved, jnp.linalg.norm(still)))
+        return summarize(map_batched(move, jax.random.split(change_key, samples), sample_batch))
 
     return measure

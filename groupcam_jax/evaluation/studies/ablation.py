@@ -10,37 +10,26 @@ import numpy as np
 
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.estimates import Estimate, estimate
-from groupcam_jax.evaluation.programs import measuring
+from groupcam_jax.evaluation.programs import Labels, Maps, ask_predicted, make_study, measuring
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.studies.insertion_deletion import AREAS, STEP_BATCH, STEPS
 from groupcam_jax.evaluation.studies.sweeps import GROUPS, PERCENTILES, draw
-from groupcam_jax.evaluation.study import (
-    BatchProgram,
-    Experiment,
-    Explain,
-    Item,
-    Measured,
-    Ranking,
-    Study,
-    predicted_class,
-)
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Ranking, Study, predicted_class
 from groupcam_jax.metrics.insertion_deletion import insertion_deletion
-from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.program.split import split
 from groupcam_jax.types import Classifier, Explainer, Model, Params
 
 
-def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
+def measure(model_apply: Model, params: Params, item: Item, labels: Labels, maps: Maps) -> Measured:
     """The areas under both curves of one picture."""
-    label, _ = cut_at_image(model_apply, params, item.image).classify(None)
-    saliency = explain(item.image, label)
+    [label], [saliency] = labels, maps
     pixels = -(-saliency.size // STEPS)
     metric = insertion_deletion(model_apply, params, pixels_per_step=pixels, step_batch=STEP_BATCH)
     curves = metric(item.image, saliency, label)
     return {"insertion": curves.insertion_auc, "deletion": curves.deletion_auc, "overall": curves.overall}
 
 
-def variants(study: Study) -> dict[str, functools.partial[Explainer]]:
+def variants(study: Study) -> Study:
     """The method with each setting, other options unchanged; no more groups than the layer has channels."""
     found = {}
     for method, builder in study.builders.items():
@@ -55,12 +44,12 @@ def variants(study: Study) -> dict[str, functools.partial[Explainer]]:
             kept = "all kept" if percentile is None else f"percentile {percentile:g}"
             name = f"{method}, {groups} groups, {kept}"
             found[name] = functools.partial(builder, groups=groups, percentile=percentile)
-    return found
+    return make_study(study.classifier, found, study.batch, study.seed)
 
 
 def programs(study: Study) -> dict[str, BatchProgram]:
     """One program per setting."""
-    builders = variants(study)
+    varied = variants(study)
 
     def with_setting(program: BatchProgram, groups: int, percentile: float | None) -> BatchProgram:
         def run(batch: Batch) -> Mapping[str, np.ndarray]:
@@ -70,10 +59,10 @@ def programs(study: Study) -> dict[str, BatchProgram]:
 
         return run
 
-    measured = measuring(study._replace(builders=builders), measure)
+    settings = {name: builder.keywords for name, builder in varied.builders.items()}
     return {
-        name: with_setting(program, builders[name].keywords["groups"], builders[name].keywords["percentile"])
-        for name, program in measured.items()
+        name: with_setting(program, settings[name]["groups"], settings[name]["percentile"])
+        for name, program in measuring(varied, measure, ask_predicted).items()
     }
 
 

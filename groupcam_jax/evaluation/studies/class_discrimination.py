@@ -14,35 +14,41 @@ from matplotlib.figure import Figure
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.needs import need_class
-from groupcam_jax.evaluation.programs import measuring
+from groupcam_jax.evaluation.programs import Labels, Maps, measuring
 from groupcam_jax.evaluation.records import Row, map_file
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Ranking, Study
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Ranking, Study
 from groupcam_jax.metrics.pointing_game import energy_inside
 from groupcam_jax.metrics.similarity import spearman
 from groupcam_jax.plots import methods_figure
 from groupcam_jax.program.cut import cut_at_image
-from groupcam_jax.types import Model, Params
+from groupcam_jax.types import Images, Model, Params
 
 PICTURES = 6  # how many are drawn
 
 
-def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
-    """The maps of the picture's class and of its likeliest rival."""
+def ask_both(model_apply: Model, params: Params, item: Item) -> tuple[Images, Labels]:
+    """Asks for the picture's class and for its likeliest rival."""
     _, logits = cut_at_image(model_apply, params, item.image).classify(None)
     rival = jnp.argmax(logits.at[item.label].set(-jnp.inf))
-    own, other = explain(item.image, item.label), explain(item.image, rival)
+    return jnp.stack([item.image] * 2), jnp.stack([item.label, rival])
+
+
+def measure(model_apply: Model, params: Params, item: Item, labels: Labels, maps: Maps) -> Measured:
+    """How far the maps of both classes are alike, and where they lie."""
+    del model_apply, params
+    own, other = maps
     return {
-        "classes": jnp.stack([item.label, rival]),
+        "classes": labels,
         # A blank map resembles nothing, but does not distinguish classes either.
         "correlation": jnp.where((own.max() > 0) & (other.max() > 0), spearman(own, other), jnp.nan),
         "energy_own": energy_inside(own, item.mask),
         "energy_rival": energy_inside(other, item.mask),
-        "maps": jnp.stack([own, other]),
+        "maps": maps,
     }
 
 
 def programs(study: Study) -> dict[str, BatchProgram]:
-    """Both explanations in one program; the picture and the names of the classes are added."""
+    """Both maps in one row; the picture and the names of the classes are added."""
 
     class_names = np.asarray(study.classifier.class_names)
 
@@ -53,7 +59,7 @@ def programs(study: Study) -> dict[str, BatchProgram]:
 
         return run
 
-    return {method: with_picture(program) for method, program in measuring(study, measure).items()}
+    return {method: with_picture(program) for method, program in measuring(study, measure, ask_both).items()}
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:

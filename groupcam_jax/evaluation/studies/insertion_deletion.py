@@ -13,18 +13,9 @@ from matplotlib.figure import Figure
 
 from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.figures import Panel, curves_figure
-from groupcam_jax.evaluation.programs import measuring
+from groupcam_jax.evaluation.programs import Labels, Maps, ask_predicted, measuring
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.study import (
-    BatchProgram,
-    Experiment,
-    Explain,
-    Item,
-    Measured,
-    Ranking,
-    Study,
-    predicted_class,
-)
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Ranking, Study, predicted_class
 from groupcam_jax.metrics.insertion_deletion import curve_places, pixel_curves
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import gaussian_blur
@@ -35,12 +26,10 @@ STEPS, STEP_BATCH = 28, 8  # 224 * 8 pixels per step at 224 x 224; other sizes h
 AREAS = {"insertion": "insertion", "deletion": "deletion", "over-all": "overall"}  # column -> value of a row
 
 
-def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
+def measure(model_apply: Model, params: Params, item: Item, labels: Labels, maps: Maps) -> Measured:
     """Both curves of one picture, and the deletion to the blurred picture, in one go."""
-    image = item.image
-    cut = cut_at_image(model_apply, params, image)
-    label, _ = cut.classify(None)
-    confidence, saliency = cut.confidence(probability, label), explain(image, label)
+    image, [label], [saliency] = item.image, labels, maps
+    confidence = cut_at_image(model_apply, params, image).confidence(probability, label)
     blurred, zeros = gaussian_blur(kernel_size=51, sigma=50.0)(image, None), jnp.zeros_like(image)
     start, end = jnp.stack([blurred, image, image]), jnp.stack([image, zeros, blurred])
     pixels_per_step = -(-saliency.size // STEPS)
@@ -60,8 +49,8 @@ def measure(model_apply: Model, params: Params, explain: Explain, item: Item) ->
 
 
 def programs(study: Study) -> dict[str, BatchProgram]:
-    """The explanation and all curves in one program."""
-    return measuring(study, measure)
+    """One program per method, and one that measures the curves of all."""
+    return measuring(study, measure, ask_predicted)
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.needs import need_box
-from groupcam_jax.evaluation.programs import measuring
+from groupcam_jax.evaluation.programs import Labels, Maps, measuring
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Ranking, Study
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Ranking, Study
 from groupcam_jax.metrics.localization import (
     best_overlap,
     is_located,
@@ -34,16 +34,16 @@ TOPS = (1, 5)
 ENOUGH = 0.5  # the overlap from which on an object counts as found
 
 
-def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
+def measure(model_apply: Model, params: Params, item: Item, labels: Labels, maps: Maps) -> Measured:
     """How well the box of the true class fits, at every threshold, and whether the class also ranks high."""
     _, logits = cut_at_image(model_apply, params, item.image).classify(None)
-    saliency = explain(item.image, item.label)
+    [label], [saliency] = labels, maps
     boxes = jax.vmap(lambda threshold: salient_box(saliency, threshold))(jnp.array(THRESHOLDS, jnp.float32))
     overlaps = jax.vmap(lambda box: best_overlap(box, item.boxes))(boxes)
     left, upper, right, lower = boxes[PAPERS[15]]
     return {
         **{
-            f"located_top{top}_at_{name}": is_located(logits, item.label, overlaps[place], top=top)
+            f"located_top{top}_at_{name}": is_located(logits, label, overlaps[place], top=top)
             for top, (name, place) in itertools.product(TOPS, PAPERS.items())
         },
         "overlaps": overlaps,
@@ -54,7 +54,7 @@ def measure(model_apply: Model, params: Params, explain: Explain, item: Item) ->
 
 
 def programs(study: Study) -> dict[str, BatchProgram]:
-    """The explanation and its boxes in one program."""
+    """One program per method, and one that measures the boxes of all."""
     return measuring(study, measure)
 
 

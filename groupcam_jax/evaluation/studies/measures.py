@@ -8,35 +8,24 @@ The predicted class is explained. The measures of its place are of the pictures 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int
 from matplotlib.figure import Figure
 
 import groupcam_jax.metrics as m
-from groupcam_jax.evaluation.devices import spread
 from groupcam_jax.evaluation.estimates import Estimate, estimate
-from groupcam_jax.evaluation.programs import measuring
+from groupcam_jax.evaluation.programs import Labels, Maps, ask_predicted, measuring
 from groupcam_jax.evaluation.ranks import ranks_figure
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.study import (
-    BatchProgram,
-    Experiment,
-    Explain,
-    Item,
-    Measured,
-    Ranking,
-    Study,
-    predicted_class,
-)
-from groupcam_jax.program.cut import cut_at_image
-from groupcam_jax.program.params import partition
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Ranking, Study, predicted_class
+from groupcam_jax.metrics.sensitivity import random_change, relative_move
 from groupcam_jax.stages.perturb import gaussian_blur
-from groupcam_jax.types import Image, Label, Model, ObjectMask, Params, Saliency, Scalar
+from groupcam_jax.types import Images, Model, Params
 
 STEPS, BATCH = 14, 8
+RADIUS = 0.02  # of the change that a map should not feel, as average_sensitivity has it
 SOFT = gaussian_blur(kernel_size=31, sigma=10.0)  # that no method follows
 
 
@@ -64,62 +53,22 @@ COLUMNS = {
 }
 
 
-class Explained(NamedTuple):
-    """A picture and its map, as the measures need them.
-
-    Attributes:
-      image: `[h, w, c]`, as the network expects it.
-      label: the predicted class.
-      saliency: `[h, w]`.
-      mask: `[h, w]`, the pixels of the object.
-      right: whether the network is right, and the object has pixels.
-      sensitivity: of the explainer, which is measured by explaining again.
-      number: of the picture in its data set.
-    """
-
-    image: Image
-    label: Label
-    saliency: Saliency
-    mask: ObjectMask
-    right: Bool[Array, ""]
-    sensitivity: Scalar
-    number: Int[Array, ""]
-
-
 def programs(study: Study) -> dict[str, BatchProgram]:
-    """A program per method that explains, and one for all that measures: the measures compile once."""
-    arrays, rebuild = partition(study.classifier.params)
-    run = spread(lambda arrays, one: measure(study.classifier.apply, rebuild(arrays), Explained(**one)), study.batch)
-
-    def program(explained: BatchProgram) -> BatchProgram:
-        return lambda batch: run(arrays, explained(batch))
-
-    return {method: program(explained) for method, explained in measuring(study, explain_twice).items()}
+    """One program per method, and one that measures the maps of all."""
+    return measuring(study, measure, ask_twice)
 
 
-def explain_twice(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
-    """The map of the predicted class, and how far it moves when the image hardly does."""
-    label, _ = cut_at_image(model_apply, params, item.image).classify(None)
-
-    def again(image: Image, label: Any = None, *, key: Any = None) -> Saliency:
-        del key  # the picture has its own
-        return explain(image, label)
-
-    moved = m.average_sensitivity(again, samples=1)
-    return Explained(
-        image=item.image,
-        label=label,
-        saliency=explain(item.image, label),
-        mask=item.mask,
-        right=(label == item.label) & item.mask.any(),
-        sensitivity=moved(item.image, label, key=jax.random.fold_in(jax.random.key(1), item.number)),
-        number=item.number,
-    )._asdict()
+def ask_twice(model_apply: Model, params: Params, item: Item) -> tuple[Images, Labels]:
+    """Asks for the predicted class, and for the same when the image has hardly changed."""
+    [image], [label] = ask_predicted(model_apply, params, item)
+    changed = random_change(image, jax.random.fold_in(jax.random.key(1), item.number), RADIUS)
+    return jnp.stack([image, changed]), jnp.stack([label, label])
 
 
-def measure(model_apply: Model, params: Params, explained: Explained) -> Measured:
+def measure(model_apply: Model, params: Params, item: Item, labels: Labels, maps: Maps) -> Measured:
     """All measures of one map."""
-    image, label, saliency, mask = explained[:4]
+    image, mask, label, [saliency, moved] = item.image, item.mask, labels[0], maps
+    right = (label == item.label) & mask.any()
     per_step = -(-saliency.size // STEPS)
     by_score = {
         "insertion and deletion": m.insertion_deletion(model_apply, params, pixels_per_step=per_step, step_batch=BATCH),
@@ -131,7 +80,7 @@ def measure(model_apply: Model, params: Params, explained: Explained) -> Measure
         "faithfulness correlation": m.faithfulness_correlation(model_apply, params, samples=50),
         "average gain": m.confidence_change(model_apply, params),
     }
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(0), explained.number), len(by_score))
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(0), item.number), len(by_score))
     found = {
         name: one(image, saliency, label, key=key) for (name, one), key in zip(by_score.items(), keys, strict=True)
     }
@@ -147,9 +96,9 @@ def measure(model_apply: Model, params: Params, explained: Explained) -> Measure
         "relevance gain": found["relevance gain"].gain,
         "ROAD": found["ROAD"].combined,
         "average gain": found["average gain"].gain,
-        **{name: jnp.where(explained.right, value, jnp.nan) for name, value in place.items()},
+        **{name: jnp.where(right, value, jnp.nan) for name, value in place.items()},
         "sparseness": m.sparseness(saliency),
-        "average sensitivity": explained.sensitivity,
+        "average sensitivity": relative_move(saliency, moved),
     }
 
 
@@ -171,4 +120,5 @@ EXPERIMENT = Experiment(
     summarize,
     Ranking(FIRST, lambda row: row[FIRST], classes=predicted_class),
     draw,
+    version=2,
 )

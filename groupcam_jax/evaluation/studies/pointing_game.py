@@ -15,19 +15,19 @@ from jaxtyping import Array, Float
 
 from groupcam_jax.evaluation.estimates import Estimate, Statistic, estimate
 from groupcam_jax.evaluation.needs import need_box
-from groupcam_jax.evaluation.programs import measuring
+from groupcam_jax.evaluation.programs import Labels, Maps, measuring
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Explain, Item, Measured, Ranking, Study
+from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Ranking, Study
 from groupcam_jax.metrics.pointing_game import energy_inside, hit, is_difficult, mask_of_boxes, pointing_accuracy
 from groupcam_jax.types import Model, Params, Scalar
 
 TORCHRAY = 14.99  # pixels between centres: its code counts peaks less than 15 away
 
 
-def measure(model_apply: Model, params: Params, explain: Explain, item: Item) -> Measured:
+def measure(model_apply: Model, params: Params, item: Item, labels: Labels, maps: Maps) -> Measured:
     """Whether the saliency of the true category peaks on the object, and the share that lies there."""
-    del model_apply, params  # a category that is shown is explained, not the predicted one
-    saliency = explain(item.image, item.label)
+    del model_apply, params, labels
+    [saliency] = maps
     boxes = mask_of_boxes(item.boxes, saliency.shape)
     return {
         "category": item.label,
@@ -43,7 +43,7 @@ def measure(model_apply: Model, params: Params, explain: Explain, item: Item) ->
 
 
 def programs(study: Study) -> dict[str, BatchProgram]:
-    """The explanation and the game in one program."""
+    """A category that is shown is explained, not the predicted one."""
     return measuring(study, measure)
 
 

@@ -12,17 +12,16 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from groupcam_jax.evaluation.data import Batch
-from groupcam_jax.evaluation.devices import spread
 from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.needs import need_class
-from groupcam_jax.evaluation.programs import item_key, items
+from groupcam_jax.evaluation.programs import items
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.studies.randomisation import AXES, CASCADING, INDEPENDENT, MEASURES, draw
-from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Ranking, Study
+from groupcam_jax.evaluation.study import Asked, BatchProgram, Experiment, ExplainBatch, Measured, Ranking, Study
 from groupcam_jax.metrics.sanity_check import modules, permuted
 from groupcam_jax.metrics.similarity import similarity
 from groupcam_jax.program.params import partition
-from groupcam_jax.types import Explainer, Params, Saliency
+from groupcam_jax.types import Params
 
 MODULES = 8
 
@@ -51,17 +50,18 @@ def similarities(ones: Float[Array, "n h w"], others: Float[Array, "n h w"]) -> 
 
 
 def programs(study: Study) -> dict[str, BatchProgram]:
-    """One program per method and way of randomising; one compiled explanation serves all trees."""
-    arrays, rebuild = partition(study.classifier.params)
+    """One program per method and way of randomising; the compiled explanation serves all trees."""
+    arrays, _ = partition(study.classifier.params)
     trees = randomisations(study)
 
-    def program(run: Callable[..., np.ndarray], way: str) -> BatchProgram:
+    def program(explain: ExplainBatch, way: str) -> BatchProgram:
         def compare(batch: Batch) -> Mapping[str, np.ndarray]:
-            pictures = items(study.classifier, batch)
-            maps = [run(arrays, pictures)]
+            item = items(study.classifier, batch)
+            asked = Asked(item.image, item.label, item.number)
+            maps = [explain(arrays, asked)]
             values = []
             for tree in trees[way].values():
-                maps.append(run(partition(tree())[0], pictures))
+                maps.append(explain(partition(tree())[0], asked))
                 values.append(similarities(maps[0], maps[-1]))
             stages = {name: np.stack([np.asarray(one[name]) for one in values], axis=1) for name in values[0]}
             # A blank map resembles nothing: it passes no check, and is reported separately.
@@ -72,15 +72,7 @@ def programs(study: Study) -> dict[str, BatchProgram]:
 
         return compare
 
-    def explain(builder: functools.partial[Explainer], arrays: Sequence[Array], item: Item) -> Saliency:
-        return builder(study.classifier.apply, rebuild(arrays))(item.image, item.label, key=item_key(study, item))
-
-    return {
-        f"{method}, {way}": program(run, way)
-        for method, builder in study.builders.items()
-        for run in [spread(functools.partial(explain, builder), study.batch)]
-        for way in trees
-    }
+    return {f"{method}, {way}": program(explain, way) for method, explain in study.explainers.items() for way in trees}
 
 
 def mean_of(name: str) -> Callable[[Row], float | None]:
@@ -93,9 +85,13 @@ def mean_of(name: str) -> Callable[[Row], float | None]:
     return known_mean
 
 
-def variants(study: Study) -> dict[str, functools.partial[Explainer]]:
-    """The method behind each program: that of the trained network, either way."""
-    return {f"{method}, {way}": builder for method, builder in study.builders.items() for way in AXES}
+def variants(study: Study) -> Study:
+    """The methods behind the programs: those of the trained network, either way."""
+    of_program = {f"{method}, {way}": method for method in study.builders for way in AXES}
+    return study._replace(
+        builders={program: study.builders[method] for program, method in of_program.items()},
+        explainers={program: study.explainers[method] for program, method in of_program.items()},
+    )
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
