@@ -24,7 +24,9 @@ from jaxtyping import install_import_hook
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-with install_import_hook("groupcam_jax", "beartype.beartype"):
+# What computes on arrays. What handles equations holds few shapes, and is called thousands of times for each trace.
+CHECKED = [f"groupcam_jax.{name}" for name in ("explainers", "families", "forms", "metrics", "stages", "targets")]
+with install_import_hook(CHECKED, "beartype.beartype"):
     import groupcam_jax  # noqa: F401
 
 # Tests of whole networks, which take longer to run than to compile, and of what must hold as users compile it.

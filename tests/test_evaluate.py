@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from groupcam_jax.cli.evaluate import app
 from groupcam_jax.evaluation.data import open_data
 
-KILLS = int(os.environ.get("KILLS", "2"))
+KILLS = int(os.environ.get("KILLS", "1"))
 
 
 def start(output, *options, devices=1, experiment="pointing-game", methods="grad-cam,random"):

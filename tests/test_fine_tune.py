@@ -228,7 +228,7 @@ def alone(data, tmp_path_factory):
     return load_file(folder / "weights.safetensors")
 
 
-KILLS = int(os.environ.get("KILLS", "2"))
+KILLS = int(os.environ.get("KILLS", "1"))
 
 
 def saved(folder):
