@@ -1,5 +1,8 @@
 """Checkpoints by Orbax: the last two, each complete or not there at all."""
 
+import contextlib
+import io
+import time
 from pathlib import Path
 
 import jax
@@ -30,13 +33,15 @@ def restore(manager: ocp.CheckpointManager, like: State) -> State:
       ValueError: it is damaged.
     """
     (leaves, tree), step = jax.tree.flatten(like), manager.latest_step()
-    try:
-        return tree.unflatten(manager.restore(step, args=ocp.args.StandardRestore(leaves)))
-    except (MemoryError, jax.errors.JaxRuntimeError):
-        raise
-    except Exception as error:  # Orbax raises anything for damaged files, and tells a page of each
-        told = str(error).partition("\n")[0]
-        raise ValueError(
-            f"{manager.directory / str(step)} cannot be read ({type(error).__name__}: {told:.200}); "
-            "if it is damaged, move it away, and the run goes on from the one before"
-        ) from error
+    with contextlib.redirect_stderr(io.StringIO()):
+        try:
+            return tree.unflatten(manager.restore(step, args=ocp.args.StandardRestore(leaves)))
+        except (MemoryError, jax.errors.JaxRuntimeError):
+            raise
+        except Exception as error:  # Orbax raises anything for damaged files, and tells a page of each
+            time.sleep(1)  # until the threads that read the other arrays have printed their tracebacks
+            told = str(error).partition("\n")[0]
+            raise ValueError(
+                f"{manager.directory / str(step)} cannot be read ({type(error).__name__}: {told:.200}); "
+                "if it is damaged, move it away, and the run goes on from the one before"
+            ) from error

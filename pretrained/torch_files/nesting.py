@@ -48,6 +48,8 @@ def check_nesting(file: BinaryIO) -> None:
             items = [stack.pop() for _ in before][::-1] + items
             if opcode.stack_after:
                 stack.append(_result(name, items))
+        if len(stack) > SIZE:  # lists that are opened and not yet filled, each within the one before
+            raise ValueError(f"it holds more than {SIZE:,} values that are not done, as no checkpoint does")
 
 
 def _result(name: str, items: list[tuple[int, int]]) -> tuple[int, int]:
