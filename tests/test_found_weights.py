@@ -153,7 +153,9 @@ def write_raw(path, header, data):
 )
 def test_what_no_checkpoint_nests_is_refused_at_once(body, tmp_path):
     path = rezip(GOLDEN / "zip_toy.pth", tmp_path / "deep.pth", {"data.pkl": b"\x80\x02" + body + b"."})
-    with pytest.raises(CheckpointError, match=r"deep\.pth: .*(nests values more than|holds more than|memo has a number)"):
+    with pytest.raises(
+        CheckpointError, match=r"deep\.pth: .*(nests values more than|holds more than|memo has a number)"
+    ):
         read_state_dict(path)
 
 

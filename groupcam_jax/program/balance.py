@@ -23,7 +23,7 @@ from jaxtyping import Array, Float
 from groupcam_jax.program.calls import open_calls
 from groupcam_jax.program.excitation_rules import MAXIMA, SUMS
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Constant, Equation
+from groupcam_jax.program.inline import Constant, Equation, is_floating
 from groupcam_jax.program.layers import PRODUCTS, VIEWS, operation
 from groupcam_jax.program.params import partition
 from groupcam_jax.program.relus import Activations, find_relus
@@ -92,7 +92,7 @@ def argument_of(position: int, found: Activations, equation: Equation) -> Var | 
 
 def is_discrete(eqn: Any) -> bool:
     """Whether an equation gives indices, comparisons and the like, which have no derivative."""
-    return not any(jnp.issubdtype(var.aval.dtype, jnp.floating) for var in eqn.outvars)
+    return not any(map(is_floating, eqn.outvars))
 
 
 def halve(operand: Array) -> Array:

@@ -18,7 +18,7 @@ from jax import lax
 from jax.extend.core import JaxprEqn, Literal, Var
 
 from groupcam_jax.program.evaluate import evaluator
-from groupcam_jax.program.inline import Equation, is_spread, shape_of, variables
+from groupcam_jax.program.inline import Equation, is_floating, is_spread, shape_of, variables
 
 ARITHMETIC: dict[str, Callable[..., jax.Array]] = {
     "sub": jnp.subtract,
@@ -92,7 +92,7 @@ def is_affine(eqn: JaxprEqn, value: Var, rank: int, channel: int, fixed: set[Var
     """Whether an equation scales or shifts the channels of a value by weights, or converts it to another float."""
     name, operands = eqn.primitive.name, eqn.invars
     if name == "convert_element_type":
-        return is_floating(eqn)
+        return is_floating(eqn.outvars[0])
     if name not in ARITHMETIC or (name in {"sub", "div"} and operands[0] is not value):
         return False
     (other,) = (atom for atom in operands if atom is not value)
@@ -106,12 +106,12 @@ def of_one_type(convolution: JaxprEqn) -> bool:
     """Whether images, kernel and output are of one floating type that holds a scaled kernel as well as the kernel."""
     atoms = [*convolution.invars, *convolution.outvars]
     types = {type_of(var).dtype for var in variables(atoms)}
-    return len(variables(atoms)) == 3 and len(types) == 1 and is_floating(convolution) and types.pop().itemsize > 1
-
-
-def is_floating(eqn: JaxprEqn) -> bool:
-    """Whether the output of an equation is of a floating type."""
-    return bool(jnp.issubdtype(type_of(eqn.outvars[0]).dtype, jnp.floating))
+    return (
+        len(variables(atoms)) == 3
+        and len(types) == 1
+        and is_floating(convolution.outvars[0])
+        and types.pop().itemsize > 1
+    )
 
 
 def type_of(var: Var) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 from jaxtyping import Array
@@ -94,6 +95,11 @@ def variables(atoms: Sequence[Atom]) -> list[Var]:
 def shape_of(atom: Atom) -> tuple[int, ...]:
     """The shape of an operand; () for keys and the like."""
     return tuple(map(int, np.shape(atom.val) if isinstance(atom, Literal) else getattr(atom.aval, "shape", ())))
+
+
+def is_floating(var: Var) -> bool:
+    """Whether a value is of a floating type, and so has a gradient."""
+    return bool(jnp.issubdtype(getattr(var.aval, "dtype", bool), jnp.floating))
 
 
 def is_spread(type_of_array: Any) -> bool:

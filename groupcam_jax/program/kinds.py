@@ -8,11 +8,11 @@ known by who reads them too; they are no activation functions.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import JaxprEqn, Var
 
 from groupcam_jax.program.entrywise import NUMBERS, Function
+from groupcam_jax.program.inline import is_floating
 from groupcam_jax.program.uses import Uses, leads
 
 Functions = Mapping[Var, Function]
@@ -70,11 +70,6 @@ def close(expected: np.ndarray, values: np.ndarray) -> bool:
     """Equal but for rounding, by the range of the values."""
     rounding = 4 * np.finfo(np.float32).eps * np.abs(expected).max()
     return bool(np.allclose(values, expected, rtol=0, atol=1e-5 * np.ptp(expected) + rounding))
-
-
-def is_floating(var: Var) -> bool:
-    """Whether a value has a gradient."""
-    return bool(jnp.issubdtype(getattr(var.aval, "dtype", bool), jnp.floating))
 
 
 def is_gate(values: np.ndarray, var: Var, uses: Uses) -> bool:

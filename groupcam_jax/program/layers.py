@@ -8,11 +8,10 @@ module reads (a convolution before its bias).
 import dataclasses
 from collections import Counter
 
-import jax.numpy as jnp
 from jax.extend.core import JaxprEqn, Var
 
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import variables
+from groupcam_jax.program.inline import is_floating, shape_of, variables
 from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layout import Grid, find_grid
 from groupcam_jax.program.source import source_of
@@ -111,8 +110,7 @@ def operation(eqn: JaxprEqn) -> str:
 
 def floating_shape(var: Var) -> tuple[int, ...]:
     """The shape of a floating variable; () for integers, keys and the like, which are no activations."""
-    floating = jnp.issubdtype(getattr(var.aval, "dtype", jnp.int32), jnp.floating)
-    return getattr(var.aval, "shape", ()) if floating else ()
+    return shape_of(var) if is_floating(var) else ()
 
 
 def last_uses(program: Program) -> dict[Var, int]:

@@ -11,14 +11,13 @@ from jax.extend.core import JaxprEqn, Var, jaxprs_in_params
 from groupcam_jax.program.constants import Constants, constant_values, literal_value
 from groupcam_jax.program.entrywise import NUMBERS, entrywise_functions, values_from
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Equation, inline, variables
+from groupcam_jax.program.inline import Equation, inline, is_floating, variables
 from groupcam_jax.program.kinds import (
     Functions,
     Relu,
     affine_in,
     ancestors,
     as_relu,
-    is_floating,
     is_gate,
     is_statistic,
 )

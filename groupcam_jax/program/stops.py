@@ -6,10 +6,9 @@ logits, all gradients would be 0; there it is left out. Elsewhere, as in a strai
 
 from collections.abc import Sequence
 
-import jax.numpy as jnp
 from jax.extend.core import Literal, Var
 
-from groupcam_jax.program.inline import Atom, Equation, variables
+from groupcam_jax.program.inline import Atom, Equation, is_floating, variables
 
 
 def without_stops(equations: Sequence[Equation], images: Var, logits: Var) -> tuple[list[Equation], Var]:
@@ -34,5 +33,5 @@ def differentiable(equations: Sequence[Equation], images: Var) -> set[Var]:
     reached = {images}
     for _, eqn, _ in equations:
         if eqn.primitive.name != "stop_gradient" and not reached.isdisjoint(variables(eqn.invars)):
-            reached.update(var for var in eqn.outvars if jnp.issubdtype(getattr(var.aval, "dtype", bool), jnp.floating))
+            reached.update(var for var in eqn.outvars if is_floating(var))
     return reached
