@@ -222,14 +222,19 @@ def test_the_pointing_game_tells_outlines_from_boxes():
     assert [float(boxed[name]) for name in ("hit", "near", "blank")] == [1, 1, 1], "a blank map points to the corner"
 
 
-def test_boxes_stand_for_outlines_that_are_unknown_or_left_no_pixel():
+def three_black_pictures():
+    """A batch with boxes, of which two have outlines, and a classifier of it."""
     masks = np.zeros((3, 8, 8), bool)
     masks[0, :2, :2] = True  # the second picture's is lost, the third's unknown
     boxes, categories = np.array([[[0, 0, 3, 3]]] * 3, np.float32), np.full((3, 1), 1, np.int32)
     images, outlined = np.zeros((3, 8, 8, 3), np.uint8), np.array([True, True, False])
     labels, numbers = np.ones(3, np.int32), np.arange(3, dtype=np.int32)
     batch = Batch(0, numbers, ("a", "b", "c"), images, labels, boxes, categories, masks, outlined, ())
-    classifier = Classifier(lambda params, images: images.mean((1, 2)), {}, lambda image: image, list("abc"), None, 8)
+    return batch, Classifier(lambda params, images: images.mean((1, 2)), {}, np.asarray, list("abc"), None, 8)
+
+
+def test_boxes_stand_for_outlines_that_are_unknown_or_left_no_pixel():
+    batch, classifier = three_black_pictures()
 
     def measure(model_apply, params, item, labels, maps):
         return {"pixels": item.mask.sum(), "outlined": item.outlined}
@@ -237,6 +242,31 @@ def test_boxes_stand_for_outlines_that_are_unknown_or_left_no_pixel():
     values = measuring(make_study(classifier, {"centre": centre}, 3, 0), measure)["centre"](batch)
     assert values["pixels"].tolist() == [4, 9, 9]
     assert values["outlined"].tolist() == [True, False, False]
+
+
+def test_a_method_is_traced_once_for_all_experiments_and_a_measure_once_for_all_methods():
+    batch, classifier = three_black_pictures()
+    traced = []
+
+    def builder(name):
+        def build(model_apply, params):
+            traced.append(name)
+            return centre(model_apply, params)
+
+        return build
+
+    def measure(name):
+        def peak(model_apply, params, item, labels, maps):
+            traced.append(name)
+            return {"peak": maps.max()}
+
+        return peak
+
+    study = make_study(classifier, {"one": builder("one"), "other": builder("other")}, 3, 0)
+    programs = [*measuring(study, measure("all")).values(), *measuring(study.of(["other"]), measure("again")).values()]
+    for program in programs:
+        program(batch)
+    assert sorted(traced) == ["again", "all", "one", "other"]
 
 
 def test_the_record_of_what_is_done_looks_numbers_up():
