@@ -24,6 +24,7 @@ from rich.table import Table
 from scipy.stats import rankdata
 
 import pretrained
+from groupcam_jax import faster
 from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.estimates import estimate
 from groupcam_jax.evaluation.machine import machine
@@ -63,7 +64,7 @@ def trained_further(apply: Any, variables: Any, steps: int) -> Any:
 
     @functools.partial(jax.jit, donate_argnums=1)
     def step(params, moments, key):
-        updates, moments = optimizer.update(jax.grad(loss)(params, key), moments, params)
+        updates, moments = optimizer.update(jax.grad(faster(loss))(params, key), moments, params)
         return optax.apply_updates(params, updates), moments
 
     params, moments = variables["params"], optimizer.init(variables["params"])
