@@ -8,6 +8,9 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
+import jax
+import numpy as np
+
 from groupcam_jax.bundled import bundled
 from groupcam_jax.types import Classifier, Layer, LayerLike
 
@@ -33,12 +36,37 @@ def load_classifier(
         as many names as classes.
     """
     classifier = _load(model, weights, state_dict)
+    if model.rpartition(":")[0] not in ("", "keras"):
+        check_fits(classifier, f"--model {model}")
     if class_names is None:
         return classifier
     names, count = read_class_names(class_names), len(classifier.class_names)
     if len(names) != count:
         raise ValueError(f"--class-names {class_names}: it has {len(names)} names, and the network {count} classes")
     return classifier._replace(class_names=names)
+
+
+def check_fits(classifier: Classifier, told: str) -> None:
+    """Raises a ValueError, which begins with what is told, if a user's classifier does not hold together."""
+    size, names = classifier.image_size, classifier.class_names
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(
+            f"{told}: image_size is {size!r}; expected the pixels of a side of the square images, such as 224"
+        )
+    shape = 1, size, size, 3
+    try:
+        logits = jax.eval_shape(
+            lambda images: classifier.apply(classifier.params, images), jax.ShapeDtypeStruct(shape, np.float32)
+        )
+    except Exception as error:  # whatever a user's code raises
+        first = str(error).partition("\n")[0]
+        raise ValueError(
+            f"{told}: apply(params, images) fails for images {list(shape)}, as image_size says "
+            f"({type(error).__name__}: {first})"
+        ) from error
+    found = getattr(logits, "shape", ())
+    if len(found) == 2 and found[1] != len(names) and (found[1], len(names)) != (1, 2):
+        raise ValueError(f"{told}: class_names has {len(names)} names, and the network {found[1]} classes")
 
 
 def read_class_names(path: pathlib.Path) -> list[str]:
@@ -86,6 +114,8 @@ def _load(model: str, weights: pathlib.Path | None, state_dict: str | None) -> C
         raise ValueError(f"--model {model}: {path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[file.stem] = module  # dataclasses and pickles look their module up there
+    if (folder := str(file.parent.resolve())) not in sys.path:
+        sys.path.append(folder)  # for what it imports from beside it; last, so that it hides no package
     spec.loader.exec_module(module)
     if not hasattr(module, factory):
         raise ValueError(f"--model {model}: {path} has no function {factory}")
@@ -99,7 +129,10 @@ def _load(model: str, weights: pathlib.Path | None, state_dict: str | None) -> C
     classifier = make()
     missing = [name for name in Classifier._fields if not hasattr(classifier, name)]
     if missing:
-        raise ValueError(f"--model {model}: what {factory}() returns has no {', '.join(missing)}")
+        raise ValueError(
+            f"--model {model}: {factory}() returns {type(classifier).__name__}, which has no {', '.join(missing)}; "
+            "expected a pretrained.Classifier, or anything with its attributes"
+        )
     classifier = Classifier(*(getattr(classifier, name) for name in Classifier._fields))
     if tuned is None:
         return classifier

@@ -58,6 +58,7 @@ def find_methods(names: Sequence[str]) -> list[str]:
     Raises:
       ValueError: no such method.
     """
+    names = [name.replace("_", "-") for name in names]  # as in Python
     for name in names:
         if name != "all" and name not in METHODS:
             raise ValueError(f"--method {name}: there is none of this name; there are {', '.join(METHODS)}")

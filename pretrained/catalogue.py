@@ -94,7 +94,9 @@ def load(name: str, weights: str | os.PathLike[str] | None = None, *, state_dict
     if name.startswith("keras:"):
         return keras_applications.load(name.removeprefix("keras:"), weights)
     if name not in NAMES:
-        raise ValueError(f"there is no network {name!r}; there are {', '.join(NAMES)}, and keras:NAME")
+        raise ValueError(
+            f"there is no network {name!r}; there are {', '.join(NAMES)}, keras:NAME, and FILE.py:FUNCTION for your own"
+        )
     tuned = None if weights is None else read_fine_tuned(weights)
     if tuned is not None:
         one_logit = any(array.shape == (1,) for array in tuned.arrays.values())  # the bias of the last layer

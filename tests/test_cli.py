@@ -55,10 +55,27 @@ FACTORY = """
 """
 
 
+# Its folder is not where the command runs: `net` is found beside the file.
+WRONG = """
+    import types
+
+    from net import apply, factory
+
+
+    def changed(**fields):
+        return lambda: types.SimpleNamespace(**{**vars(factory()), **fields})
+
+
+    nothing, sized, wide = lambda: None, changed(image_size=(32, 32)), changed(apply=lambda params, images: images + "")
+    few = changed(class_names=["red", "green"])
+"""
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty current folder with a network and two pictures in a folder beside it."""
     (tmp_path / "net.py").write_text(textwrap.dedent(FACTORY))
+    (tmp_path / "wrong.py").write_text(textwrap.dedent(WRONG))
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "noise.png")
     Image.fromarray(pixels[:, :, 0]).save(tmp_path / "grey.jpg")
@@ -223,6 +240,14 @@ def test_list_layers(folder, groupcam):
         (("../noise.png", "--model", "../none.py:factory"), "there is no file ../none.py"),
         (("../noise.png", "--model", "../net.py:make"), "../net.py has no function make"),
         (("../noise.png", "--model", "../net.py:apply"), "net.py:apply: expected a function without arguments"),
+        (("../noise.png", "--model", "../wrong.py:nothing"), "nothing() returns NoneType, which has no apply, params"),
+        (("../noise.png", "--model", "../wrong.py:sized"), "image_size is (32, 32); expected the pixels of a side"),
+        (
+            ("../noise.png", "--model", "../wrong.py:wide"),
+            "fails for images [1, 32, 32, 3], as image_size says (TypeEr",
+        ),
+        (("../noise.png", "--model", "../wrong.py:few"), "class_names has 2 names, and the network 4 classes"),
+        (("../none.png", "../no.png", *NET), "error: there is no ../none.png and no ../no.png"),
         (("../noise.png", "--device", "tpu"), "--device tpu: JAX finds none here"),
         (NET, "name the pictures to explain"),
     ],
@@ -289,7 +314,7 @@ def test_methods_that_do_not_fit_the_network_are_left_out(folder, groupcam):
 
 def test_all_stands_for_every_method():
     assert find_methods(["all"]) == [*METHODS]
-    assert find_methods(["rise", "cam", "rise"]) == ["rise", "cam"]
+    assert find_methods(["rise", "grad_cam", "rise"]) == ["rise", "grad-cam"]
     assert find_methods(["rise", "all", "cam"]) == ["rise", *(method for method in METHODS if method != "rise")]
 
 

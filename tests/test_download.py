@@ -89,16 +89,20 @@ def gated(handler):
 
 
 @pytest.fixture
-def serve(monkeypatch):
+def serve(monkeypatch, tmp_path_factory):
     """`serve(*replies)` starts a server: each request gets the next reply, the last one for ever."""
     monkeypatch.setitem(FILES, "toy", NAME)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    netrc = tmp_path_factory.mktemp("home") / ".netrc"
+    netrc.write_text("default login alice password secret")
+    monkeypatch.setenv("NETRC", str(netrc))
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             server.ranges.append(self.headers["Range"])
             assert self.path == f"/models/{NAME}"
             assert self.headers["Accept-Encoding"] == "identity"  # Else a proxy may compress the part.
+            assert "Authorization" not in self.headers
             with contextlib.suppress(ConnectionError):
                 replies[min(len(server.ranges), len(replies)) - 1](self)
 

@@ -159,6 +159,14 @@ def test_what_no_checkpoint_nests_is_refused_at_once(body, tmp_path):
         read_state_dict(path)
 
 
+def test_dicts_that_hold_each_other_many_times_are_refused(tmp_path):
+    inner = {str(number): 0 for number in range(200)}
+    outer = {str(number): {str(number): inner for number in range(200)} for number in range(200)}
+    path = rezip(GOLDEN / "zip_toy.pth", tmp_path / "deep.pth", {"data.pkl": pickle.dumps(outer, 2)})
+    with pytest.raises(CheckpointError, match=r"deep\.pth: .*hold more than 1,000,000 values within each other"):
+        read_state_dict(path)
+
+
 def test_other_files_are_called_by_their_names(tmp_path):
     with pytest.raises(CheckpointError, match=r"it is TorchScript, a program with its weights\. Save them alone"):
         read_state_dict(GOLDEN / "found_torchscript.pt")

@@ -9,7 +9,7 @@ from groupcam_jax.classifiers import chosen_layer, find_label, load_classifier
 from groupcam_jax.cli.consoles import console, errors
 from groupcam_jax.cli.device import compute_on
 from groupcam_jax.cli.kept import NoCache
-from groupcam_jax.cli.pictures import Picture, example
+from groupcam_jax.cli.pictures import STDIN, Picture, example
 from groupcam_jax.cli.progress import mask_bar
 from groupcam_jax.cli.results import layers_table
 from groupcam_jax.cli.run import Request, compile_methods
@@ -61,6 +61,9 @@ def explain(
         console.print(layers_table(classifier))
         return
     pictures: list[pathlib.Path | Picture] = [*images] if images else [example(model, seed, classifier.image_size)]
+    absent = [one for one in images or [] if one != STDIN and not one.exists()]
+    if absent and len(absent) == len(images or []):  # before anything is compiled
+        raise ValueError(f"there is no {' and no '.join(map(str, absent[:5]))}")
     asked = find_methods(method or ["group-cam"])
     options = {
         "layer": layer and chosen_layer(layer, classifier.layer),
@@ -74,6 +77,6 @@ def explain(
 
         check_replaceable(report)
     labels = [find_label(classifier.class_names, wanted) for wanted in classes or []]
-    request, bar = Request(model, classifier, builders, labels, seed), mask_bar(errors)
+    request, bar = Request(model, classifier, builders, labels, layer, seed), mask_bar(errors)
     programs = compile_methods(request, bar, console)
     explain_series(request, programs, pictures, Wanted(output, report, raw, top), bar)

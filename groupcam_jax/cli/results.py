@@ -42,7 +42,7 @@ def peaks(classifier: Classifier, picture: Picture, explanations: Sequence[Expla
         x, y = (column + 0.5) / saliency.shape[1] * width, (row + 0.5) / saliency.shape[0] * height
         where = f"peaks at x {x:.0f}, y {y:.0f} of {width} x {height}"
         if not saliency.max() > 0:
-            where = "nothing in the picture speaks for it at this layer: the map is zero"
+            where = "the map is zero: by this method nothing at this layer speaks for it; others may tell"
         lines.append(f"{name} ({explanation.probability:.1%}): {where}")
     return beside + f"\n{' ' * len(beside)}".join(lines)
 
@@ -50,6 +50,8 @@ def peaks(classifier: Classifier, picture: Picture, explanations: Sequence[Expla
 def layers_table(classifier: Classifier) -> Table:
     """Lists the layers of a classifier as a table."""
     table = Table("index", "scope", "operation", "shape", "cut", "source", "", box=None, header_style="bold")
+    for column in table.columns:
+        column.overflow = "fold"  # --layer needs whole names
     shape = (classifier.image_size, classifier.image_size, 3)
     for layer in list_layers(classifier.apply, classifier.params, shape):
         cut = "cut" if layer.is_cut else ""

@@ -25,6 +25,7 @@ class Request(NamedTuple):
       classifier: what is explained, see `groupcam_jax.types`.
       builders: the methods by their names, with their options.
       labels: the classes to explain; empty for the predicted one.
+      layer: the one that was asked for by name or index; None is the usual one.
       seed: for the key of random methods.
     """
 
@@ -32,6 +33,7 @@ class Request(NamedTuple):
     classifier: Classifier
     builders: Mapping[str, functools.partial[Explainer]]
     labels: list[int]
+    layer: str | None
     seed: int
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import pathlib
+import re
 import threading
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -48,7 +49,8 @@ def explain_series(
     asked = [*request.builders]
     kinds = ["methods", *asked] if len(asked) > 1 else asked
     sources = [pathlib.Path(one.source) if isinstance(one, Picture) else one for one in pictures]
-    unused = iter(result_names(sources, *kinds))
+    layer = "" if request.layer is None else re.sub(r"[^\w.-]+", "-", f"-{request.layer}")
+    unused = iter(result_names(sources, *(f"{kind}{layer}" for kind in kinds)))
     counts = {"done": 0, "read": 0, "written": 0}
     cards = []
     # Matplotlib is imported while XLA computes, which leaves Python idle.

@@ -70,6 +70,11 @@ def _difference(path: Path, digest: str) -> str | None:
     return None if digits == expected else f"{algorithm} starts with {digits}, expected {expected}"
 
 
+def anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Sends a request as it is, without the password that `~/.netrc` may hold for its host."""
+    return request
+
+
 def _fetch(url: str, part: Path, by_hand: str, timeout: float, progress: bool) -> None:
     """Downloads `url` to the end of `part`; if the connection breaks, resumes as long as that helps."""
     name = part.name.removesuffix(".part")
@@ -82,7 +87,7 @@ def _fetch(url: str, part: Path, by_hand: str, timeout: float, progress: bool) -
             # "identity": positions in a compressed answer would not be positions in the file.
             headers = {"Accept-Encoding": "identity", "Range": f"bytes={size}-"}
             try:
-                response = requests.get(url, headers=headers, stream=True, timeout=timeout)
+                response = requests.get(url, headers=headers, auth=anonymous, stream=True, timeout=timeout)
             except requests.RequestException as error:
                 raise DownloadError(f"no network: {by_hand} ({error})") from error
             with response:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pretrained.torch_files.unpickler import CheckpointError, Opaque, Tensor, refused
 
 LEVELS = 3
+ENTRIES = 1_000_000  # that are looked at, those of a shared dict each time
 T = TypeVar("T")
 
 
@@ -56,14 +57,24 @@ def _of_tensors(value: Any) -> bool:
     return isinstance(value, dict) and len(value) > 0 and all(isinstance(item, Tensor) for item in value.values())
 
 
-def _state_dicts(value: Any, name: str = "", level: int = 0) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    if _of_tensors(value):
-        if any(tensor.shape != () for tensor in value.values()):
-            yield name, value
-    elif isinstance(value, dict) and level < LEVELS:
-        for key, item in value.items():
-            if isinstance(key, str):
-                yield from _state_dicts(item, f"{name}.{key}".lstrip("."), level + 1)
+def _state_dicts(contents: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """The state dicts in a tree, by their names joined with points."""
+    left, entries = [("", contents, 0)], 0
+    while left:
+        name, value, level = left.pop()
+        if not isinstance(value, dict):
+            continue
+        entries += len(value)
+        if entries > ENTRIES:
+            raise CheckpointError(f"its dicts hold more than {ENTRIES:,} values within each other, as in no checkpoint")
+        if _of_tensors(value):
+            if any(tensor.shape != () for tensor in value.values()):
+                yield name, value
+        elif level < LEVELS:
+            inner = [
+                (f"{name}.{key}".lstrip("."), item, level + 1) for key, item in value.items() if isinstance(key, str)
+            ]
+            left += inner[::-1]
 
 
 def _what_else(contents: Any) -> str:
@@ -73,7 +84,8 @@ def _what_else(contents: Any) -> str:
         for value in values:
             if isinstance(value, Opaque) or (isinstance(value, type) and issubclass(value, Opaque)):
                 return refused(value.asked)
-        values = [item for value in values if isinstance(value, dict) for item in value.values()]
+        items = (item for value in values if isinstance(value, dict) for item in value.values())
+        values = [*{id(item): item for item in items}.values()]  # a shared one once
     if not isinstance(contents, dict):
         return f"expected a state dict, name -> tensor, got {type(contents).__name__}"
     others = [
