@@ -61,12 +61,14 @@ def check_fits(classifier: Classifier, told: str) -> None:
     except Exception as error:  # whatever a user's code raises
         first = str(error).partition("\n")[0]
         raise ValueError(
-            f"{told}: apply(params, images) fails for images {list(shape)}, as image_size says "
-            f"({type(error).__name__}: {first})"
+            f"{told}: expected apply(params, images) to take images {list(shape)}, as image_size says; it raises "
+            f"{type(error).__name__}: {first}"
         ) from error
     found = getattr(logits, "shape", ())
     if len(found) == 2 and found[1] != len(names) and (found[1], len(names)) != (1, 2):
-        raise ValueError(f"{told}: class_names has {len(names)} names, and the network {found[1]} classes")
+        raise ValueError(
+            f"{told}: class_names has {len(names)} names, and the network {found[1]} classes; expected a name for each"
+        )
 
 
 def read_class_names(path: pathlib.Path) -> list[str]:

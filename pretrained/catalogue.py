@@ -73,7 +73,7 @@ def load(name: str, weights: str | os.PathLike[str] | None = None, *, state_dict
       name: one of `NAMES`, or "keras:NAME" for a network of `keras.applications`. "shapes" is part of the package and
         names drawn shapes. The others name ImageNet's 1,000 classes: the weights of "efficientnet-lite0", 1 and 2 are
         packages of their own, torchvision's are downloaded once; both are checked by their hash. Keras downloads and
-        checks its own.
+        checks most of its own.
       weights: a state dict of the network, `.pth` or `.safetensors` (Keras: `.weights.h5`), or what
         `groupcam fine-tune` has written, with its own classes, instead of the published one. The network is built
         for as many classes as the state dict has.

@@ -244,7 +244,7 @@ def test_list_layers(folder, groupcam):
         (("../noise.png", "--model", "../wrong.py:sized"), "image_size is (32, 32); expected the pixels of a side"),
         (
             ("../noise.png", "--model", "../wrong.py:wide"),
-            "fails for images [1, 32, 32, 3], as image_size says (TypeEr",
+            "to take images [1, 32, 32, 3], as image_size says; it raises TypeError",
         ),
         (("../noise.png", "--model", "../wrong.py:few"), "class_names has 2 names, and the network 4 classes"),
         (("../none.png", "../no.png", *NET), "error: there is no ../none.png and no ../no.png"),

@@ -63,7 +63,7 @@ def explain(
     pictures: list[pathlib.Path | Picture] = [*images] if images else [example(model, seed, classifier.image_size)]
     absent = [one for one in images or [] if one != STDIN and not one.exists()]
     if absent and len(absent) == len(images or []):  # before anything is compiled
-        raise ValueError(f"there is no {' and no '.join(map(str, absent[:5]))}")
+        raise ValueError(f"there is no {' and no '.join(map(str, absent[:5]))}; give the path of a picture")
     asked = find_methods(method or ["group-cam"])
     options = {
         "layer": layer and chosen_layer(layer, classifier.layer),
