@@ -236,6 +236,23 @@ def test_an_image_is_an_array(image):
         g.grad_cam(APPLY, PARAMS)(image, 2)
 
 
+@pytest.mark.parametrize(
+    ("model", "params", "image"),
+    [
+        (APPLY, PARAMS, IMAGE.transpose(2, 0, 1)),  # channels first
+        (APPLY, PARAMS, IMAGE[:, :, :1]),
+        (PARAMS, APPLY, IMAGE),
+        (lambda images: images.mean((1, 2)), PARAMS, IMAGE),
+        (lambda params, images: np.asarray(images).mean((1, 2)), PARAMS, IMAGE),
+    ],
+)
+def test_an_error_of_the_model_tells_how_it_was_called(model, params, image):
+    with pytest.raises((TypeError, ValueError, KeyError)) as raised:
+        g.gradient(model, params)(image)
+    told = "".join(raised.value.__notes__)
+    assert told.count(f"model_apply(params, images) with images {[1, *image.shape]}, which are [n, h, w, c]") == 1
+
+
 def test_a_picture_of_pillow_is_no_array():
     picture = pytest.importorskip("PIL.Image").new("RGB", (24, 24))
     with pytest.raises(TypeError, match="got a Image; normalise"):

@@ -9,6 +9,16 @@ import jax.numpy as jnp
 MODEL = "lambda params, images: model_apply(params, images)"
 
 
+def how_called(images: Sequence[int]) -> str:
+    """What to add to an error that a model raises, called with images of this shape."""
+    return (
+        f"The model was called as model_apply(params, images) with images {[*images]}, which are [n, h, w, c] of an "
+        "image [h, w, c]. If it takes them otherwise, wrap it: "
+        "`lambda params, images: model_apply(params, images.transpose(0, 3, 1, 2))` for channels first, "
+        "`lambda params, images: model(images)` for a model that holds its weights."
+    )
+
+
 def no_logits(output: Any, images: Sequence[int]) -> str:
     """Says what came instead of logits, and how to make logits of it.
 

@@ -12,7 +12,7 @@ import jax
 from jax.extend.core import Var
 from jaxtyping import Array, Float
 
-from groupcam_jax.program.advice import is_logits, no_logits
+from groupcam_jax.program.advice import how_called, is_logits, no_logits
 from groupcam_jax.program.evaluate import evaluator, run_equation
 from groupcam_jax.program.faster import AsWritten
 from groupcam_jax.program.inline import Constant, Equation, equations_for, inline
@@ -87,9 +87,13 @@ def trace(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeStr
         if types == [*map(jax.typeof, arrays), abstract]:
             return model_apply  # traced already
     with jax.disable_jit(False):  # even while the user debugs: else functions lose their names
-        closed, output = jax.make_jaxpr(
-            lambda arrays, images: column(model_apply(rebuild(arrays), images), len(images)), return_shape=True
-        )(arrays, abstract)
+        try:
+            closed, output = jax.make_jaxpr(
+                lambda arrays, images: column(model_apply(rebuild(arrays), images), len(images)), return_shape=True
+            )(arrays, abstract)
+        except Exception as error:  # of the model's code, which does not say how it was called
+            error.add_note(how_called(images.shape))
+            raise
     if not isinstance(output, jax.ShapeDtypeStruct) or not is_logits(output, images.shape[0]):
         raise ValueError(no_logits(output, images.shape))
     constants: dict[Var, Constant] = {}
