@@ -120,7 +120,7 @@ def evaluate(
     }
     experiments = {one: find_experiment(one) for one in names}
     asked = {
-        one: list(dict.fromkeys(methods.split(",") if methods else experiment.methods))
+        one: list(dict.fromkeys(methods.replace("_", "-").split(",") if methods else experiment.methods))
         for one, experiment in experiments.items()
     }
     options = {"masks": masks, "mask_batch": mask_batch}
