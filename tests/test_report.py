@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import io
 import json
 import pathlib
 import re
@@ -11,6 +12,7 @@ import zlib
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 from test_cli import NET, folder, groupcam  # noqa: F401
 from typer.testing import CliRunner
@@ -19,6 +21,7 @@ from groupcam_jax.cli.evaluate import app
 from groupcam_jax.evaluation.section import extremes
 from groupcam_jax.evaluation.study import Ranking
 from groupcam_jax.report import Explained, check_replaceable, write_page
+from groupcam_jax.report.encode import picture_url
 from groupcam_jax.report.page import page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -284,3 +287,10 @@ def test_a_notebook_shows_an_explanation_and_its_maps_stay_arrays():
         Explained(np.zeros((8, 8, 3), np.uint8), {"grad-cam": MAPS}, ["cat"])
     with pytest.raises(ValueError, match=r"before it is preprocessed"):
         Explained(np.zeros((8, 8, 3), np.float32), {"grad-cam": [MAPS[0]]}, ["cat"])
+
+
+def test_a_small_picture_is_kept_to_the_pixel():
+    for side, exact in ((32, True), (400, False)):
+        picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+        shown = Image.open(io.BytesIO(base64.b64decode(picture_url(picture).partition(",")[2])))
+        assert np.array_equal(np.asarray(shown), picture) == exact

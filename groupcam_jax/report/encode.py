@@ -12,6 +12,7 @@ from groupcam_jax.plots import BRIGHTEST
 from groupcam_jax.types import Pixels
 
 LONGEST = 640  # pixels along the longer side of a picture
+SMALL = 96  # up to these, a page draws pixels so large that compression shows
 QUALITY = 80
 
 
@@ -19,13 +20,13 @@ def picture_url(picture: Pixels, longest: int = LONGEST) -> str:
     """A picture as a `data:` address: WebP, its longer side cut to so many pixels."""
     image = Image.fromarray(picture)
     image.thumbnail((longest, longest))
-    return webp_url(image)
+    return webp_url(image, lossless=max(picture.shape[:2]) <= SMALL)
 
 
-def webp_url(image: Image.Image) -> str:
-    """An image as a `data:` address, compressed for the eye."""
+def webp_url(image: Image.Image, *, lossless: bool = False) -> str:
+    """An image as a `data:` address, compressed for the eye or without loss."""
     file = io.BytesIO()
-    image.save(file, "WEBP", quality=QUALITY)
+    image.save(file, "WEBP", quality=QUALITY, lossless=lossless)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
