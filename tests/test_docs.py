@@ -7,7 +7,7 @@ import jax
 import pytest
 
 import groupcam_jax
-from groupcam_jax import metrics
+from groupcam_jax import metrics, report
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 # Pages and how many blocks they have at least; notebooks run when the pages are built.
@@ -30,7 +30,9 @@ def test_the_blocks_of_a_page_run_one_after_the_other(page):
 
 def test_the_reference_lists_every_public_name():
     listed = set(re.findall(r"^   (\w+)$", (DOCS / "reference.md").read_text(), flags=re.MULTILINE))
-    public = {name for module in (groupcam_jax, metrics) for name, thing in vars(module).items() if callable(thing)}
+    public = {
+        name for module in (groupcam_jax, metrics, report) for name, thing in vars(module).items() if callable(thing)
+    }
     assert public <= listed
     assert "group_cam" in public
 
