@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from groupcam_jax.bundled import bundled
@@ -53,16 +54,23 @@ def check_fits(classifier: Classifier, told: str) -> None:
         raise ValueError(
             f"{told}: image_size is {size!r}; expected the pixels of a side of the square images, such as 224"
         )
-    shape = 1, size, size, 3
-    try:
-        logits = jax.eval_shape(
-            lambda images: classifier.apply(classifier.params, images), jax.ShapeDtypeStruct(shape, np.float32)
+    image = classifier.preprocess(np.zeros((size, size, 3), np.uint8))
+    shape, dtype = np.shape(image), getattr(image, "dtype", None)
+    if len(shape) != 3 or dtype is None or not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(f"{told}: preprocess returns {dtype} {[*shape]}; expected a floating image [h, w, c]")
+    if shape[0] <= 4 < shape[2]:
+        raise ValueError(
+            f"{told}: preprocess returns an image {[*shape]}; expected [h, w, c]; if the network takes channels first, "
+            "transpose in apply: `lambda params, images: network(params, images.transpose(0, 3, 1, 2))`"
         )
+    batch = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    try:
+        logits = jax.eval_shape(lambda images: classifier.apply(classifier.params, images), batch)
     except Exception as error:  # whatever a user's code raises
         first = str(error).partition("\n")[0]
         raise ValueError(
-            f"{told}: expected apply(params, images) to take images {list(shape)}, as image_size says; it raises "
-            f"{type(error).__name__}: {first}"
+            f"{told}: expected apply(params, images) to take images {[*batch.shape]}, as preprocess makes them of "
+            f"pictures of image_size; it raises {type(error).__name__}: {first}"
         ) from error
     found = getattr(logits, "shape", ())
     if len(found) == 2 and found[1] != len(names) and (found[1], len(names)) != (1, 2):

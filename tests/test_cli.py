@@ -68,6 +68,7 @@ WRONG = """
 
     nothing, sized, wide = lambda: None, changed(image_size=(32, 32)), changed(apply=lambda params, images: images + "")
     few = changed(class_names=["red", "green"])
+    whole, first = changed(preprocess=lambda pixels: pixels), changed(preprocess=lambda pixels: pixels.T / 255)
 """
 
 
@@ -244,9 +245,14 @@ def test_list_layers(folder, groupcam):
         (("../noise.png", "--model", "../wrong.py:sized"), "image_size is (32, 32); expected the pixels of a side"),
         (
             ("../noise.png", "--model", "../wrong.py:wide"),
-            "to take images [1, 32, 32, 3], as image_size says; it raises TypeError",
+            "of pictures of image_size; it raises TypeError",
         ),
         (("../noise.png", "--model", "../wrong.py:few"), "class_names has 2 names, and the network 4 classes"),
+        (("../noise.png", "--model", "../wrong.py:whole"), "preprocess returns uint8 [32, 32, 3]; expected a floating"),
+        (
+            ("../noise.png", "--model", "../wrong.py:first"),
+            "preprocess returns an image [3, 32, 32]; expected [h, w, c]",
+        ),
         (("../none.png", "../no.png", *NET), "error: there is no ../none.png and no ../no.png"),
         (("../noise.png", "--device", "tpu"), "--device tpu: JAX finds none here"),
         (NET, "name the pictures to explain"),
