@@ -30,7 +30,12 @@ html_title = "groupcam_jax"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_extra_path = ["llms.txt"]
-html_theme_options = {"show_toc_level": 2, "use_download_button": False, "use_fullscreen_button": False}
+html_theme_options = {
+    "show_toc_level": 2,
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "navbar_persistent": [],
+}
 
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 3

@@ -1,5 +1,6 @@
 """Pictures of explanations."""
 
+import io
 import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,15 @@ BRIGHTEST = 99.5  # percentile of a map that gets the brightest colour where met
 COLORS = "inferno"
 
 
+class Shown(Figure):
+    """A figure that a notebook shows. Those of pyplot are shown because it registers them, which bare ones are not."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png")
+        return file.getvalue()
+
+
 def explanation_figure(picture: Pixels, saliencies: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     """Draws a picture, its saliency and the two overlaid, one row per class.
 
@@ -33,7 +43,7 @@ def explanation_figure(picture: Pixels, saliencies: Sequence[np.ndarray], titles
       The figure; `figure.savefig(path)` writes it.
     """
     panel = WIDTH * panel_aspect(picture)
-    figure = Figure(figsize=(3 * WIDTH + 0.6, len(titles) * (panel + 0.45)), dpi=120, layout="constrained")
+    figure = Shown(figsize=(3 * WIDTH + 0.6, len(titles) * (panel + 0.45)), dpi=120, layout="constrained")
     rows = figure.subplots(len(titles), 3, squeeze=False)
     for row, saliency, title in zip(rows, saliencies, titles, strict=True):
         draw_explanation(figure, row, picture, np.asarray(saliency), title)
@@ -61,7 +71,7 @@ def methods_figure(picture: Pixels, saliencies: Mapping[str, Sequence[np.ndarray
     top, left = (0.14 + 0.16 * (1 + max(text.count("\n") for text in texts)) for texts in (above, beside))
     down = top + len(titles) * (height + GAP)  # from one line to the next
     across = left + (1 + columns) * (width + GAP)
-    figure = Figure(figsize=(across + 0.6, lines * down + GAP), dpi=150)
+    figure = Shown(figsize=(across + 0.6, lines * down + GAP), dpi=150)
 
     def place(x: float, y: float, width: float, height: float) -> Axes:
         """Axes placed in inches from the upper left."""

@@ -1,11 +1,13 @@
 """Figures: what is drawn where, and that nothing is cut off or drawn over something else."""
 
+import io
 import itertools
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from groupcam_jax.plots import MOST_METHODS, methods_figure
+from groupcam_jax.plots import MOST_METHODS, explanation_figure, methods_figure
 
 RANDOM = np.random.default_rng(0)
 NAMES = ["group-cam", "excitation-backprop-contrastive", *(f"grad-cam-elementwise{i}" for i in range(14))]
@@ -62,3 +64,10 @@ def test_one_bright_pixel_does_not_leave_the_map_dark():
     _, fine, blank, _ = methods_figure(np.zeros((20, 30, 3), np.uint8), maps, TITLES[:1]).axes
     assert fine.images[1].get_array().min() == 1
     assert blank.images[1].get_array().max() == 0
+
+
+def test_a_notebook_shows_a_figure_without_pyplot():
+    picture = np.zeros((20, 30, 3), np.uint8)
+    for figure in (explanation_figure(picture, [np.eye(4)], TITLES[:1]), draw(1, TITLES[:1], (20, 30))):
+        shown = Image.open(io.BytesIO(figure._repr_png_()))
+        assert np.allclose(shown.size, figure.get_size_inches() * figure.dpi, atol=1)
