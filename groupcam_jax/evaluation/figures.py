@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from groupcam_jax.plots import Shown
+
 
 class Panel(NamedTuple):
     """One pair of axes.
@@ -29,7 +31,7 @@ def curves_figure(panels: Mapping[str, Panel]) -> Figure:
 
     Each curve carries, as JSON in its `gid`, what a page says at each of its points; see `groupcam_jax.report.chart`.
     """
-    figure = Figure(figsize=(5.2 * len(panels), 4.2), dpi=120, layout="constrained")
+    figure = Shown(figsize=(5.2 * len(panels), 4.2), dpi=120, layout="constrained")
     rows = figure.subplots(1, len(panels), squeeze=False)
     for axes, (title, panel) in zip(rows[0], panels.items(), strict=True):
         for method, curves in panel.curves.items():

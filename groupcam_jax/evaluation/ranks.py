@@ -9,6 +9,7 @@ from scipy.stats import rankdata
 
 from groupcam_jax.evaluation.estimates import RESAMPLES
 from groupcam_jax.evaluation.records import Row
+from groupcam_jax.plots import Shown
 
 
 def ranks_figure(rows: Sequence[Row], measures: Mapping[str, int]) -> Figure:
@@ -21,7 +22,7 @@ def ranks_figure(rows: Sequence[Row], measures: Mapping[str, int]) -> Figure:
     methods = list(dict.fromkeys(row["method"] for row in rows))
     found = {measure: ranks(rows, methods, measure, better) for measure, better in measures.items()}
     known = {measure: one for measure, one in found.items() if one is not None}
-    figure = Figure(figsize=(2.6 + 1.15 * max(1, len(known)), 1.5 + 0.5 * len(methods)), dpi=130, layout="constrained")
+    figure = Shown(figsize=(2.6 + 1.15 * max(1, len(known)), 1.5 + 0.5 * len(methods)), dpi=130, layout="constrained")
     axes = figure.subplots()
     if known:
         shown = np.stack([middle for middle, _, _ in known.values()], axis=1)
