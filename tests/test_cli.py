@@ -55,11 +55,11 @@ FACTORY = """
 """
 
 
-# Its folder is not where the command runs: `net` is found beside the file.
+# What it imports lies beside it, not where the command runs; no test loads `parts` otherwise.
 WRONG = """
     import types
 
-    from net import apply, factory
+    from parts import apply, factory
 
 
     def changed(**fields):
@@ -76,6 +76,7 @@ WRONG = """
 def folder(tmp_path, monkeypatch):
     """An empty current folder with a network and two pictures in a folder beside it."""
     (tmp_path / "net.py").write_text(textwrap.dedent(FACTORY))
+    (tmp_path / "parts.py").write_text(textwrap.dedent(FACTORY))
     (tmp_path / "wrong.py").write_text(textwrap.dedent(WRONG))
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "noise.png")
