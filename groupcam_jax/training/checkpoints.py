@@ -1,12 +1,10 @@
 """Checkpoints by Orbax: the last two, each complete or not there at all."""
 
-import contextlib
-import io
-import time
 from pathlib import Path
 
 import jax
 import orbax.checkpoint as ocp
+import tensorstore
 
 from groupcam_jax.training.step import State
 
@@ -33,15 +31,26 @@ def restore(manager: ocp.CheckpointManager, like: State) -> State:
       ValueError: it is damaged.
     """
     (leaves, tree), step = jax.tree.flatten(like), manager.latest_step()
-    with contextlib.redirect_stderr(io.StringIO()):
-        try:
-            return tree.unflatten(manager.restore(step, args=ocp.args.StandardRestore(leaves)))
-        except (MemoryError, jax.errors.JaxRuntimeError):
-            raise
-        except Exception as error:  # Orbax raises anything for damaged files, and tells a page of each
-            time.sleep(1)  # until the threads that read the other arrays have printed their tracebacks
-            told = str(error).partition("\n")[0]
-            raise ValueError(
-                f"{manager.directory / str(step)} cannot be read ({type(error).__name__}: {told:.200}); "
-                "if it is damaged, move it away, and the run goes on from the one before"
-            ) from error
+    folder = manager.directory / str(step)
+    try:
+        _read_one_by_one(folder / "default", len(leaves))
+        return tree.unflatten(manager.restore(step, args=ocp.args.StandardRestore(leaves)))
+    except (MemoryError, jax.errors.JaxRuntimeError):
+        raise
+    except Exception as error:  # TensorStore and Orbax raise anything for damaged files
+        told = str(error).partition("\n")[0]
+        raise ValueError(
+            f"{folder} cannot be read ({type(error).__name__}: {told:.200}); "
+            "if it is damaged, move it away, and the run goes on from the one before"
+        ) from error
+
+
+def _read_one_by_one(folder: Path, count: int) -> None:
+    """Raises what is wrong with the first damaged array.
+
+    Orbax reads all arrays at once and leaves at the first error, which the threads of the others do not survive: each
+    prints a traceback.
+    """
+    store = {"driver": "ocdbt", "base": f"file://{folder}/"}
+    for number in range(count):
+        tensorstore.open({"driver": "zarr", "kvstore": {**store, "path": f"{number}/"}}).result().read().result()
