@@ -1,6 +1,7 @@
 """The `groupcam` command, run on a user's own network and on the embedded one."""
 
 import functools
+import importlib
 import io
 import itertools
 import json
@@ -23,11 +24,13 @@ from PIL import Image
 from rich.console import Console
 
 from groupcam_jax import Layer, score_cam
-from groupcam_jax.classifiers import chosen_layer, find_label
+from groupcam_jax.class_names import find_label
+from groupcam_jax.classifiers import chosen_layer
 from groupcam_jax.cli.main import main
 from groupcam_jax.cli.pictures import read_picture, result_names
 from groupcam_jax.cli.progress import MaskColumn, counted, mask_bar, running
 from groupcam_jax.cli.run import explain_picture
+from groupcam_jax.factories import make_classifier
 from groupcam_jax.methods import METHODS, find_methods
 
 FACTORY = """
@@ -115,6 +118,18 @@ def test_without_pictures_it_explains_an_example_offline(folder, groupcam, optio
     assert code == 0
     assert re.search(rf"{category} \(\d\d\.\d%\): peaks at x", out)
     assert [path.name for path in folder.joinpath("out").iterdir()] == [f"{name}-group-cam.png"]
+
+
+def test_a_users_file_hides_no_module(folder):
+    first, second = folder / "colorsys.py", folder / "out" / "net.py"
+    first.write_text(textwrap.dedent(FACTORY))
+    second.write_text(textwrap.dedent(FACTORY).replace("image_size=32", "image_size=64"))
+    assert make_classifier(f"{first}:factory").image_size == 32
+    assert hasattr(importlib.import_module("colorsys"), "rgb_to_hsv")
+    assert make_classifier(f"{folder / 'net.py'}:factory").image_size == 32
+    net = sys.modules["net"]
+    assert make_classifier(f"{second}:factory").image_size == 64
+    assert sys.modules["net"] is net
 
 
 def test_version_and_module(groupcam):
@@ -254,7 +269,8 @@ def test_list_layers(folder, groupcam):
             ("../noise.png", "--model", "../wrong.py:first"),
             "preprocess returns an image [3, 32, 32]; expected [h, w, c]",
         ),
-        (("../none.png", "../no.png", *NET), "error: there is no ../none.png and no ../no.png"),
+        (("../out", *NET), "error: ../out is a folder, give its pictures, ../out/*.jpg"),
+        (("../none.png", "../no.png", *NET), "error: there is no ../none.png; there is no ../no.png"),
         (("../noise.png", "--device", "tpu"), "--device tpu: JAX finds none here"),
         (NET, "name the pictures to explain"),
     ],

@@ -14,7 +14,8 @@ import pytest
 from flax import linen as nn
 from test_convert import GOLDEN, Toy, rezip
 
-from groupcam_jax.classifiers import load_classifier, read_class_names
+from groupcam_jax.class_names import read_class_names
+from groupcam_jax.classifiers import load_classifier
 from pretrained import catalogue
 from pretrained.convert import to_flax
 from pretrained.convert.__main__ import main

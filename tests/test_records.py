@@ -233,8 +233,9 @@ def test_a_method_has_its_own_version():
 def test_a_folder_holds_one_run(tmp_path):
     check(tmp_path, {"model": "a", "seed": 0})
     check(tmp_path, {"model": "a", "seed": 0})
-    with pytest.raises(ValueError, match=r"another run \(seed is 0, not 1\); choose another --output"):
-        check(tmp_path, {"model": "a", "seed": 1})
+    for seed in (1, False, None):
+        with pytest.raises(ValueError, match=rf"another run \(seed is 0, not {seed}\); choose another --output"):
+            check(tmp_path, {"model": "a", "seed": seed})
 
 
 def test_a_record_without_its_manifest_is_nobodys(tmp_path):
@@ -249,8 +250,8 @@ def test_a_record_without_its_manifest_is_nobodys(tmp_path):
 def test_a_damaged_manifest_is_named(tmp_path_factory, content):
     file = tmp_path_factory.mktemp("run") / "run.json"
     file.write_bytes(content)
-    with pytest.raises(ValueError, match=r"run.json is damaged|holds another run \(seed is .*, not 'a seed'\)"):
-        check(file.parent, {"seed": "a seed"})  # no value that is drawn
+    with pytest.raises(ValueError, match=r"run.json is damaged|holds another run \(seed is .*, not 2026\)"):
+        check(file.parent, {"seed": 2026})  # no value that is drawn
     assert file.read_bytes() == content
 
 

@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from groupcam_jax.classifiers import chosen_layer, find_label, load_classifier
+from groupcam_jax.class_names import find_label
+from groupcam_jax.classifiers import chosen_layer, load_classifier
 from groupcam_jax.cli.consoles import console, errors
 from groupcam_jax.cli.device import compute_on
 from groupcam_jax.cli.kept import NoCache
-from groupcam_jax.cli.pictures import STDIN, Picture, example
+from groupcam_jax.cli.pictures import Picture, check_given, example
 from groupcam_jax.cli.progress import mask_bar
 from groupcam_jax.cli.results import layers_table
 from groupcam_jax.cli.run import Request, compile_methods
@@ -54,6 +55,7 @@ def explain(
 ) -> None:
     """Draw which pixels of pictures made a network decide."""
     del no_cache  # heeded as it was read
+    check_given(images or [])
     if device is not None:
         compute_on(device)
     classifier = load_classifier(model, weights, state_dict, class_names)
@@ -61,9 +63,6 @@ def explain(
         console.print(layers_table(classifier))
         return
     pictures: list[pathlib.Path | Picture] = [*images] if images else [example(model, seed, classifier.image_size)]
-    absent = [one for one in images or [] if one != STDIN and not one.exists()]
-    if absent and len(absent) == len(images or []):  # before anything is compiled
-        raise ValueError(f"there is no {' and no '.join(map(str, absent[:5]))}; give the path of a picture")
     asked = find_methods(method or ["group-cam"])
     options = {
         "layer": layer and chosen_layer(layer, classifier.layer),

@@ -29,6 +29,17 @@ class Picture(NamedTuple):
     resized: Pixels
 
 
+def check_given(paths: list[pathlib.Path]) -> None:
+    """Raises a ValueError if none of the paths can be a picture: now, rather than after compiling."""
+    wrong = [
+        f"{path} is a folder, give its pictures, {path / '*.jpg'}" if path.is_dir() else f"there is no {path}"
+        for path in paths
+        if path != STDIN and (path.is_dir() or not path.exists())
+    ]
+    if wrong and len(wrong) == len(paths):
+        raise ValueError("; ".join(wrong[:5]))
+
+
 def read_picture(path: pathlib.Path, size: int) -> Picture:
     """Reads a picture, upright and in RGB, and resizes it to a square as the paper does.
 

@@ -1,6 +1,7 @@
 """The inputs of a run, written into its folder so that runs do not mix, neither one after the other nor at once."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -114,7 +115,8 @@ def check(folder: Path, manifest: Mapping[str, object]) -> None:
         return
     try:
         found = require_object(json.loads(file.read_bytes()))
-        differing = [name for name in manifest if found.get(name) != manifest[name]]
+        text = functools.partial(json.dumps, sort_keys=True)  # in Python False equals 0
+        differing = [name for name in manifest if name not in found or text(found[name]) != text(manifest[name])]
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} is damaged: {error}; {remedy}, as it was written") from error
     if differing:

@@ -1,5 +1,6 @@
 """Checkpoints by Orbax: the last two, each complete or not there at all."""
 
+import os
 from pathlib import Path
 
 import jax
@@ -45,7 +46,7 @@ def restore(manager: ocp.CheckpointManager, like: State) -> State:
         ) from error
 
 
-def _read_one_by_one(folder: Path, count: int) -> None:
+def _read_one_by_one(folder: os.PathLike[str], count: int) -> None:
     """Raises what is wrong with the first damaged array.
 
     Orbax reads all arrays at once and leaves at the first error, which the threads of the others do not survive: each

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from groupcam_jax.bundled import bundled
-from groupcam_jax.classifiers import normal
+from groupcam_jax.class_names import normal
 from groupcam_jax.program.params import by_name
 from groupcam_jax.types import Classifier, Params
 
