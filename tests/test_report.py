@@ -185,7 +185,7 @@ def test_an_evaluation_is_sorted_read_and_clicked(browser, measured):
 
 def test_a_picture_is_explained_again_as_it_was_measured(measured):
     (data,) = re.findall(r'id="data">(.*?)</script>', (measured / "class-discrimination.html").read_text())
-    card = json.loads(data)[0]
+    card = json.loads(data)["cards"][0]
     number = card["anchor"].rpartition("-")[2]
     for place in range(2):
         shown = card["maps"]["grad-cam"][place]
@@ -229,6 +229,13 @@ def test_the_value_under_the_pointer_is_that_of_the_map(opened, which):
         assert abs(value - MAPS[which, row, column]) <= 0.5 / 255 + 0.0005
 
 
+def test_colours_are_those_of_figures_unless_others_are_chosen(opened):
+    for name, high in (("inferno", "252, 255, 164"), ("viridis", "253, 231, 37"), ("inferno", "252, 255, 164")):
+        assert opened.input_value("#colors") == name
+        assert f"rgb({high})" in opened.locator(".scale i").evaluate("bar => getComputedStyle(bar).backgroundImage")
+        opened.select_option("#colors", "viridis" if name == "inferno" else "inferno")
+
+
 def test_maps_that_say_nothing_are_not_drawn_as_if_they_did(opened):
     opened.wait_for_timeout(300)
     assert "the same everywhere" in opened.inner_text("figure:last-of-type")
@@ -245,7 +252,9 @@ def test_the_command_writes_one_file_and_replaces_only_its_own(folder, groupcam)
         assert "report of 2 pictures: page.html" in out
     written = pathlib.Path("page.html").read_text()
     (data,) = re.findall(r'id="data">(.*?)</script>', written)
-    assert [[one["name"] for one in card["classes"]] for card in json.loads(data)] == [["red_ball", "Blue"]] * 2
+    assert [[one["name"] for one in card["classes"]] for card in json.loads(data)["cards"]] == [
+        ["red_ball", "Blue"]
+    ] * 2
     pathlib.Path("page.html").write_text("my notes")
     code, _, errors = groupcam(*command)
     assert code == 2

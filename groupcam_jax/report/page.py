@@ -6,10 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 
 from groupcam_jax.files import whole_file
+from groupcam_jax.plots import COLORS
 
+COLORMAPS = (COLORS, "viridis", "cividis", "gray")  # the first as in figures; all are read by the colour-blind
+STOPS = 16
 OURS = b'<!DOCTYPE html>\n<meta name="generator" content="groupcam-jax">'
 
 
@@ -37,18 +43,23 @@ def page(
     script = "".join(files.get_template(name).render() for name in scripts)
     style = files.get_template("page.css").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    data = [{name: value for name, value in card.items() if name != "picture"} for card in cards]  # it is in the HTML
+    maps = [{name: value for name, value in card.items() if name != "picture"} for card in cards]  # it is in the HTML
     template = files.get_template("page.html")
     return template.render(
         title=title,
         cards=cards,
-        data=data,
+        data={"cards": maps, "colors": {name: stops(name) for name in COLORMAPS}},
         told=told or {},
         sections=sections,
         script=script,
         style=style,
         digest=digest,
     )
+
+
+def stops(name: str) -> list[str]:
+    """A colour map of Matplotlib at even steps, from low to high, as the page's script reads them."""
+    return [to_hex(color)[1:] for color in colormaps[name](np.linspace(0, 1, STOPS))]
 
 
 def check_replaceable(path: Path) -> None:

@@ -1,16 +1,11 @@
 "use strict";
-const cards = JSON.parse(document.getElementById("data").textContent);
+const { cards, colors } = JSON.parse(document.getElementById("data").textContent);
 const control = (id) => document.getElementById(id);
 const chosen = cards.map(() => 0);
 const decoded = new Map();
-const COLORS = {
-  viridis: ["440154", "482878", "3e4989", "31688e", "26828e", "1f9e89", "35b779", "6ece58", "b5de2b", "fde725"],
-  cividis: ["00224e", "123570", "3b496c", "575d6d", "707173", "8a8678", "a59c74", "c3b369", "e1cc55", "fee838"],
-  grey: ["000000", "ffffff"],
-};
 
 function color(name, share) {
-  const stops = COLORS[name];
+  const stops = colors[name];
   const place = Math.min(1, Math.max(0, share)) * (stops.length - 1);
   const first = Math.min(Math.floor(place), stops.length - 2);
   const channel = (stop, c) => parseInt(stops[stop].slice(2 * c, 2 * c + 2), 16);
@@ -154,5 +149,11 @@ document.querySelectorAll("canvas").forEach((canvas) => {
   });
 });
 ["blend", "colors", "stretch"].forEach((id) => control(id).addEventListener("input", redraw));
+const scale = () => {
+  const stops = colors[control("colors").value].map((stop) => `#${stop}`);
+  document.querySelector(".scale i").style.background = `linear-gradient(to right, ${stops})`;
+};
+control("colors").addEventListener("input", scale);
+scale();
 control("theme").addEventListener("change", () => (document.documentElement.dataset.theme = control("theme").value));
 document.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
