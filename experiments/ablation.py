@@ -38,7 +38,7 @@ That more groups are better does not hold there: 128 are above 1 by 0.1 points (
 above the 70th by 2.4 (0.8 to 4.1).
 """
 
-from groupcam_jax.cli.evaluate import main
+from groupcam_jax.cli.main import main
 
 if __name__ == "__main__":
-    main("ablation")
+    main("evaluate", "ablation")

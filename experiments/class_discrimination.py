@@ -15,7 +15,7 @@ EfficientNet-Lite0, 40 pictures: Group-CAM 0.76 (0.69 to 0.82), released 0.87, G
 Grad-CAM 0.94, Grad-CAM++ 0.97. On this network Group-CAM tells classes apart best.
 """
 
-from groupcam_jax.cli.evaluate import main
+from groupcam_jax.cli.main import main
 
 if __name__ == "__main__":
-    main("class-discrimination")
+    main("evaluate", "class-discrimination")

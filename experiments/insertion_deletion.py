@@ -44,7 +44,7 @@ The predicted class is followed, 224 * 8 pixels a step. Pixels are deleted to ze
 blurred picture, as the paper's text says: both are reported.
 """
 
-from groupcam_jax.cli.evaluate import main
+from groupcam_jax.cli.main import main
 
 if __name__ == "__main__":
-    main("insertion-deletion")
+    main("evaluate", "insertion-deletion")

@@ -34,7 +34,7 @@ the objects at most half 21 % are located, by Grad-CAM 16 %), but of the large o
 by Grad-CAM 95 %), and the two come out even. Centre and random draw the same box: around the whole picture.
 """
 
-from groupcam_jax.cli.evaluate import main
+from groupcam_jax.cli.main import main
 
 if __name__ == "__main__":
-    main("localization")
+    main("evaluate", "localization")

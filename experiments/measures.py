@@ -4,7 +4,7 @@ python -m experiments.measures --model efficientnet-lite0 --data FOLDER --limit 
 groupcam evaluate measures ...        the same
 """
 
-from groupcam_jax.cli.evaluate import main
+from groupcam_jax.cli.main import main
 
 if __name__ == "__main__":
-    main("measures")
+    main("evaluate", "measures")

@@ -58,7 +58,7 @@ category, points to the first pixel, and mostly misses. `--category-classes` nam
 category -> classes of the network that mean it: the score of a category is then the probability of any of them.
 """
 
-from groupcam_jax.cli.evaluate import main
+from groupcam_jax.cli.main import main
 
 if __name__ == "__main__":
-    main("pointing-game")
+    main("evaluate", "pointing-game")

@@ -31,7 +31,7 @@ Both ways of randomising, at eight modules of the network, evenly spread from th
 with the map of the trained network; a low one is good.
 """
 
-from groupcam_jax.cli.evaluate import main
+from groupcam_jax.cli.main import main
 
 if __name__ == "__main__":
-    main("sanity-check")
+    main("evaluate", "sanity-check")

@@ -7,7 +7,7 @@ The paper: 76.74 % of ImageNet's validation pictures, from 76.15 %. ImageNet was
 augmentation gains on small sets, with controls: experiments/fine_tuning.
 """
 
-from groupcam_jax.cli.fine_tune import main
+from groupcam_jax.cli.main import main
 
 if __name__ == "__main__":
-    main()
+    main("fine-tune")

@@ -20,7 +20,16 @@ from rich.console import Console
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.cli.consoles import errors
 from groupcam_jax.cli.kept import NoCache
-from groupcam_jax.cli.run import REFUSALS
+from groupcam_jax.cli.options import (
+    ClassNames,
+    Coordinator,
+    ModelName,
+    Process,
+    Processes,
+    Report,
+    StateDict,
+    Weights,
+)
 from groupcam_jax.evaluation.categories import read_categories, union_classifier
 from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.contenders import build_methods
@@ -46,24 +55,13 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 200, emoji=False)  # tables are wide
 
 
-def main(*arguments: str) -> None:
-    """Runs the command; errors that a user can fix take one line, not a traceback."""
-    try:
-        app([*arguments, *sys.argv[1:]], prog_name="groupcam evaluate")
-    except (*REFUSALS, OSError) as error:
-        errors.print("error:", str(error), style="red", markup=False)
-        sys.exit(2)
-
-
 @app.command(help=__doc__)
 def evaluate(
     name: Annotated[str, typer.Argument(help=f"{', '.join(EXPERIMENTS)}, or all.")],
-    model: Annotated[
-        str, typer.Option(help="A network's name, keras:NAME, or FILE.py:factory for your own.")
-    ] = "shapes",
-    weights: Annotated[Path | None, typer.Option(help="A state dict for the named network.")] = None,
-    state_dict: Annotated[str | None, typer.Option(help="Which one, in a file of weights that has several.")] = None,
-    class_names: Annotated[Path | None, typer.Option(help="The names of the classes, a line each, or JSON.")] = None,
+    model: ModelName = "shapes",
+    weights: Weights = None,
+    state_dict: StateDict = None,
+    class_names: ClassNames = None,
     data: Annotated[str, typer.Option(help="scenes (drawn), imagenet2012, coco/2017, or a folder.")] = "scenes",
     split: Annotated[
         str | None, typer.Option(help="Of the data, such as val2017; the only one, or TFDS's validation, by default.")
@@ -84,10 +82,10 @@ def evaluate(
     batch: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 4,
     seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
     output: Annotated[Path, typer.Option(help="Folder; each experiment has its own in it.")] = Path("results"),
-    report: Annotated[Path | None, typer.Option(help="Also write a page to click through, in one HTML file.")] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Processes that share the run.")] = 1,
-    process: Annotated[int, typer.Option(min=0, help="Which of them this is, from 0.")] = 0,
-    coordinator: Annotated[str | None, typer.Option(help="HOST:PORT of process 0.")] = None,
+    report: Report = None,
+    processes: Processes = 1,
+    process: Process = 0,
+    coordinator: Coordinator = None,
     no_cache: NoCache = False,
 ) -> None:
     """See above."""

@@ -10,6 +10,7 @@ from groupcam_jax.classifiers import chosen_layer, load_classifier
 from groupcam_jax.cli.consoles import console, errors
 from groupcam_jax.cli.device import compute_on
 from groupcam_jax.cli.kept import NoCache
+from groupcam_jax.cli.options import ClassNames, ModelName, Report, StateDict, Weights
 from groupcam_jax.cli.pictures import Picture, check_given, example
 from groupcam_jax.cli.progress import mask_bar
 from groupcam_jax.cli.results import layers_table
@@ -22,14 +23,10 @@ def explain(
     images: Annotated[
         list[pathlib.Path] | None, typer.Argument(help="Pictures, or - for standard input; else an example.")
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="A network's name, keras:NAME, or FILE.py:factory for your own.")
-    ] = "efficientnet-lite0",
-    weights: Annotated[pathlib.Path | None, typer.Option(help="A state dict for the named network.")] = None,
-    state_dict: Annotated[str | None, typer.Option(help="Which one, in a file of weights that has several.")] = None,
-    class_names: Annotated[
-        pathlib.Path | None, typer.Option(help="The names of the classes, a line each, or JSON.")
-    ] = None,
+    model: ModelName = "efficientnet-lite0",
+    weights: Weights = None,
+    state_dict: StateDict = None,
+    class_names: ClassNames = None,
     classes: Annotated[
         list[str] | None, typer.Option("--class", help="Class to explain: name, part of it, or index; repeatable.")
     ] = None,
@@ -43,9 +40,7 @@ def explain(
         int | None, typer.Option(help="Masks, steps or samples at once; fewer need less memory.")
     ] = None,
     output: Annotated[pathlib.Path, typer.Option(help="Folder for the results.")] = pathlib.Path(),
-    report: Annotated[
-        pathlib.Path | None, typer.Option(help="Also write a page to click through, in one HTML file.")
-    ] = None,
+    report: Report = None,
     raw: Annotated[bool, typer.Option("--raw", help="Also write each map as .npy, with a manifest.")] = False,
     show_layers: Annotated[bool, typer.Option("--list-layers", help="List the network's layers and stop.")] = False,
     top: Annotated[int, typer.Option(min=1, help="Classes to print.")] = 5,

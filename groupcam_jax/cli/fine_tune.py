@@ -10,51 +10,37 @@ To share it among several processes, give each the same command with `--processe
 HOST:PORT`, and a folder that all of them can reach.
 """
 
-import functools
-import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import jax.numpy as jnp
 import optax
 import typer
 
-from groupcam_jax.augmentation import in_training, saliency_augmentation
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.cli.consoles import console, errors
 from groupcam_jax.cli.kept import NoCache
-from groupcam_jax.cli.run import REFUSALS
+from groupcam_jax.cli.options import ClassNames, Coordinator, Process, Processes, StateDict
 from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.data.examples import digest
 from groupcam_jax.evaluation.devices import connect
 from groupcam_jax.evaluation.manifest import fingerprint, place_of
-from groupcam_jax.methods import METHODS, fix_options
+from groupcam_jax.training.augment import find_augmentation
 from groupcam_jax.training.classes import fit_classes
 from groupcam_jax.training.data import open_pair
 from groupcam_jax.training.feed import Source, steps_per_epoch
 from groupcam_jax.training.run import WEIGHTS, Job, fine_tune
-from groupcam_jax.training.step import Augment
 from groupcam_jax.training.stopping import Stopped
-from groupcam_jax.training.trainable import Trainable, trainable
+from groupcam_jax.training.trainable import trainable
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-def main(*arguments: str) -> None:
-    """Runs the command; errors that a user can fix take one line, not a traceback."""
-    try:
-        app([*arguments, *sys.argv[1:]], prog_name="groupcam fine-tune")
-    except (*REFUSALS, OSError) as error:
-        errors.print("error:", str(error), style="red", markup=False)
-        sys.exit(2)
 
 
 @app.command(help=__doc__)
 def run(
     model: Annotated[str, typer.Option(help="A network's name, or FILE.py:factory for your own.")] = "shapes",
     weights: Annotated[Path | None, typer.Option(help="What to begin with, instead of the published weights.")] = None,
-    state_dict: Annotated[str | None, typer.Option(help="Which one, in a file of weights that has several.")] = None,
-    class_names: Annotated[Path | None, typer.Option(help="The names of the classes, a line each, or JSON.")] = None,
+    state_dict: StateDict = None,
+    class_names: ClassNames = None,
     data: Annotated[str, typer.Option(help="A folder, imagenet2012, or scenes (drawn).")] = "scenes",
     validation: Annotated[
         str | None, typer.Option(help="A folder of categories held out; --data is then one as well, without train/.")
@@ -97,9 +83,9 @@ def run(
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of all that is random.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Batches that are read at once.")] = 4,
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("fine-tuned"),
-    processes: Annotated[int, typer.Option(min=1, help="Processes that share the run.")] = 1,
-    process: Annotated[int, typer.Option(min=0, help="Which of them this is, from 0.")] = 0,
-    coordinator: Annotated[str | None, typer.Option(help="HOST:PORT of process 0.")] = None,
+    processes: Processes = 1,
+    process: Process = 0,
+    coordinator: Coordinator = None,
     no_cache: NoCache = False,
 ) -> None:
     """See above."""
@@ -147,6 +133,7 @@ def run(
         "image_size": classifier.image_size,
         "seed": seed,
     }
+    usual = {"layer": classifier.layer, "mask_batch": mask_batch}
     job = Job(
         classifier,
         network,
@@ -154,7 +141,7 @@ def run(
         source._replace(dataset=held_out),
         schedule,
         optax.chain(optax.add_decayed_weights(weight_decay), optax.sgd(schedule, momentum)),
-        augmentation(augment, network, groups, {"layer": classifier.layer, "mask_batch": mask_batch}, threshold, share),
+        find_augmentation(augment, network, groups, usual, threshold, share),
         epochs,
         checkpoint_every,
         smallest_crop,
@@ -168,32 +155,3 @@ def run(
         errors.print(str(stopped), style="red")
         raise typer.Exit(130) from None
     console.print(f"to use it: groupcam explain PICTURE --model {model} --weights {output / WEIGHTS}", markup=False)
-
-
-def augmentation(
-    name: str,
-    network: Trainable,
-    groups: int | None,
-    defaults: dict[str, object],
-    threshold: float | None,
-    share: float,
-) -> Augment | None:
-    """The augmentation of this name, see `saliency_augmentation`.
-
-    Raises:
-      ValueError: no such method, an option that it has not, or a value out of range.
-    """
-    if name == "none":
-        return None
-    if name not in METHODS:
-        raise ValueError(f"--augment {name}: there is none of this name; there are none, {', '.join(METHODS)}")
-    method: Any = fix_options([name], {"groups": groups}, defaults)[name]
-    if name == "group-cam":
-        method = functools.partial(in_training, **method.keywords)
-    level = jnp.mean if threshold is None else functools.partial(jnp.quantile, q=threshold)
-
-    def augment(params, item, key):
-        one = saliency_augmentation(network.apply, params, method=method, threshold=level, share=share)
-        return one(item.image, item.label, key=key)
-
-    return augment

@@ -20,15 +20,15 @@ from groupcam_jax.cli.warned import printed_warnings
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-def main() -> None:
-    """Runs the command; errors that a user can fix take one line, not a traceback."""
+def main(*arguments: str) -> None:
+    """Runs the command, after arguments that come first; errors that a user can fix take one line, not a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files may be no text at all
     logging.basicConfig(format="%(message)s")  # else the first library that logs says how all lines look
     try:
         with printed_warnings(errors):
-            app()
+            app([*arguments, *sys.argv[1:]])
     except (*REFUSALS, OSError) as error:
         errors.print("error:", str(error), style="red", markup=False)
         sys.exit(2)

@@ -14,7 +14,8 @@ from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Equation, shape_of, variables
 from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layout import Grid, find_grid
-from groupcam_jax.program.reads import Read, read_backward
+from groupcam_jax.program.read_rules import Read
+from groupcam_jax.program.reads import read_backward
 from groupcam_jax.program.relus import find_relus
 from groupcam_jax.program.softmaxes import normalised_axes
 from groupcam_jax.program.uses import uses_of
