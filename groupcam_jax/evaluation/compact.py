@@ -33,8 +33,8 @@ def compact_rows(*files: Path) -> Iterator[Row]:
 
 
 def parsed(text: bytes) -> Row:
-    """A JSON object, with integers of 64 bits at most; orjson refuses what names of files may hold, half a surrogate."""
+    """A JSON object, whose integers fit in 64 bits."""
     try:
         return orjson.loads(text)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError:  # half a surrogate pair, which names of files may hold
         return json.loads(text)
