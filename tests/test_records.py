@@ -16,7 +16,8 @@ from groupcam_jax.evaluation.code import parsed, version_of
 from groupcam_jax.evaluation.compact import compact_rows
 from groupcam_jax.evaluation.contenders import method_version
 from groupcam_jax.evaluation.data import open_data
-from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset
+from groupcam_jax.evaluation.data.annotation import Annotation
+from groupcam_jax.evaluation.data.annotations import annotated_dataset
 from groupcam_jax.evaluation.data.by_category import by_category
 from groupcam_jax.evaluation.ledger import BROKEN, Origin
 from groupcam_jax.evaluation.manifest import check, hold, wait_for_others

@@ -13,7 +13,8 @@ left out.
 from pathlib import Path
 from typing import Any
 
-from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset, pictures_by_id, warn_of_unlisted
+from groupcam_jax.evaluation.data.annotation import Annotation
+from groupcam_jax.evaluation.data.annotations import annotated_dataset, pictures_by_id, warn_of_unlisted
 from groupcam_jax.evaluation.data.boxes import Box, Size, inclusive_box
 from groupcam_jax.evaluation.data.examples import Dataset
 from groupcam_jax.evaluation.data.listing import find_pictures

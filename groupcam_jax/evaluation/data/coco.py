@@ -5,13 +5,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from groupcam_jax.evaluation.data.annotations import (
-    Annotation,
-    annotated_dataset,
-    is_inside,
-    warn_of_empty,
-    warn_of_unlisted,
-)
+from groupcam_jax.evaluation.data.annotation import Annotation
+from groupcam_jax.evaluation.data.annotations import annotated_dataset, is_inside, warn_of_empty, warn_of_unlisted
 from groupcam_jax.evaluation.data.coco_records import read_records
 from groupcam_jax.evaluation.data.examples import Dataset
 from groupcam_jax.evaluation.data.listing import find_pictures

@@ -10,7 +10,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from groupcam_jax.evaluation.data.annotations import Annotation, repeated
+from groupcam_jax.evaluation.data.annotation import Annotation
+from groupcam_jax.evaluation.data.annotations import repeated
 from groupcam_jax.evaluation.data.boxes import Size, checked_box
 from groupcam_jax.evaluation.data.listing import some
 from groupcam_jax.evaluation.data.objects import Objects

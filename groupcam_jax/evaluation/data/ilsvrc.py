@@ -10,7 +10,8 @@ import csv
 from pathlib import Path
 
 from groupcam_jax.bundled import bundled
-from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset, repeated
+from groupcam_jax.evaluation.data.annotation import Annotation
+from groupcam_jax.evaluation.data.annotations import annotated_dataset, repeated
 from groupcam_jax.evaluation.data.boxes import inclusive_box
 from groupcam_jax.evaluation.data.examples import Dataset
 from groupcam_jax.evaluation.data.listing import some

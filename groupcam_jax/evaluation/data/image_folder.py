@@ -5,7 +5,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from groupcam_jax.bundled import bundled
-from groupcam_jax.evaluation.data.annotations import Annotation, annotated_dataset
+from groupcam_jax.evaluation.data.annotation import Annotation
+from groupcam_jax.evaluation.data.annotations import annotated_dataset
 from groupcam_jax.evaluation.data.examples import Dataset
 from groupcam_jax.evaluation.data.listing import find_folders, find_pictures
 

@@ -7,13 +7,8 @@ marked difficult or truncated are kept.
 from pathlib import Path
 from xml.etree import ElementTree
 
-from groupcam_jax.evaluation.data.annotations import (
-    Annotation,
-    annotated_dataset,
-    pictures_by_id,
-    warn_of_empty,
-    warn_of_unlisted,
-)
+from groupcam_jax.evaluation.data.annotation import Annotation
+from groupcam_jax.evaluation.data.annotations import annotated_dataset, pictures_by_id, warn_of_empty, warn_of_unlisted
 from groupcam_jax.evaluation.data.boxes import Box, Size, checked_box
 from groupcam_jax.evaluation.data.examples import Dataset
 from groupcam_jax.evaluation.data.listing import find_files, find_folders, find_pictures
