@@ -21,7 +21,7 @@ def read_class_names(path: pathlib.Path) -> list[str]:
             raise ValueError(f"the name of class {names.index('')} is blank")
     except (ValueError, KeyError, RecursionError) as error:
         raise ValueError(
-            f"--class-names {path}: expected a name in each line, or JSON, "
+            f"--class-names {path}: expected a name in each line, or, if it begins with [ or {{, JSON, "
             f'["cat", "dog"] or {{"0": "cat", "1": "dog"}} ({type(error).__name__}: {error})'
         ) from error
     return names

@@ -5,7 +5,7 @@ import pathlib
 
 from groupcam_jax.bundled import bundled
 from groupcam_jax.class_names import read_class_names
-from groupcam_jax.factories import check_fits, make_classifier
+from groupcam_jax.factories import make_classifier
 from groupcam_jax.types import Classifier, Layer, LayerLike
 
 
@@ -30,8 +30,6 @@ def load_classifier(
         as many names as classes.
     """
     classifier = _load(model, weights, state_dict)
-    if model.rpartition(":")[0] not in ("", "keras"):
-        check_fits(classifier, f"--model {model}")
     if class_names is None:
         return classifier
     names, count = read_class_names(class_names), len(classifier.class_names)

@@ -30,6 +30,7 @@ from groupcam_jax.cli.main import main
 from groupcam_jax.cli.pictures import read_picture, result_names
 from groupcam_jax.cli.progress import MaskColumn, counted, mask_bar, running
 from groupcam_jax.cli.run import explain_picture
+from groupcam_jax.cli.series import LAYER
 from groupcam_jax.factories import make_classifier
 from groupcam_jax.methods import METHODS, find_methods
 
@@ -58,7 +59,7 @@ FACTORY = """
 """
 
 
-# What it imports lies beside it, not where the command runs; no test loads `parts` otherwise.
+# What it imports lies beside it, not where the command runs.
 WRONG = """
     import types
 
@@ -70,7 +71,8 @@ WRONG = """
 
 
     nothing, sized, wide = lambda: None, changed(image_size=(32, 32)), changed(apply=lambda params, images: images + "")
-    few = changed(class_names=["red", "green"])
+    few, named = changed(class_names=["red", "green"]), changed(class_names={"0": "red"})
+    failing = changed(preprocess=lambda pixels: pixels.permute(2, 0, 1))
     whole, first = changed(preprocess=lambda pixels: pixels), changed(preprocess=lambda pixels: pixels.T / 255)
 """
 
@@ -78,6 +80,9 @@ WRONG = """
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty current folder with a network and two pictures in a folder beside it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for name in ("net", "parts", "wrong"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     (tmp_path / "net.py").write_text(textwrap.dedent(FACTORY))
     (tmp_path / "parts.py").write_text(textwrap.dedent(FACTORY))
     (tmp_path / "wrong.py").write_text(textwrap.dedent(WRONG))
@@ -120,16 +125,22 @@ def test_without_pictures_it_explains_an_example_offline(folder, groupcam, optio
     assert [path.name for path in folder.joinpath("out").iterdir()] == [f"{name}-group-cam.png"]
 
 
-def test_a_users_file_hides_no_module(folder):
-    first, second = folder / "colorsys.py", folder / "out" / "net.py"
-    first.write_text(textwrap.dedent(FACTORY))
-    second.write_text(textwrap.dedent(FACTORY).replace("image_size=32", "image_size=64"))
-    assert make_classifier(f"{first}:factory").image_size == 32
-    assert hasattr(importlib.import_module("colorsys"), "rgb_to_hsv")
-    assert make_classifier(f"{folder / 'net.py'}:factory").image_size == 32
-    net = sys.modules["net"]
-    assert make_classifier(f"{second}:factory").image_size == 64
-    assert sys.modules["net"] is net
+@pytest.mark.parametrize("name", ["colorsys", "pretrained", "net"])
+def test_a_users_file_hides_no_module(folder, name):
+    make_classifier("../net.py:factory")
+    own = folder / "out" / f"{name}.py"
+    own.write_text(textwrap.dedent(FACTORY).replace("image_size=32", f"image_size=len(vars({name}))"))
+    own.write_text(f"import {name}\n\n{own.read_text()}")
+    assert make_classifier(f"{name}.py:factory").image_size > 8
+    assert importlib.import_module(name).__file__ != str(own)
+
+
+def test_a_users_file_gets_what_lies_beside_it_or_is_refused(folder):
+    make_classifier("../parts.py:factory")
+    pathlib.Path("parts.py").write_text("")
+    pathlib.Path("own.py").write_text("from parts import factory\n")
+    with pytest.raises(ValueError, match=r"imports parts, and got .*/parts.py instead of .*/out/parts.py; give that"):
+        make_classifier("own.py:factory")
 
 
 def test_version_and_module(groupcam):
@@ -264,12 +275,17 @@ def test_list_layers(folder, groupcam):
             "of pictures of image_size; it raises TypeError",
         ),
         (("../noise.png", "--model", "../wrong.py:few"), "class_names has 2 names, and the network 4 classes"),
+        (("../noise.png", "--model", "../wrong.py:named"), "class_names is {'0': 'red'}; expected a list of names"),
+        (
+            ("../noise.png", "--model", "../wrong.py:failing"),
+            "expected preprocess to take a uint8 picture [32, 32, 3]; it raises AttributeError",
+        ),
         (("../noise.png", "--model", "../wrong.py:whole"), "preprocess returns uint8 [32, 32, 3]; expected a floating"),
         (
             ("../noise.png", "--model", "../wrong.py:first"),
             "preprocess returns an image [3, 32, 32]; expected [h, w, c]",
         ),
-        (("../out", *NET), "error: ../out is a folder, give its pictures, ../out/*.jpg"),
+        (("../out", *NET), "error: ../out is a folder; give the paths of pictures"),
         (("../none.png", "../no.png", *NET), "error: there is no ../none.png; there is no ../no.png"),
         (("../noise.png", "--device", "tpu"), "--device tpu: JAX finds none here"),
         (NET, "name the pictures to explain"),
@@ -435,6 +451,20 @@ def test_results_of_pictures_with_one_name_stay_apart():
         "a-smooth-grad-cam-pp",
         "a-smooth-grad-cam-pp-2",
     ]
+
+
+def test_names_of_results_leave_room_for_what_follows():
+    for name in result_names([pathlib.Path("é" * 120)] * 2, f"excitation-backprop-contrastive-{'l' * LAYER}"):
+        assert len(os.fsencode(name)) <= 132
+        assert name.startswith("é" * 20)
+
+
+def test_the_layer_stands_in_the_name_of_a_result(folder, groupcam):
+    (folder / "net.py").write_text((folder / "net.py").read_text().replace('"stem"', '"stem/first"'))
+    code, *_ = groupcam("explain", "../noise.png", *NET, "--layer", "stem/first", "--raw", "--class", "1")
+    assert code == 0
+    written = {path.name for path in folder.joinpath("out").iterdir()}
+    assert written == {f"noise-group-cam-stem-first{end}" for end in (".png", "-1.npy", "-1.json")}
 
 
 def test_pictures_of_all_kinds(tmp_path):

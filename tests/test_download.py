@@ -63,6 +63,13 @@ def wrong(handler):
     whole_without_range(handler, bytes(len(BODY)))
 
 
+def moved(handler):
+    """Sends on to another host, which is this one by another name."""
+    handler.send_response(302)
+    handler.send_header("Location", f"http://localhost:{handler.server.server_port}{handler.path}")
+    handler.end_headers()
+
+
 def missing(handler):
     handler.send_error(404)
 
@@ -92,7 +99,7 @@ def gated(handler):
 def serve(monkeypatch, tmp_path_factory):
     """`serve(*replies)` starts a server: each request gets the next reply, the last one for ever."""
     monkeypatch.setitem(FILES, "toy", NAME)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     netrc = tmp_path_factory.mktemp("home") / ".netrc"
     netrc.write_text("default login alice password secret")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -145,6 +152,12 @@ def test_a_file_is_fetched_once(serve, reply, tmp_path):
     assert download(server, cache) == path
     assert len(server.ranges) == 1
     assert files(cache) == {NAME}
+
+
+def test_no_password_goes_where_a_download_is_sent_on(serve, tmp_path):
+    server = serve(moved, whole)
+    assert download(server, tmp_path).read_bytes() == BODY
+    assert len(server.ranges) == 2
 
 
 @pytest.mark.parametrize(

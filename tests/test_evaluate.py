@@ -226,7 +226,7 @@ def test_logits_that_are_nan_are_no_result(pictures, tmp_path):
         "    model = pretrained.load('shapes')\n"
         "    return model._replace(params=jax.tree.map(lambda leaf: leaf * float('nan'), model.params))\n"
     )
-    options = ["--methods", "grad-cam", "--model", f"{factory}:factory"]
+    options = ["--methods", "grad_cam", "--model", f"{factory}:factory"]
     code, told = evaluate(tmp_path / "out", pictures, *options)
     assert code == 1
     assert "Pointing game, grad-cam: no value is finite; its maps, or the logits, are NaN" in told

@@ -201,9 +201,11 @@ def test_damaged_results_are_named(undisturbed, data, tmp_path):
 
 def test_a_damaged_checkpoint_is_one_error(tmp_path, capsys):
     state = {str(number): jnp.ones(100) for number in range(30)}
-    manager = open_checkpoints(tmp_path)
+    folder = tmp_path / "run #1, 100%20"
+    manager = open_checkpoints(folder)
     save(manager, state, 1)
-    for file in (tmp_path / "1").rglob("d/*"):
+    assert float(restore(manager, state)["29"].sum()) == 100
+    for file in (folder / "1").rglob("d/*"):
         file.write_bytes(file.read_bytes()[:20])
     with pytest.raises(ValueError, match=r"1 cannot be read"):
         restore(manager, state)

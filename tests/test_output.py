@@ -254,7 +254,7 @@ def test_an_error_of_the_model_tells_how_it_was_called(model, params, image):
 
 
 def test_a_picture_of_pillow_is_no_array():
-    picture = pytest.importorskip("PIL.Image").new("RGB", (24, 24))
+    picture = Image.new("RGB", (24, 24))
     with pytest.raises(TypeError, match="got a Image; normalise"):
         g.grad_cam(APPLY, PARAMS)(picture, 2)
 

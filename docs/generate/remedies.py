@@ -58,7 +58,7 @@ REMEDIES = {
     "Give one name for each class, as text, in the order of the logits.": (
         r"not all of them are text|is blank|names, and the network"
     ),
-    "Write `--model FILE.py:FUNCTION`; see [your own model](models.md).": r"--model \{model\}: (there|\{path)",
+    "Write `--model FILE.py:FUNCTION`; see [your own model](models.md).": r"factories.py: \{told\}: (there|\{path)",
     "Give an index from this range, or a part of a class's name.": r"--class \{wanted\}: the model has",
     "Leave the option out for these methods; the [reference](reference.md) lists what each takes.": r"is no option of",
     "Choose one of the categories that it has.": r"has no category",

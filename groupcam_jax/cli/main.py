@@ -28,7 +28,7 @@ def main(*arguments: str) -> None:
     logging.basicConfig(format="%(message)s")  # else the first library that logs says how all lines look
     try:
         with printed_warnings(errors):
-            app([*arguments, *sys.argv[1:]])
+            app([*arguments, *sys.argv[1:]] if arguments else None)  # None: Windows' wildcards are expanded
     except (*REFUSALS, OSError) as error:
         errors.print("error:", str(error), style="red", markup=False)
         sys.exit(2)

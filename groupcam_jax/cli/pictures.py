@@ -18,7 +18,7 @@ from groupcam_jax.pictures.orientation import turn_pixels
 from groupcam_jax.types import Pixels
 
 STDIN = pathlib.Path("-")
-LONGEST = 120  # bytes that a result's name has of its picture's; file systems take names of 255, some of 143
+LONGEST = 130  # bytes of a result's name, before its number; file systems take names of 255, some of 143
 
 
 class Picture(NamedTuple):
@@ -32,12 +32,12 @@ class Picture(NamedTuple):
 def check_given(paths: list[pathlib.Path]) -> None:
     """Raises a ValueError if none of the paths can be a picture: now, rather than after compiling."""
     wrong = [
-        f"{path} is a folder, give its pictures, {path / '*.jpg'}" if path.is_dir() else f"there is no {path}"
+        f"{path} is a folder" if path.is_dir() else f"there is no {path}"
         for path in paths
         if path != STDIN and (path.is_dir() or not path.exists())
     ]
     if wrong and len(wrong) == len(paths):
-        raise ValueError("; ".join(wrong[:5]))
+        raise ValueError(f"{'; '.join(wrong[:5])}; give the paths of pictures, such as FOLDER/*.jpg")
 
 
 def read_picture(path: pathlib.Path, size: int) -> Picture:
@@ -85,7 +85,8 @@ def result_names(sources: list[pathlib.Path], *kinds: str) -> list[str]:
     names: dict[str, None] = {}
     counts: Counter[str] = Counter()
     for source, kind in itertools.product(sources, kinds):
-        base = "stdin" if source == STDIN else os.fsencode(source.stem)[:LONGEST].decode(errors="ignore") or "picture"
+        room = LONGEST - len(os.fsencode(f"-{kind}"))
+        base = "stdin" if source == STDIN else os.fsencode(source.stem)[:room].decode(errors="ignore") or "picture"
         name = stem = f"{base}-{kind}"
         while name in names:
             counts[stem] += 1

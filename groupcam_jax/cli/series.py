@@ -17,6 +17,8 @@ from groupcam_jax.cli.results import classes_table, peaks, picture_card, save_fi
 from groupcam_jax.cli.run import Programs, Request, explain_picture
 from groupcam_jax.pictures.decode import BrokenPicture
 
+LAYER = 40  # characters of a layer in the name of a result
+
 
 class Wanted(NamedTuple):
     """What is written.
@@ -49,7 +51,7 @@ def explain_series(
     asked = [*request.builders]
     kinds = ["methods", *asked] if len(asked) > 1 else asked
     sources = [pathlib.Path(one.source) if isinstance(one, Picture) else one for one in pictures]
-    layer = "" if request.layer is None else re.sub(r"[^\w.-]+", "-", f"-{request.layer}")
+    layer = "" if request.layer is None else re.sub(r"[^\w.-]+", "-", f"-{request.layer}", flags=re.ASCII)[:LAYER]
     unused = iter(result_names(sources, *(f"{kind}{layer}" for kind in kinds)))
     counts = {"done": 0, "read": 0, "written": 0}
     cards = []

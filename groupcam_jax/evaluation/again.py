@@ -32,7 +32,7 @@ def explain_again(
     """Explains pictures with every method of a study.
 
     Args:
-      study: its builders are the methods that are shown.
+      study: its explainers are the methods that are shown.
       ranking: says which classes were explained.
       dataset: where the pictures are.
       transform: brings the pictures to one size.

@@ -26,8 +26,8 @@ def version_of(*modules: str) -> str:
     return _version([source(ROOT, name) for name in modules], ROOT)
 
 
-def _version(files: list[Path], root: Path) -> str:
-    """The shortened SHA-256 of files and all that they import from below a folder."""
+def imported_from(root: Path, files: list[Path]) -> dict[str, str]:
+    """The code of files and all that they import from below a folder, by the names of the modules."""
     found, left = dict[str, str](), [*files]
     while left:
         file = left.pop()
@@ -35,6 +35,12 @@ def _version(files: list[Path], root: Path) -> str:
         if name not in found:
             found[name], imported = parsed(file, root)
             left += imported
+    return found
+
+
+def _version(files: list[Path], root: Path) -> str:
+    """The shortened SHA-256 of files and all that they import from below a folder."""
+    found = imported_from(root, files)
     texts = [f"{name}\n{found[name]}" for name in sorted(found) if not name.startswith(ENGINE)]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:DIGITS]
 

@@ -1,4 +1,4 @@
-"""Rows of a whole run at once: the same numbers as `json` makes of them, in a fraction of its memory and time."""
+"""Rows of a whole run at once: what `json` makes of them, in a fraction of its memory and time."""
 
 import json
 import sys

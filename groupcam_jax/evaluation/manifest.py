@@ -116,7 +116,7 @@ def check(folder: Path, manifest: Mapping[str, object]) -> None:
     try:
         found = require_object(json.loads(file.read_bytes()))
         text = functools.partial(json.dumps, sort_keys=True)  # in Python False equals 0
-        differing = [name for name in manifest if name not in found or text(found[name]) != text(manifest[name])]
+        differing = [name for name in manifest if text(found.get(name)) != text(manifest[name])]
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} is damaged: {error}; {remedy}, as it was written") from error
     if differing:

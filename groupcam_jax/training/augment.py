@@ -26,6 +26,7 @@ def find_augmentation(
     """
     if name == "none":
         return None
+    name = name.replace("_", "-")
     if name not in METHODS:
         raise ValueError(f"--augment {name}: there is none of this name; there are none, {', '.join(METHODS)}")
     method: Any = fix_options([name], {"groups": groups}, defaults)[name]

@@ -52,6 +52,6 @@ def _read_one_by_one(folder: os.PathLike[str], count: int) -> None:
     Orbax reads all arrays at once and leaves at the first error, which the threads of the others do not survive: each
     prints a traceback.
     """
-    store = {"driver": "ocdbt", "base": f"file://{folder}/"}
+    store = {"driver": "ocdbt", "base": {"driver": "file", "path": f"{folder}/"}}  # a URL would need escapes
     for number in range(count):
         tensorstore.open({"driver": "zarr", "kvstore": {**store, "path": f"{number}/"}}).result().read().result()

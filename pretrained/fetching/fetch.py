@@ -70,9 +70,17 @@ def _difference(path: Path, digest: str) -> str | None:
     return None if digits == expected else f"{algorithm} starts with {digits}, expected {expected}"
 
 
-def anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Sends a request as it is, without the password that `~/.netrc` may hold for its host."""
-    return request
+class Anonymous(requests.Session):
+    """Sends requests without the passwords that `~/.netrc` may hold for their hosts, also when sent on to others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth = lambda request: request
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        self.trust_env = False  # .netrc is of the environment, as proxies are, which count again then
+        super().rebuild_auth(prepared_request, response)
+        self.trust_env = True
 
 
 def _fetch(url: str, part: Path, by_hand: str, timeout: float, progress: bool) -> None:
@@ -81,13 +89,13 @@ def _fetch(url: str, part: Path, by_hand: str, timeout: float, progress: bool) -
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not progress) as bar:
         task = bar.add_task(name, total=None)
-        best, broken = -1, None
+        best, broken, session = -1, None, Anonymous()
         while (size := part.stat().st_size if part.exists() else 0) > best:
             best = size
             # "identity": positions in a compressed answer would not be positions in the file.
             headers = {"Accept-Encoding": "identity", "Range": f"bytes={size}-"}
             try:
-                response = requests.get(url, headers=headers, auth=anonymous, stream=True, timeout=timeout)
+                response = session.get(url, headers=headers, stream=True, timeout=timeout)
             except requests.RequestException as error:
                 raise DownloadError(f"no network: {by_hand} ({error})") from error
             with response:
