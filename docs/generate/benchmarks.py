@@ -98,6 +98,7 @@ def _on_tpu(command: str) -> str:
             row["network"],
             row["dtype"],
             f"{row['images']} on {row['chips']}",
+            str(row["mask_batch"] or "all"),
             f"{row['flops'] / 1e9:.1f}",
             f"{row['bytes_accessed'] / 1e9:.2f}",
             f"{row['estimated_cycles'] / 1e6:.2f}",
@@ -105,7 +106,16 @@ def _on_tpu(command: str) -> str:
         ]
         for row in results["rows"]
     ]
-    head = ["by image", "dtype", "images on chips", "GFLOP", "GB", "million cycles", "expected a second"]
+    head = [
+        "by image",
+        "dtype",
+        "images on chips",
+        "masks at once",
+        "GFLOP",
+        "GB",
+        "million cycles",
+        "expected a second",
+    ]
     versions = f"libtpu {results['libtpu']}, jax {results['machine']['versions']['jax']}, compiled for a TPU v5e 2x2"
     return f"{table(head, rows)}\n\n{versions}; nothing ran. `{command}` writes `experiments/results/{name}.json`."
 

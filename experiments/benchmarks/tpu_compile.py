@@ -56,7 +56,10 @@ CLOCK = PEAK / (4 * 128 * 128 * 2)
 TOPOLOGY = {"TPU_SKIP_MDS_QUERY": "1", "TPU_ACCELERATOR_TYPE": "v5litepod-4", "TPU_WORKER_HOSTNAMES": "localhost"}
 CLASSES = {"shapes": len(CLASS_NAMES)}  # of a network that is not ImageNet's
 MOST_EXPENSIVE = 12  # operations listed
-COLUMNS = ("network", "dtype", "images", "chips", "GFLOP", "GB", "temporary MiB", "million cycles", "a second")
+COLUMNS = (
+    *("network", "dtype", "images", "chips", "masks at once"),
+    *("GFLOP", "GB", "temporary MiB", "million cycles", "a second"),
+)
 
 
 def chips() -> list[Any]:
@@ -132,6 +135,7 @@ def cells(row: dict[str, Any]) -> list[str]:
         row["dtype"],
         str(row["images"]),
         str(row["chips"]),
+        str(row["mask_batch"] or "all"),
         f"{row['flops'] / 1e9:.1f}",
         f"{row['bytes_accessed'] / 1e9:.2f}",
         f"{row['temporary_bytes_of_the_program'] / 2**20:.0f}",
