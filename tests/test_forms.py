@@ -140,7 +140,11 @@ def test_blocks_of_any_stride_agree_with_the_library(dtype, data):
     padding = data.draw(st.tuples(*[st.tuples(st.integers(-1, 3), st.integers(-1, 3))] * 2))
     side = [data.draw(st.integers(max(1, size - sum(pads)), 12)) for size, pads in zip(sizes, padding, strict=True)]
     x, kernel = random(0, (2, *side, channels), dtype), random(1, (*sizes, channels, 5), dtype)
-    expected = lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    # Cut first: jaxlib 0.10.2 convolves wrongly on CPU where one side is cut and the other padded.
+    crop = [(min(0, low), min(0, high), 0) for low, high in padding]
+    cut = lax.pad(x, jnp.zeros((), dtype), [(0, 0, 0), *crop, (0, 0, 0)])
+    padded = [(max(0, low), max(0, high)) for low, high in padding]
+    expected = lax.conv_general_dilated(cut, kernel, strides, padded, dimension_numbers=("NHWC", "HWIO", "NHWC"))
     assert_close(block_convolution(x, kernel, strides, padding), expected, 1e-5 if dtype == jnp.float32 else 1e-2)
 
 

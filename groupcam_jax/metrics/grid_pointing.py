@@ -14,10 +14,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groupcam_jax.checks import check_count
-from groupcam_jax.types import Image, Images, Saliency
+from groupcam_jax.types import Images, Saliency
 
 
-def mosaic(images: Images) -> Image:
+def mosaic(images: Images) -> Float[Array, "rows columns c"]:
     """Puts n * n images of one size side by side, in reading order.
 
     Args:

@@ -112,7 +112,9 @@ def concatenate(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     pieces = [axes[along] for axes in operands]
     grids = [place for place, axis in enumerate(pieces) if not axis.is_plain]
     joined = plain(sum(axis.size for axis in pieces))
-    if any(BATCH in kinds_of(pieces[place]) for place in grids) and len(pieces) > 1:
+    if not grids and joined.size == len(pieces):  # as older JAX stacks
+        joined = stacked(len(pieces), along, rest)
+    elif any(BATCH in kinds_of(pieces[place]) for place in grids) and len(pieces) > 1:
         joined = Axis((Factor(VIEWS, 1, joined.size),))
     elif len(grids) == 1:
         (place,) = grids
@@ -123,13 +125,14 @@ def concatenate(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
 
 
 def stack(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
-    """A new axis; before the grid it is one of views, which no grid can have."""
     along, axes = eqn.params["axis"], combined(operands)
+    return (*axes[:along], stacked(len(operands), along, axes), *axes[along:])
+
+
+def stacked(count: int, along: int, axes: Axes) -> Axis:
+    """A new axis among others; before the grid it is one of views, which no grid can have."""
     grid = [place for place, axis in enumerate(axes) if {ROWS, COLUMNS} & {*kinds_of(axis)}]
-    new = plain(len(operands))
-    if grid and along <= grid[0] and len(operands) > 1:
-        new = Axis((Factor(VIEWS, 1, len(operands)),))
-    return (*axes[:along], new, *axes[along:])
+    return Axis((Factor(VIEWS, 1, count),)) if grid and along <= grid[0] and count > 1 else plain(count)
 
 
 def dot_general(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
