@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import models
 import numpy as np
 import pytest
+from PIL import Image
 
 import groupcam_jax as g
 from groupcam_jax import metrics
@@ -186,7 +187,8 @@ def test_in_a_shard_map_under_vmap_and_in_bfloat16():
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:2]), "images")
     spec = jax.sharding.PartitionSpec("images")
     sharded = jax.shard_map(jax.vmap(lambda image: explain(image, LABEL)), mesh=mesh, in_specs=spec, out_specs=spec)
-    np.testing.assert_allclose(jax.jit(sharded)(images), expected, atol=1e-6)
+    # Another program rounds otherwise: by up to 3e-6 with jaxlib 0.10.0.
+    np.testing.assert_allclose(jax.jit(sharded)(images), expected, atol=1e-5)
     low, low_ended = (g.in_dtype(apply, jnp.bfloat16) for apply in (APPLY, ending(jax.nn.softmax)))
     np.testing.assert_allclose(g.grad_cam(low_ended, PARAMS)(IMAGE, LABEL), g.grad_cam(low, PARAMS)(IMAGE, LABEL))
 
