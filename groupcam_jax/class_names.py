@@ -13,7 +13,7 @@ def read_class_names(path: pathlib.Path) -> list[str]:
     """
     try:
         text = path.read_text("utf-8-sig").strip()
-        told = json.loads(text) if text.startswith(("[", "{")) else [line.strip() for line in text.splitlines()]
+        told = json.loads(text) if text.startswith(("[", "{")) else [line.strip() for line in text.split("\n")]
         names = [told[str(label)] for label in range(len(told))] if isinstance(told, dict) else told
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("not all of them are text")

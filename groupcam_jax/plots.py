@@ -122,10 +122,10 @@ def brightened(saliency: np.ndarray) -> np.ndarray:
 
 
 def draw_overlay(axes: Axes, picture: Pixels, saliency: np.ndarray) -> None:
-    """Draws a saliency over its picture in grey, so that colour means saliency only."""
+    """Draws a saliency over its picture in grey, so that colour means saliency only; where it is NaN, nothing."""
     colored = heat(picture)
     axes.imshow(picture.mean(2), extent=colored["extent"], cmap="gray", vmin=-60, vmax=315)
-    axes.imshow(saliency, alpha=0.6 * np.clip(saliency, 0, 1) ** 0.7, **colored)
+    axes.imshow(saliency, alpha=0.6 * np.clip(np.nan_to_num(saliency), 0, 1) ** 0.7, **colored)
 
 
 def heat(picture: Pixels) -> dict[str, Any]:

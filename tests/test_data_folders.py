@@ -86,8 +86,10 @@ def test_coco(tmp_path, annotations, pictures, split):
         {"image_id": 1, "category_id": 10, "bbox": [0, 0, 50, 40], "iscrowd": 0},
         {"image_id": 1, "category_id": 10, "bbox": [3, 3, 9, 9], "iscrowd": 1},
     ]
+    objects[0]["iscrowd"] = "0"
     write(tmp_path / annotations, coco(*objects, pictures=("1.jpg", "2.jpg")))
-    dataset = open_data(tmp_path, split)
+    with pytest.warns(UserWarning, match="1 of 3 objects are crowds, which are left out"):
+        dataset = open_data(tmp_path, split)
     assert dataset.categories == ("cat", "dog")
     first, second = dataset
     assert (first.id, first.label) == ("1.jpg", -1)
@@ -181,6 +183,9 @@ def test_voc(tmp_path):
         dataset = open_data(tmp_path, "cows")
     assert [example.id for example in dataset] == ["b"]
     np.testing.assert_array_equal(dataset[0].categories, [1])
+    write(tmp_path / "Annotations" / "deep" / "a.xml", voc(("cat", 1, 1, 2, 2)))
+    with pytest.raises(ValueError, match=r"Annotations: has a\.xml more than once"):
+        open_data(tmp_path)
 
 
 @pytest.mark.parametrize(("size", "expected"), [

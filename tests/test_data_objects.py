@@ -159,7 +159,8 @@ def test_twice_the_same(tmp_path):
         open_data(tmp_path)
     two = [{"id": 1, "name": "cat"}, {"id": 2, "name": "cat"}]
     make(tmp_path, {"instances_val.json": coco(GOOD, GOOD | {"category_id": 2}) | {"categories": two}})
-    dataset = open_data(tmp_path)
+    with pytest.warns(UserWarning, match="several categories called cat count as one"):
+        dataset = open_data(tmp_path)
     assert dataset.categories == ("cat",)
     assert by_category(dataset, ["cat"])[0].categories.tolist() == [0, 0]
 

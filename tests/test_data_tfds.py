@@ -179,6 +179,18 @@ def test_damaged_data_is_named(copy, tmp_path, file, damage, error, message, by_
         open_data(copy) if by_path else open_data("pictures/labelled", data_dir=tmp_path)
 
 
+def test_the_data_are_known_by_what_they_hold(copy):
+    before = open_data(copy).identities()
+    assert open_data(copy).identities() == before
+    content = (copy / SHARD).read_bytes()
+    (copy / SHARD).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert set(open_data(copy).identities()).isdisjoint(before)
+    (copy / SHARD).write_bytes(content)
+    names = copy / "label.labels.txt"
+    names.write_text(names.read_text()[::-1])
+    assert set(open_data(copy).identities()).isdisjoint(before)
+
+
 def test_a_damaged_record_is_a_broken_picture(copy):
     content = (copy / SHARD).read_bytes()
     (copy / SHARD).write_bytes(bytes(100) + content[100:])

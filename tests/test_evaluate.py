@@ -218,7 +218,15 @@ def test_no_result_is_an_error_that_says_what_is_missing(pictures, tmp_path, cha
     assert not [*tmp_path.glob("out/*/table.*")]
 
 
-def test_logits_that_are_nan_are_no_result(pictures, tmp_path):
+@pytest.mark.parametrize(
+    ("experiment", "title"),
+    [
+        ("pointing-game", "Pointing game, grad-cam"),
+        ("localization", "Weakly supervised localization, grad-cam"),
+        ("sanity-check", "Sanity checks, grad-cam, cascading"),
+    ],
+)
+def test_logits_that_are_nan_are_no_result(pictures, tmp_path, experiment, title):
     factory = tmp_path / "broken.py"
     factory.write_text(
         "import jax, pretrained\n"
@@ -227,9 +235,9 @@ def test_logits_that_are_nan_are_no_result(pictures, tmp_path):
         "    return model._replace(params=jax.tree.map(lambda leaf: leaf * float('nan'), model.params))\n"
     )
     options = ["--methods", "grad_cam", "--model", f"{factory}:factory"]
-    code, told = evaluate(tmp_path / "out", pictures, *options)
+    code, told = evaluate(tmp_path / "out", pictures, *options, experiment=experiment)
     assert code == 1
-    assert "Pointing game, grad-cam: no value is finite; its maps, or the logits, are NaN" in told
+    assert f"{title}: no value is finite; its maps, or the logits, are NaN" in told
 
 
 def test_ctrl_c_prints_the_table_so_far(tmp_path):

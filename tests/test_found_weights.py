@@ -392,6 +392,8 @@ def test_names_of_classes(tmp_path):
         (tmp_path / "wrong.json").write_text(text)
         with pytest.raises(ValueError, match=r"wrong\.json: expected a name in each line, or, .* JSON"):
             read_class_names(tmp_path / "wrong.json")
+    (tmp_path / "lines.txt").write_text("cat\u2028dog\r\ncow\n", newline="")
+    assert read_class_names(tmp_path / "lines.txt") == ["cat\u2028dog", "cow"]
     (tmp_path / "blank.txt").write_text("cat\n\ndog")  # not a class without a name
     with pytest.raises(ValueError, match=r"blank\.txt: expected a name in each line, .*the name of class 1 is blank"):
         read_class_names(tmp_path / "blank.txt")

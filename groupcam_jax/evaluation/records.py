@@ -68,11 +68,15 @@ def recording(path: Path) -> Iterator[Callable[[Iterable[Row]], None]]:
         def record(rows: Iterable[Row]) -> None:
             nonlocal flushed
             texts = [json.dumps(row, allow_nan=False).encode() for row in rows]
-            file.write(b"".join(sealed(text) + b"\n" for text in texts))
-            file.flush()
-            if time.monotonic() - flushed >= FLUSHED_EVERY:
-                os.fsync(file.fileno())
-                flushed = time.monotonic()
+            try:
+                file.write(b"".join(sealed(text) + b"\n" for text in texts))
+                file.flush()
+                if time.monotonic() - flushed >= FLUSHED_EVERY:
+                    os.fsync(file.fileno())
+                    flushed = time.monotonic()
+            except OSError as error:
+                error.filename = str(path)  # a full disk has no name
+                raise
 
         try:
             yield record

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from groupcam_jax.evaluation.data.annotation import sample
 from groupcam_jax.evaluation.data.examples import Dataset, Example, digest
 from groupcam_jax.pictures.decode import BrokenPicture, decode
 from groupcam_jax.pictures.orientation import turn_boxes, turn_pixels
@@ -93,7 +94,7 @@ def _open(builder: Any, name: str, split: str, prepare: str) -> Dataset:
             raise FileNotFoundError(f"{path}: this part of {name} is missing")
         if path.stat().st_size < SMALLEST:
             raise ValueError(f"{path}: this part of {name} is cut short, or a pointer of Git LFS")
-    identity = digest(builder.info.full_name, split, [(path.name, path.stat().st_size) for path in files])
+    identity = digest(builder.info.full_name, split, labels.names, [(path.name, sample(path)) for path in files])
 
     def read(index: int) -> dict[str, Any]:
         try:

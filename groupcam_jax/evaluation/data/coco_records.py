@@ -6,6 +6,7 @@ around many objects, are left out. Categories are sorted by COCO's id, which has
 categories of one name are one.
 """
 
+import warnings
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def read_records(content: Any, listed: Objects, objects: Objects) -> tuple[list[
     found, crowds = defaultdict(list), 0
     for position, record in enumerate(content["annotations"], start=1):
         fields = record if isinstance(record, dict) else {}
-        if fields.get("iscrowd", 0):
+        if fields.get("iscrowd") not in (None, 0, "0", ""):
             crowds += 1
             continue
         with objects.reading(f"annotation {fields.get('id', f'at {position}')}"):
@@ -88,6 +89,11 @@ def read_records(content: Any, listed: Objects, objects: Objects) -> tuple[list[
             found[image].append((box, names[kinds[kind]], outline))
     if crowds and not objects.count:
         raise ValueError(f"all {crowds} objects are crowds, which are left out; set iscrowd to 0 if each is one object")
+    if crowds:
+        told = f"{crowds} of {crowds + objects.count} objects are crowds, which are left out, as by COCO's own measures"
+        warnings.warn(f"{told}; set iscrowd to 0 if each is one object", stacklevel=5)  # whoever calls open_data
+    if same := repeated(kinds.values()):
+        warnings.warn(f"several categories called {some(same)} count as one", stacklevel=5)
     annotations = []
     for id, (name, size) in images.items():
         boxes, categories, outlines = ([one[part] for one in found[id]] for part in range(3))

@@ -8,10 +8,16 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from groupcam_jax.evaluation.data.annotation import Annotation
-from groupcam_jax.evaluation.data.annotations import annotated_dataset, pictures_by_id, warn_of_empty, warn_of_unlisted
+from groupcam_jax.evaluation.data.annotations import (
+    annotated_dataset,
+    pictures_by_id,
+    repeated,
+    warn_of_empty,
+    warn_of_unlisted,
+)
 from groupcam_jax.evaluation.data.boxes import Box, Size, checked_box
 from groupcam_jax.evaluation.data.examples import Dataset
-from groupcam_jax.evaluation.data.listing import find_files, find_folders, find_pictures
+from groupcam_jax.evaluation.data.listing import find_files, find_folders, find_pictures, some
 from groupcam_jax.evaluation.data.objects import Objects
 from groupcam_jax.evaluation.data.values import number, picture_size, read_text
 
@@ -36,14 +42,17 @@ def open_voc(folder: Path, split: str | None = None) -> Dataset:
       ValueError: all annotations are malformed.
     """
     place = folder / "Annotations"
-    pictures, found = find_pictures(folder / "JPEGImages"), {path.stem: path for path in find_files(place, (".xml",))}
-    if not found:
+    pictures, files = find_pictures(folder / "JPEGImages"), find_files(place, (".xml",))
+    if not files:
         raise FileNotFoundError(f"{folder}: expected Annotations/*.xml beside JPEGImages, found none")
-    files, objects, parsed = Objects(place, "files", "annotations as VOC has them"), Objects(place), {}
+    if twice := repeated(path.name for path in files):
+        raise ValueError(f"{place}: has {some(twice)} more than once")
+    found = {path.stem: path for path in files}
+    read, objects, parsed = Objects(place, "files", "annotations as VOC has them"), Objects(place), {}
     for id, path in found.items():
-        with files.reading(path.name):
+        with read.reading(path.name):
             parsed[id] = _parse(path, objects)
-    files.report()
+    read.report()
     objects.report()
     listed = list(parsed)
     if split is not None:

@@ -49,7 +49,8 @@ def measure(model_apply: Model, params: Params, item: Item, labels: Labels, maps
         "overlaps": overlaps,
         "box_area": (right - left) * (lower - upper) / saliency.size,
         "mask_overlap": mask_overlap(saliency, item.mask, THRESHOLDS[PAPERS[15]]),
-        "cover": jnp.mean(mask_of_boxes(item.boxes, saliency.shape), dtype=jnp.float32),
+        # The map counts as well: a row of NaN alone tells that nothing was measured.
+        "cover": jnp.mean(mask_of_boxes(item.boxes, saliency.shape), dtype=jnp.float32) + 0 * saliency.max(),
     }
 
 
@@ -60,7 +61,7 @@ def programs(study: Study) -> dict[str, BatchProgram]:
 
 def summarize(rows: Sequence[Row]) -> dict[str, Estimate]:
     """Errors and accuracies in per cent."""
-    small = [row for row in rows if row["cover"] <= 0.5]
+    small = [row for row in rows if row["cover"] is not None and row["cover"] <= 0.5]
     errors = {
         f"top-{top} error at {name} %": estimate(rows, f"located_top{top}_at_{name}", localization_error)
         for name, top in itertools.product(PAPERS, TOPS)

@@ -65,7 +65,8 @@ def programs(study: Study) -> dict[str, BatchProgram]:
                 values.append(similarities(maps[0], maps[-1]))
             stages = {name: np.stack([np.asarray(one[name]) for one in values], axis=1) for name in values[0]}
             # A blank map resembles nothing: it passes no check, and is reported separately.
-            blank = (np.stack(maps[1:], axis=1).max((2, 3)) == 0).astype(np.float32)
+            brightest = np.stack(maps[1:], axis=1).max((2, 3))
+            blank = np.where(np.isnan(brightest), np.nan, brightest == 0).astype(np.float32)
             stages = {name: np.where(blank, np.nan, values) for name, values in stages.items()} | {"blank": blank}
             names = np.array([list(trees[way])] * len(batch.ids))
             return {**stages, "modules": names, "maps": np.stack(maps, axis=1), "picture": batch.images}
