@@ -1,5 +1,6 @@
 """The `groupcam` command, run on a user's own network and on the embedded one."""
 
+import errno
 import functools
 import importlib
 import io
@@ -20,6 +21,7 @@ from importlib import metadata
 import jax
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from rich.console import Console
 
@@ -240,6 +242,30 @@ def test_results_that_cannot_be_written_do_not_stop_the_rest(folder, groupcam):
     assert "1 of 2 pictures could not be written" in errors
     assert "1 of 2 done" in errors
     assert pathlib.Path("grey-group-cam.png").exists()
+
+
+def test_a_full_disk_is_named_with_the_file_and_the_others_go_on(folder, groupcam, monkeypatch):
+    written, savefig = [], Figure.savefig
+
+    def full_at_first(figure, file, **options):
+        written.append(file)
+        if len(written) == 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        savefig(figure, file, **options)
+
+    monkeypatch.setattr(Figure, "savefig", full_at_first)
+    code, _, errors = groupcam("explain", "../noise.png", "../grey.jpg", *NET)
+    assert code == 1
+    assert "results of ../noise.png not written: [Errno 28] No space left on device: 'noise-group-cam.png'" in errors
+    assert "1 of 2 done" in errors
+    assert [path.name for path in folder.joinpath("out").iterdir()] == ["grey-group-cam.png"]
+
+
+def test_a_warning_of_pillow_is_one_line_with_the_picture(folder, groupcam, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2000)
+    code, _, errors = groupcam("explain", "../noise.png", *NET)
+    assert code == 0
+    assert re.fullmatch(r"warning: \.\./noise\.png: Image size \(2400 pixels\) exceeds limit .*\n", errors)
 
 
 def test_list_layers(folder, groupcam):

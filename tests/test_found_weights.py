@@ -53,6 +53,14 @@ def test_what_training_leaves_is_loaded(name, wanted, told):
     jax.tree.map(np.testing.assert_array_equal, variables, loaded(TOY)[0])
 
 
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "encoder.", "backbone.", "model._orig_mod."])
+def test_any_one_prefix_is_dropped(tmp_path, prefix):
+    write_safetensors(tmp_path / "weights.safetensors", {prefix + name: array for name, array in TOY.items()})
+    variables, told = loaded(read_state_dict(tmp_path / "weights.safetensors"))
+    assert told
+    jax.tree.map(np.testing.assert_array_equal, variables, loaded(TOY)[0])
+
+
 def test_of_several_state_dicts_one_is_asked_for(caplog):
     path = GOLDEN / "found_timm.pth"
     with pytest.raises(

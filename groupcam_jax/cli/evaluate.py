@@ -23,6 +23,7 @@ from groupcam_jax.cli.kept import NoCache
 from groupcam_jax.cli.options import (
     ClassNames,
     Coordinator,
+    DataDir,
     ModelName,
     Process,
     Processes,
@@ -66,7 +67,7 @@ def evaluate(
     split: Annotated[
         str | None, typer.Option(help="Of the data, such as val2017; the only one, or TFDS's validation, by default.")
     ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Where TFDS keeps its data.")] = None,
+    data_dir: DataDir = None,
     category_classes: Annotated[
         Path | None, typer.Option(help="JSON: category of the data -> classes of the network that mean it.")
     ] = None,

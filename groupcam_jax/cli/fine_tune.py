@@ -19,7 +19,7 @@ import typer
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.cli.consoles import console, errors
 from groupcam_jax.cli.kept import NoCache
-from groupcam_jax.cli.options import ClassNames, Coordinator, Process, Processes, StateDict
+from groupcam_jax.cli.options import ClassNames, Coordinator, DataDir, Process, Processes, StateDict
 from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.data.examples import digest
 from groupcam_jax.evaluation.devices import connect
@@ -47,6 +47,7 @@ def run(
     ] = None,
     split: Annotated[str, typer.Option(help="Of a data set of TFDS, to train on.")] = "train",
     validation_split: Annotated[str, typer.Option(help="Of a data set of TFDS, held out.")] = "validation",
+    data_dir: DataDir = None,
     new_head: Annotated[bool, typer.Option("--new-head", help="A new last layer, though the classes fit.")] = False,
     augment: Annotated[
         str, typer.Option(help="group-cam, another method of `groupcam methods`, or none.")
@@ -99,7 +100,7 @@ def run(
     classifier = load_classifier(model, weights, state_dict, class_names)
     if image_size is not None:
         classifier = classifier._replace(image_size=image_size)
-    training, held_out = open_pair(data, validation, split, validation_split)
+    training, held_out = open_pair(data, validation, split, validation_split, data_dir)
     classifier, class_of, told = fit_classes(classifier, training.categories, new_head)
     network = trainable(classifier, frozen or [], batch_stats == "updated", dtype)
     counts = [sum(array.size for array in arrays.values()) for arrays in (network.trained, network.fixed)]

@@ -9,7 +9,11 @@ HELD_OUT = ("val", "valid", "validation")
 
 
 def open_pair(
-    data: str, validation: str | None, split: str = "train", validation_split: str = "validation"
+    data: str,
+    validation: str | None,
+    split: str = "train",
+    validation_split: str = "validation",
+    data_dir: Path | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Opens the training and the validation pictures.
 
@@ -19,6 +23,7 @@ def open_pair(
       validation: a folder of categories; None if `data` has its own.
       split: of a data set of TFDS, the one to train on.
       validation_split: of a data set of TFDS, the one held out.
+      data_dir: where TFDS keeps its data.
 
     Raises:
       FileNotFoundError: no such data, or no validation pictures.
@@ -35,8 +40,10 @@ def open_pair(
             )
         pair = open_categories(folder / "train"), open_categories(found)
     else:
-        training = open_categories(folder) if folder.is_dir() else open_data(data, split)
-        held_out = open_data(data, validation_split) if validation is None else open_categories(Path(validation))
+        training = open_categories(folder) if folder.is_dir() else open_data(data, split, data_dir)
+        held_out = (
+            open_data(data, validation_split, data_dir) if validation is None else open_categories(Path(validation))
+        )
         pair = training, held_out
     require_same_categories(*pair)
     return pair
