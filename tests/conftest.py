@@ -30,7 +30,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # What computes on arrays. What handles equations holds few shapes, and is called thousands of times for each trace.
 CHECKED = [f"groupcam_jax.{name}" for name in ("explainers", "families", "forms", "metrics", "stages", "targets")]
-with install_import_hook(CHECKED, "beartype.beartype"):
+with install_import_hook(CHECKED, "checker.check"):
     import groupcam_jax.metrics  # noqa: F401
 
 # Tests of whole networks, which take longer to run than to compile, and of what must hold as users compile it.

@@ -299,7 +299,7 @@ def test_ranks_are_of_pictures_that_are_known_for_every_method_and_equal_means_s
 def test_methods_are_measured_as_by_the_metrics_alone_and_placed_where_the_network_is_right():
     image = np.asarray(models.image())
     apply, params = models.plain()
-    predicted = np.int32(apply(params, image[None])[0].argmax())
+    predicted = int(apply(params, image[None])[0].argmax())
     mask = np.zeros((12, 12), bool)
     mask[4:9, 4:9] = True
     labels = np.array([predicted, (predicted + 1) % 5], np.int32)
@@ -321,7 +321,7 @@ def test_methods_are_measured_as_by_the_metrics_alone_and_placed_where_the_netwo
     saliency = grad_cam(apply, params)(image, predicted)
     expected = metrics.insertion_deletion(apply, params, pixels_per_step=-(-144 // 14))(image, saliency, predicted)
     np.testing.assert_allclose(values["insertion and deletion"], [expected.overall] * 2, atol=1e-5)
-    np.testing.assert_allclose(values["energy"], [metrics.energy_inside(saliency, mask), np.nan], atol=1e-5)
+    np.testing.assert_allclose(values["energy"], [metrics.energy_inside(saliency, jnp.asarray(mask)), np.nan], atol=1e-5)
     rows = [
         make_row(None, {"id": name}, {key: value[place] for key, value in values.items()})
         for place, name in enumerate("ab")

@@ -23,8 +23,8 @@ images, ResNet's 7x7 convolution and pooling, and one 3x3 convolution of 64 chan
     first stage, 264 masked images      all at once                    12.568    256 of them               7.975
 
 The products of the blur and the pooling by `reduce_window` are in the library. Blocks, 12 channels in place of 3, pay
-for one image and cost more in a batch, and are not in. The images lie along the 128 lanes, and 264 take the room of 384:
-`mask_batch=32` scores 8 x 32 of them at once. ResNet-18 in bfloat16, in millions of cycles of an image:
+for one image and cost more in a batch, and are not in. The images lie along the 128 lanes, and 264 take the room of
+384: `mask_batch=32` scores 8 x 32 of them at once. ResNet-18 in bfloat16, in millions of cycles of an image:
 
     one image                 9.7 before the blur and the pooling changed, 4.92 now
     8 images, all masks      11.05 before the pooling changed, 3.81 now, and 2,701 MiB of temporary memory then, 812 now

@@ -12,14 +12,14 @@ measures a component by the area within its outline, and measures boxes between 
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Num
 
 from groupcam_jax.checks import check_count
 from groupcam_jax.metrics.component import largest_component
 from groupcam_jax.targets import class_logits
 from groupcam_jax.types import Label, Logits, ObjectMask, Saliency, Scalar
 
-Box = Float[Array, " 4"]
+Box = Num[Array, " 4"]
 
 
 def salient_region(saliency: Saliency, threshold: float | Scalar) -> ObjectMask:
@@ -43,7 +43,7 @@ def salient_box(saliency: Saliency, threshold: float | Scalar) -> Box:
     return jnp.where(jnp.isfinite(saliency).all(), box, jnp.nan)
 
 
-def best_overlap(box: Box, boxes: Float[Array, "n 4"]) -> Scalar:
+def best_overlap(box: Box, boxes: Num[Array, "n 4"]) -> Scalar:
     """The highest intersection over union of a box with any object's box; boxes without area count as 0.
 
     NaN if no object's box has an area, or the box is NaN.

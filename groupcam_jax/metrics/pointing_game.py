@@ -16,7 +16,7 @@ image also shows another category: give `pointing_accuracy` only their hits.
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Shaped
+from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 
 from groupcam_jax.types import ObjectMask, Saliency, Scalar
 
@@ -29,7 +29,7 @@ class PointingAccuracy(NamedTuple):
     overall: Scalar
 
 
-def mask_of_boxes(boxes: Float[Array, "n 4"], shape: tuple[int, ...]) -> ObjectMask:
+def mask_of_boxes(boxes: Num[Array, "n 4"], shape: tuple[int, ...]) -> ObjectMask:
     """The pixels whose centres lie in any of the boxes.
 
     Args:
@@ -44,7 +44,7 @@ def mask_of_boxes(boxes: Float[Array, "n 4"], shape: tuple[int, ...]) -> ObjectM
     return (rows[:, :, None] & columns[:, None, :]).any(0)
 
 
-def hit(saliency: Saliency, mask: ObjectMask, tolerance: float = 0.0) -> Scalar:
+def hit(saliency: Saliency, mask: ObjectMask, tolerance: float | Scalar = 0.0) -> Scalar:
     """Whether the most salient pixel lies on the object: 1 or 0.
 
     Args:
