@@ -321,7 +321,9 @@ def test_methods_are_measured_as_by_the_metrics_alone_and_placed_where_the_netwo
     saliency = grad_cam(apply, params)(image, predicted)
     expected = metrics.insertion_deletion(apply, params, pixels_per_step=-(-144 // 14))(image, saliency, predicted)
     np.testing.assert_allclose(values["insertion and deletion"], [expected.overall] * 2, atol=1e-5)
-    np.testing.assert_allclose(values["energy"], [metrics.energy_inside(saliency, jnp.asarray(mask)), np.nan], atol=1e-5)
+    np.testing.assert_allclose(
+        values["energy"], [metrics.energy_inside(saliency, jnp.asarray(mask)), np.nan], atol=1e-5
+    )
     rows = [
         make_row(None, {"id": name}, {key: value[place] for key, value in values.items()})
         for place, name in enumerate("ab")

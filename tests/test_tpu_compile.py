@@ -65,10 +65,11 @@ def test_what_cannot_be_counted_is_refused(old, new, told):
 
 
 def test_a_row_has_a_cell_for_each_column():
-    row = {"network": "resnet18", "dtype": "bfloat16", "images": 8, "chips": 4, "flops": 116.34e9}
-    row |= {"bytes_accessed": 1.635e9, "temporary_bytes_of_the_program": 141 * 2**20}
+    row = {"network": "resnet18", "dtype": "bfloat16", "images": 8, "chips": 4, "mask_batch": None}
+    row |= {"flops": 116.34e9, "bytes_accessed": 1.635e9, "temporary_bytes_of_the_program": 141 * 2**20}
     row |= {"estimated_cycles": 5.18e6, "explanations_a_second": 1161.2}
     shown = dict(zip(COLUMNS, cells(row), strict=True))
+    assert shown["masks at once"] == "all"
     assert shown["GFLOP"] == "116.3"
     assert shown["temporary MiB"] == "141"
     assert shown["million cycles"] == "5.18"
