@@ -156,6 +156,7 @@ def test_broken_pictures_are_named_and_left_out(data, tmp_path):
         ({"batch": 12}, "--batch 12: expected a multiple of the 8 devices"),
         ({"augment": "smoke"}, "--augment smoke: there is none of this name; there are none, group-cam"),
         ({"augment": "grad-cam"}, "--groups is no option of --method grad-cam"),
+        ({"augment": "grad_cam"}, "--groups is no option of --method grad-cam"),
         ({"frozen": "conv9"}, "--frozen conv9: finds none of the arrays"),
         ({"frozen": "["}, r"--frozen \[: is no regular expression"),
         ({"groups": 9}, "groups=9 but layer .* has 8 channels"),

@@ -1,5 +1,6 @@
 """Records of finished work: what is damaged, of other data or of other code counts for nothing, and nothing is lost."""
 
+import errno
 import json
 import os
 import subprocess
@@ -141,6 +142,15 @@ def test_rows_are_in_the_file_at_once_and_on_the_disk_every_second(tmp_path, mon
     with pytest.raises(KeyboardInterrupt), recording(file) as record:
         write(record)
     assert flushed == [3, 5, 6, 7]
+
+
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*rows-0\.jsonl'"):
+        append_rows(tmp_path / "rows-0.jsonl", [row(0, "a")])
 
 
 def test_damaged_lines_are_named(tmp_path):

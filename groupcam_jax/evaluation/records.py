@@ -68,20 +68,28 @@ def recording(path: Path) -> Iterator[Callable[[Iterable[Row]], None]]:
         def record(rows: Iterable[Row]) -> None:
             nonlocal flushed
             texts = [json.dumps(row, allow_nan=False).encode() for row in rows]
-            try:
+            with named(path):
                 file.write(b"".join(sealed(text) + b"\n" for text in texts))
                 file.flush()
                 if time.monotonic() - flushed >= FLUSHED_EVERY:
                     os.fsync(file.fileno())
                     flushed = time.monotonic()
-            except OSError as error:
-                error.filename = str(path)  # a full disk has no name
-                raise
 
         try:
             yield record
         finally:
-            os.fsync(file.fileno())
+            with named(path):
+                os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Names the file in an error of the disk: that it is full comes without one."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def mend(path: Path) -> str | None:
