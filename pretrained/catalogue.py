@@ -148,7 +148,7 @@ def untrained(name: str, num_classes: int = 1000) -> Classifier:
         return shapes.untrained(num_classes)
     network = IMAGENET[name]
     module = network.build(num_classes=num_classes)
-    template: Any = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, 224, 224, 3)))
+    template: Any = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros((1, 224, 224, 3))))
     # One logit tells two classes apart.
     names = imagenet.class_names() if num_classes == 1000 else [f"class {i}" for i in range(max(2, num_classes))]
     return Classifier(module.apply, template, network.preprocess, names, network.layer, network.image_size)

@@ -241,7 +241,7 @@ def test_logits_that_are_nan_are_no_result(pictures, tmp_path, experiment, title
 
 
 def test_ctrl_c_prints_the_table_so_far(tmp_path):
-    process = start(tmp_path, "--limit", "10000")
+    process = start(tmp_path, "--limit", "200", "--masks", "100", methods="grad-cam,rise")  # which takes a while
     while not (tmp_path / "pointing-game" / "rows-0.jsonl").exists() or len(rows(tmp_path)) < 4:
         assert process.poll() is None
         time.sleep(0.01)

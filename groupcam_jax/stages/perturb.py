@@ -3,6 +3,7 @@
 A baseline maps an image `[h, w, c]` and a key to an image of that shape; if it is not random, it ignores the key.
 """
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import TypeAlias
@@ -41,13 +42,20 @@ def gaussian_blur(kernel_size: int = 51, sigma: float = 50.0) -> Baseline:
 
 def blur_matrix(side: int, kernel_size: int, sigma: float) -> np.ndarray:
     """The blur of one axis, `[side, side]`: DM-Pix's kernel, and the border mirrored."""
-    radius = kernel_size // 2
-    line = np.zeros((4 * radius + 1, kernel_size, 1), np.float32)
-    line[2 * radius] = 1
-    with jax.ensure_compile_time_eval():
-        kernel = np.asarray(dm_pix.gaussian_blur(jnp.asarray(line), sigma, kernel_size, padding="VALID"))[:, 0, 0]
-    mirrored = np.pad(np.eye(side, dtype=np.float32), ((radius, radius), (0, 0)), mode="reflect")
-    return np.asarray(sum(weight * mirrored[shift : shift + side] for shift, weight in enumerate(kernel)), np.float32)
+    mirrored = np.pad(np.eye(side, dtype=np.float32), ((kernel_size // 2,) * 2, (0, 0)), mode="reflect")
+    shifted = (mirrored[shift : shift + side] for shift in range(kernel_size))
+    kernel = blur_kernel(kernel_size, float(sigma))
+    return np.asarray(sum(weight * line for weight, line in zip(kernel, shifted, strict=True)), np.float32)
+
+
+@functools.cache
+def blur_kernel(kernel_size: int, sigma: float) -> np.ndarray:
+    """DM-Pix's kernel, `[kernel_size]`: its blur of one bright pixel."""
+    line = np.zeros((2 * kernel_size - 1, kernel_size, 1), np.float32)
+    line[kernel_size - 1] = 1
+    blur = jax.jit(lambda line: dm_pix.gaussian_blur(line, sigma, kernel_size, padding="VALID"))
+    with jax.disable_jit(False):  # and compiled, so that it runs while a caller is traced
+        return np.asarray(blur.lower(line).compile()(line))[:, 0, 0]
 
 
 def constant(value: float = 0.0) -> Baseline:

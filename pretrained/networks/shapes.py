@@ -81,5 +81,5 @@ def load() -> Classifier:
 def untrained(num_classes: int) -> Classifier:
     """The network with the shapes of its weights alone."""
     module = ShapesNet(num_classes=num_classes)
-    shapes = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)))
+    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3))))
     return Classifier(module.apply, shapes, preprocess, CLASS_NAMES, LAYER, SIZE)
