@@ -93,6 +93,22 @@ def test_gaussian_blur_is_that_of_dm_pix(kernel_size, sigma):
     np.testing.assert_allclose(blurred, expected, atol=1e-6)
 
 
+def test_the_kernel_is_made_in_full_precision_while_a_caller_is_traced(monkeypatch):
+    made, original = [], dm_pix.gaussian_blur
+
+    def spied(*arguments, **options):
+        made.append(jax.config.values["jax_default_matmul_precision"])
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(dm_pix, "gaussian_blur", spied)
+    image = jax.random.normal(jax.random.key(0), (2, 9, 7, 3))
+    blur = jax.vmap(lambda image: gaussian_blur(7, 1.25)(image, None))
+    blurred = jax.jit(blur)(image)
+    assert made == ["highest"]  # once for both axes; else a TPU would round the kernel to 8 bits
+    with jax.disable_jit():
+        np.testing.assert_allclose(blur(image), blurred, atol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 30, 3), (5, 3, 2)])
 def test_gaussian_blur_of_an_image_smaller_than_its_window(shape):
     blurred = gaussian_blur(51, 50.0)(jnp.full(shape, 2.0), None)

@@ -54,7 +54,8 @@ def blur_kernel(kernel_size: int, sigma: float) -> np.ndarray:
     line = np.zeros((2 * kernel_size - 1, kernel_size, 1), np.float32)
     line[kernel_size - 1] = 1
     blur = jax.jit(lambda line: dm_pix.gaussian_blur(line, sigma, kernel_size, padding="VALID"))
-    with jax.disable_jit(False):  # and compiled, so that it runs while a caller is traced
+    # Compiled, so that it runs while a caller is traced; exact also where products round their operands, as on a TPU.
+    with jax.disable_jit(False), jax.default_matmul_precision("highest"):
         return np.asarray(blur.lower(line).compile()(line))[:, 0, 0]
 
 
