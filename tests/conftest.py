@@ -9,6 +9,7 @@ import gc
 import os
 import pathlib
 import shutil
+import signal
 import tempfile
 
 os.environ["KERAS_BACKEND"] = "jax"
@@ -24,6 +25,8 @@ import pytest
 from jaxtyping import install_import_hook
 
 gc.set_threshold(100_000)  # as on the command line: a tenth of the time
+# A shell has what it runs in the background ignore Ctrl-C, and what that starts inherits it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no error: hypothesis measures time by default.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
