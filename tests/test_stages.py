@@ -11,7 +11,7 @@ from groupcam_jax.batches import map_batched
 from groupcam_jax.stages.groups import group_masks
 from groupcam_jax.stages.masks import denoise, unit_range, upsample
 from groupcam_jax.stages.merge import merge
-from groupcam_jax.stages.perturb import reveal
+from groupcam_jax.stages.perturb import blur_kernel, reveal
 
 
 def test_denoise_keeps_what_lies_above_the_percentile():
@@ -101,10 +101,12 @@ def test_the_kernel_is_made_in_full_precision_while_a_caller_is_traced(monkeypat
         return original(*arguments, **options)
 
     monkeypatch.setattr(dm_pix, "gaussian_blur", spied)
+    blur_kernel.cache_clear()
     image = jax.random.normal(jax.random.key(0), (2, 9, 7, 3))
     blur = jax.vmap(lambda image: gaussian_blur(7, 1.25)(image, None))
     blurred = jax.jit(blur)(image)
     assert made == ["highest"]  # once for both axes; else a TPU would round the kernel to 8 bits
+    blur_kernel.cache_clear()
     with jax.disable_jit():
         np.testing.assert_allclose(blur(image), blurred, atol=1e-6)
 

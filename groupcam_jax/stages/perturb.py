@@ -50,7 +50,7 @@ def blur_matrix(side: int, kernel_size: int, sigma: float) -> np.ndarray:
 
 @functools.cache
 def blur_kernel(kernel_size: int, sigma: float) -> np.ndarray:
-    """DM-Pix's kernel, `[kernel_size]`: its blur of one bright pixel."""
+    """DM-Pix's kernel, float32 `[kernel_size]`, of sum 1: its blur of one bright pixel."""
     line = np.zeros((2 * kernel_size - 1, kernel_size, 1), np.float32)
     line[kernel_size - 1] = 1
     blur = jax.jit(lambda line: dm_pix.gaussian_blur(line, sigma, kernel_size, padding="VALID"))
