@@ -1,30 +1,35 @@
 """Maps a function over many inputs in batches: memory is bounded by the batch size, not by the number of inputs.
 
-Under tracing the batches run in a `jax.lax.scan`. Outside of it they run in a Python loop, because a scan would be
-compiled again at every call.
+None as a batch's size leaves it to the device, JAX's default one. On an accelerator all inputs make one batch. In a
+program for a CPU it is the largest divisor of their number from 6 to 11, or else 11, or fewer than 22 are one batch:
+what is computed stays in the caches then, and explanations are faster. A divisor needs no second
+program for the rest (experiments/results/batches_cpu.json).
 
 After every batch `progress`, if given, is called on the host (`jax.debug.callback`) with the number of inputs just done
 and the total.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
 
 import jax
-import jax.core
 import jax.numpy as jnp
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import PyTree
+
+from groupcam_jax.loops import entries, is_staged, scan
 
 Inputs = TypeVar("Inputs", bound=PyTree)
 Outputs = TypeVar("Outputs", bound=PyTree)
 Carry = TypeVar("Carry", bound=PyTree)
 Progress: TypeAlias = Callable[[int, int], None] | None
 
+SIZES_ON_CPU = range(6, 12)
+
 
 def map_batched(
     function: Callable[[Inputs], Outputs], inputs: Inputs, batch: int | None, progress: Progress = None
 ) -> Outputs:
-    """Maps a function over the first axis, `batch` entries at once, fewer in the last batch; None takes all."""
+    """Maps a function over the first axis, `batch` entries at once, fewer in the last batch."""
     run = reporting(traced_once(function), entries(inputs), progress)
     return scan_batches(lambda _, part: (None, run(part)), None, inputs, batch)[1]
 
@@ -81,28 +86,23 @@ def scan_batches(
 ) -> tuple[Carry, Outputs]:
     """`jax.lax.scan` whose step takes a batch of inputs and returns the carry and a batch of outputs."""
     count = entries(inputs)
-    if batch is None or batch >= count:
-        return step(carry, inputs)
-    outputs, whole = [], 0
-    if is_staged():
-        whole = count // batch * batch
-        batches = jax.tree.map(lambda leaf: leaf[:whole].reshape(-1, batch, *leaf.shape[1:]), inputs)
-        carry, stacked = jax.lax.scan(step, carry, batches)
-        outputs.append(jax.tree.map(lambda leaf: leaf.reshape(whole, *leaf.shape[2:]), stacked))
-    for start in range(whole, count, batch):
-        carry, part = step(carry, jax.tree.map(lambda leaf, at=start: leaf[at : at + batch], inputs))
-        outputs.append(part)
-    return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), *outputs)
+    size = min(count, batch_size(count) if batch is None else batch)
+    whole = count // size * size
+    stacked = jax.tree.map(lambda leaf: leaf[:whole].reshape(-1, size, *leaf.shape[1:]), inputs)
+    carry, outputs = scan(step, carry, stacked)
+    outputs = jax.tree.map(lambda leaf: leaf.reshape(whole, *leaf.shape[2:]), outputs)
+    if whole == count:
+        return carry, outputs
+    carry, rest = step(carry, jax.tree.map(lambda leaf: leaf[whole:], inputs))
+    return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), outputs, rest)
 
 
-def is_staged() -> bool:
-    """Whether JAX is tracing now (in `jax.jit`, the body of a loop, ...)."""
-    return isinstance(jnp.zeros(()), jax.core.Tracer)
-
-
-def call_one(index: Int[Array, ""], branches: Sequence[Callable[..., Outputs]], *inputs: Any) -> Outputs:
-    """`jax.lax.switch`; outside of a program a Python call, because a switch would be compiled again every time."""
-    return jax.lax.switch(index, branches, *inputs) if is_staged() else branches[int(index)](*inputs)
+def batch_size(count: int) -> int:
+    """How many of the inputs make a batch, where nobody says it."""
+    if not is_staged() or jax.default_backend() != "cpu":
+        return count
+    divisors = [size for size in SIZES_ON_CPU if count % size == 0]
+    return max(divisors, default=count if count < 2 * SIZES_ON_CPU[-1] else SIZES_ON_CPU[-1])
 
 
 def traced_once(function: Callable[[Inputs], Outputs]) -> Callable[[Inputs], Outputs]:
@@ -124,8 +124,3 @@ def reporting(function: Callable[[Inputs], Outputs], total: int, progress: Progr
         return outputs
 
     return run
-
-
-def entries(inputs: PyTree) -> int:
-    """The length of the first axis, which all leaves share."""
-    return jax.tree.leaves(inputs)[0].shape[0]

@@ -105,7 +105,7 @@ def check_count(name: str, value: Any, instead: str = "") -> None:
 def check_batch(name: str, batch: int | None) -> None:
     """Raises ValueError or TypeError unless a batch is None or an integer of at least 1."""
     if batch is not None:
-        check_count(name, batch, ", or None for all at once")
+        check_count(name, batch, ", or None for what suits the device")
 
 
 def check_noise(noise: float) -> None:

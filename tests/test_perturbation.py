@@ -1,5 +1,7 @@
 """Methods of many forward passes: what they compute, and that memory is bounded by the batch."""
 
+import hypothesis
+import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import models
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 
 import groupcam_jax as g
-from groupcam_jax.batches import map_batched, moments_batched, sum_batched
+from groupcam_jax.batches import batch_size, map_batched, moments_batched, sum_batched
 from groupcam_jax.explainers.rise import draw_mask
 from groupcam_jax.stages.masks import unit_range
 
@@ -22,42 +24,56 @@ def corner(params, images):
     return jnp.stack([jnp.zeros_like(bright), 8 * bright], axis=1)
 
 
-@pytest.mark.parametrize("batch", [None, 1, 3, 4, 12, 50])
-def test_batches_change_nothing(batch):
-    inputs = (jnp.arange(12.0), jnp.arange(12))
+@hypothesis.given(count=st.integers(1, 40), batch=st.none() | st.integers(1, 50), staged=st.booleans())
+def test_batches_change_nothing(count, batch, staged):
+    inputs = (jnp.arange(float(count)), jax.random.split(jax.random.key(0), count))
 
     def function(pair):
-        return pair[0] ** 2, jnp.full((2, 2), pair[1])
+        return pair[0] ** 2, jnp.full((2, 2), pair[0]) + jax.random.normal(pair[1])
 
-    for ours, expected in zip(map_batched(function, inputs, batch), jax.vmap(function)(inputs), strict=True):
-        np.testing.assert_array_equal(ours, expected)
-    for ours, expected in zip(sum_batched(function, inputs, batch), jax.vmap(function)(inputs), strict=True):
-        np.testing.assert_allclose(ours, expected.sum(0))
+    def both(inputs):
+        return map_batched(function, inputs, batch), sum_batched(function, inputs, batch)
+
+    mapped, summed = (jax.jit(both) if staged else both)(inputs)
+    for ours, total, expected in zip(mapped, summed, jax.vmap(function)(inputs), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-6)
+        np.testing.assert_allclose(total, expected.sum(0), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("batch", [None, 1, 5, 12])
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="accelerators take all at once")
+@pytest.mark.parametrize(
+    ("count", "loops"), [(33, [(3, 11)]), (50, [(5, 10)]), (102, [(17, 6)]), (47, [(4, 11)]), (13, []), (11, [])]
+)
+def test_a_program_on_cpu_takes_small_batches(count, loops):
+    program = jax.make_jaxpr(lambda inputs: map_batched(lambda one: 2 * one, inputs, None))(jnp.arange(count))
+    scans = [equation for equation in program.eqns if equation.primitive.name == "scan"]
+    assert [equation.invars[0].aval.shape for equation in scans] == loops
+    assert batch_size(count) == count  # outside of a program
+
+
+@pytest.mark.parametrize("batch", [None, 1, 5, 13])
 def test_moments_are_those_of_all_values(batch):
-    values = 1e4 + jax.random.normal(jax.random.key(0), (12, 3))
+    values = 1e4 + jax.random.normal(jax.random.key(0), (13, 3))
     exact = np.asarray(values, np.float64)
     for moments in (moments_batched, jax.jit(moments_batched, static_argnums=(0, 2))):
         means, variances = moments(lambda one: {"one": one}, values, batch)
         np.testing.assert_allclose(means["one"], exact.mean(0), rtol=1e-6)
         np.testing.assert_allclose(variances["one"], exact.var(0), rtol=1e-2)
-        assert not moments(lambda one: one, values[:1].repeat(12, 0), batch)[1].any()
+        assert not moments(lambda one: one, values[:1].repeat(13, 0), batch)[1].any()
 
 
-@pytest.mark.parametrize("batch", [None, 5])
+@pytest.mark.parametrize(("batch", "sizes"), [(13, [13]), (5, [3, 5, 5]), (1, [1] * 13)])
 @pytest.mark.parametrize("mapped", [map_batched, sum_batched])
-def test_progress_hears_of_every_batch(mapped, batch):
+def test_progress_hears_of_every_batch(mapped, batch, sizes):
     done = []
 
     def hear(just, total):
-        assert total == 12
+        assert total == 13
         done.append(just)
 
-    jax.jit(lambda inputs: mapped(lambda x: x**2, inputs, batch, hear))(jnp.arange(12.0)).block_until_ready()
+    jax.jit(lambda inputs: mapped(lambda x: x**2, inputs, batch, hear))(jnp.arange(13.0)).block_until_ready()
     jax.effects_barrier()
-    assert sorted(done) == ([12] if batch is None else [2, 5, 5])
+    assert sorted(done) == sizes
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from groupcam_jax import constant, contiguous, gaussian_blur, kmeans, noise
-from groupcam_jax.batches import map_batched
 from groupcam_jax.stages.groups import group_masks
 from groupcam_jax.stages.masks import denoise, unit_range, upsample
 from groupcam_jax.stages.merge import merge
@@ -138,8 +137,3 @@ def test_reveal_and_merge():
     np.testing.assert_array_equal(reveal(image, hidden, jnp.array([[1.0, 0.25]]))[0, :, 0], [4, 2.5])
     masks = jnp.array([[[1.0, 0.0]], [[0.5, 1.0]]])
     np.testing.assert_allclose(merge(jnp.array([0.5, -0.4]), masks), [[0.3, 0]], atol=1e-6)
-
-
-@pytest.mark.parametrize("batch", [None, 1, 2, 3, 7, 50])
-def test_map_batched_covers_the_remainder(batch):
-    np.testing.assert_array_equal(map_batched(lambda x: 2 * x, jnp.arange(7), batch), 2 * jnp.arange(7))

@@ -1,12 +1,12 @@
 """Networks as people write them, in Flax, Keras and transformers, against PyTorch's in the same process: Group-CAM, the
-gradient of the image, and the insertion and the deletion of a map.
+gradient of the image, SmoothGrad of 24 samples, and the insertion and the deletion of a map.
 
     python -m experiments.benchmarks.running_time user-networks --output experiments/results/user_networks_cpu.json
 
 No network here knows of this library. "ours" takes the faster forms of convolutions, see `groupcam_jax.forms`; "as
-written" leaves them out; "torch tuned" is channels-last, all masks in one batch, differentiated above the layer alone,
-in inference mode. Insertion and deletion are in no figures yet. PyTorch's networks other than ResNet-50 and VGG19 are
-those of transformers.
+written" leaves them out; "all at once" has all masks, samples or steps in one batch, which is not the default on a CPU;
+"torch tuned" is channels-last, all in one batch, for Group-CAM differentiated above the layer alone, in inference mode.
+PyTorch's networks other than ResNet-50 and VGG19 are those of transformers.
 """
 
 import functools
@@ -26,7 +26,7 @@ from rich.table import Table
 from experiments.benchmarks.compiled import LABEL, SIZE
 from experiments.benchmarks.timing import alternate, matrix_product_rate, ratio
 from experiments.benchmarks.user_models import NETWORKS, Network
-from groupcam_jax import as_written, gradient, group_cam
+from groupcam_jax import as_written, gradient, group_cam, smooth_grad
 from groupcam_jax.evaluation.machine import machine
 from groupcam_jax.evaluation.studies.insertion_deletion import STEPS
 from groupcam_jax.files import write_json
@@ -34,6 +34,7 @@ from groupcam_jax.metrics import insertion_deletion
 from groupcam_jax.types import Model, Params
 
 GROUPS = 32
+SAMPLES = 24
 PIXELS_PER_STEP = math.ceil(SIZE**2 / STEPS)
 
 
@@ -66,17 +67,31 @@ def pytorch(network: Network) -> dict[str, Callable[[], Any]]:
         shown = image[None].clone().requires_grad_()
         return torch.autograd.grad(model(shown)[0, LABEL], shown)
 
+    def of_noise() -> Any:
+        shown = (image + 0.15 * torch.randn(SAMPLES, *image.shape)).requires_grad_()
+        return torch.autograd.grad(model(shown)[:, LABEL].sum(), shown)[0].mean(0)
+
     layer = model.get_submodule(network.torch_layer)
     cam = functools.partial(torch_group_cam.group_cam, model, layer, image, LABEL, groups=GROUPS, spatial=grid)
     curves = functools.partial(
         torch_curves.insertion_deletion, model, image, image[0], LABEL, pixels_per_step=PIXELS_PER_STEP
     )
-    return {"Group-CAM": cam, "gradient": of_image, "insertion and deletion": torch.inference_mode()(curves)}
+    return {
+        "Group-CAM": cam,
+        "gradient": of_image,
+        "SmoothGrad": of_noise,
+        "insertion and deletion": torch.inference_mode()(curves),
+    }
 
 
-def measured(model: Model, params: Params) -> Callable[..., Any]:
+def our_smooth_grad(model: Model, params: Params, **batch: int) -> Callable[..., Any]:
+    """SmoothGrad, always of the same noise."""
+    return functools.partial(smooth_grad(model, params, samples=SAMPLES, **batch), key=jax.random.key(0))
+
+
+def our_curves(model: Model, params: Params, **batch: int) -> Callable[..., Any]:
     """The insertion and the deletion of the red channel as a map."""
-    measure = insertion_deletion(model, params, pixels_per_step=PIXELS_PER_STEP)
+    measure = insertion_deletion(model, params, pixels_per_step=PIXELS_PER_STEP, **batch)
     return lambda image, label: measure(image, image[:, :, 0], label, key=jax.random.key(0)).overall
 
 
@@ -89,21 +104,35 @@ def as_grid(tokens: Any) -> Any:
 OURS: dict[str, Callable[..., Any]] = {
     "Group-CAM": functools.partial(group_cam, groups=GROUPS),
     "gradient": gradient,
-    "insertion and deletion": measured,
+    "SmoothGrad": our_smooth_grad,
+    "insertion and deletion": our_curves,
 }
+ALL_AT_ONCE = {
+    "Group-CAM": {"mask_batch": GROUPS + 1},
+    "gradient": {},
+    "SmoothGrad": {"sample_batch": SAMPLES},
+    "insertion and deletion": {"step_batch": 2 * STEPS + 2},
+}
+CONTENDERS = ("ours", "all at once", "as written", "torch tuned")
 
 
-def measure(network: Network, runs: int, torch: bool) -> dict[str, Any]:
-    """Seconds of an explanation, of a gradient of the image, and of both curves, in turns."""
+def measure(network: Network, runs: int, whats: list[str], whos: list[str]) -> dict[str, Any]:
+    """Seconds of what is measured, by each contender, in turns."""
     model, params = network.ours()
+    theirs = pytorch(network) if "torch tuned" in whos else {}
     figures = {}
-    theirs = pytorch(network) if torch else {}
-    for name, build in OURS.items():
-        contenders = {"ours": compiled(build, model, params), "as written": compiled(build, as_written(model), params)}
-        if torch:
-            contenders["torch tuned"] = theirs[name]
-        seconds = alternate(contenders, runs)
-        figures[name] = {
+    for what in whats:
+        build, batch = OURS[what], ALL_AT_ONCE[what]
+        contenders = {
+            "ours": lambda build=build: compiled(build, model, params),
+            "as written": lambda build=build: compiled(build, as_written(model), params),
+            "torch tuned": lambda what=what: theirs[what],
+        }
+        if batch:
+            whole = functools.partial(build, **batch)
+            contenders["all at once"] = lambda whole=whole: compiled(whole, model, params)
+        seconds = alternate({who: contenders[who]() for who in whos if who in contenders}, runs)
+        figures[what] = {
             "median_seconds": {who: statistics.median(times) for who, times in seconds.items()},
             "times_as_fast_as": {who: ratio(times, seconds["ours"]) for who, times in seconds.items() if who != "ours"},
             "all_seconds": seconds,
@@ -112,26 +141,27 @@ def measure(network: Network, runs: int, torch: bool) -> dict[str, Any]:
 
 
 def table(results: dict[str, Any]) -> Table:
-    """The figures as a table."""
-    shown = Table("network", "", "ours, s", "as written", "times", "torch tuned", "times", box=box.MARKDOWN)
+    """The figures as a table: seconds, and how many times as fast ours is."""
+    shown = Table("network", "", *CONTENDERS, box=box.MARKDOWN)
     for network, figures in results.items():
         for what, found in figures.items():
             seconds, times = found["median_seconds"], found["times_as_fast_as"]
-            cells = [f"{one[who]:.2f}" for who in times for one in (seconds, times)]
-            shown.add_row(network, what, f"{seconds['ours']:.2f}", *cells)
+            cells = {who: f"{seconds[who]:.2f} ({times.get(who, 1):.2f})" for who in seconds}
+            shown.add_row(network, what, *(cells.get(who, "") for who in CONTENDERS))
     return shown
 
 
 def main(
     network: Annotated[list[str], typer.Option(help="Networks to measure; repeatable.")] = [*NETWORKS],  # noqa: B006
+    what: Annotated[list[str], typer.Option(help="What to measure; repeatable.")] = [*OURS],  # noqa: B006
+    contender: Annotated[list[str], typer.Option(help="Who takes turns; repeatable.")] = [*CONTENDERS],  # noqa: B006
     runs: Annotated[int, typer.Option(help="Runs of each contender, after a warm-up.")] = 5,
-    torch: Annotated[bool, typer.Option(help="Whether PyTorch takes its turns.")] = True,
     output: Annotated[Path | None, typer.Option(help="Where the figures go as JSON.")] = None,
 ) -> None:
     """Measure networks as people write them against PyTorch."""
     rate, results = matrix_product_rate(), {}
     for name in network:
-        results[name] = measure(NETWORKS[name], runs, torch)
+        results[name] = measure(NETWORKS[name], runs, what, contender)
         report = {"networks": results, "runs": runs, "matrix_product_rate": rate, "machine": machine()}
         if output is not None:
             write_json(output, report)

@@ -49,7 +49,7 @@ def ablation_cam(
       params: its weights, any pytree; may be traced.
       layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
       score: the score whose drop is measured, a function of the logits and the label.
-      channel_batch: channels ablated at once; None takes all, fewer need less memory.
+      channel_batch: channels ablated at once; None suits the device, see `batches`.
       progress: called on the host after every batch, with the number of channels just ablated and the total.
       has_aux: whether the explainer returns `(saliency, AblationCamAux)`.
 

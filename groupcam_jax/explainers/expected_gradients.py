@@ -49,7 +49,7 @@ def expected_gradients(
       samples: baselines drawn, each with one point on the way to the image.
       target: the score that is differentiated, a function of the logits and the label.
       reduce: how the attribution becomes a saliency: `largest_magnitude`, `total_magnitude`, `signed` (in [-1, 1]).
-      sample_batch: points differentiated at once; None takes all, fewer need less memory.
+      sample_batch: points differentiated at once; None suits the device, see `batches`.
       has_aux: whether the explainer returns `(saliency, AttributionAux)`.
 
     Returns:

@@ -81,7 +81,7 @@ def group_cam(
       target: the score that is differentiated, a function of the logits and the label.
       score: the score of each image shown to the model, a function of the logits and the label.
       merging: how the masks, and the confidence that each restores, become a saliency; see `stages.merge`.
-      mask_batch: images scored at once; None scores all, fewer need less memory.
+      mask_batch: images scored at once; None suits the device, see `batches`.
       progress: called on the host after every batch, with the number of images just scored and the total.
       has_aux: whether the explainer returns `(saliency, GroupCamAux)`.
 

@@ -25,12 +25,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from groupcam_jax.batches import scan_batches
 from groupcam_jax.checks import check_count
 from groupcam_jax.explainers.integrated_gradients import IntegratedGradientsAux
 from groupcam_jax.families.attribution import attributing_explainer
 from groupcam_jax.families.path_integral import path_gradient
 from groupcam_jax.families.reductions import Reduction, total_magnitude
+from groupcam_jax.loops import scan
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import Baseline, constant, hide
 from groupcam_jax.targets import Target, logit
@@ -84,15 +84,15 @@ def guided_integrated_gradients(
         hidden = hide(baseline, image, key)
         way, gradient_at = image - hidden, path_gradient(cut, target, label)
 
-        def step(carry, shares):
+        def step(carry, share):
             come, total = carry
             gradient = gradient_at(hidden + come * way)
             given = jax.lax.stop_gradient((come, jnp.abs(way), jnp.abs(gradient)))
-            further = advance(*given, shares[0], fraction, max_distance)
+            further = advance(*given, share, fraction, max_distance)
             return (further, total + (further - come) * way * gradient), None
 
         shares = jnp.asarray(np.arange(1, steps + 1) / steps, jnp.float32)
-        (_, attribution), _ = scan_batches(step, (jax.lax.full_like(way, 0), jax.lax.full_like(way, 0)), shares, 1)
+        (_, attribution), _ = scan(step, (jax.lax.full_like(way, 0), jax.lax.full_like(way, 0)), shares)
         whole, start = cut.bind(target, label)(logits), cut.confidence(target, label)(hidden)
         error = attribution.sum() - (whole - start)
         return IntegratedGradientsAux(label, logits, attribution, Partial(reduce), error)
@@ -130,5 +130,5 @@ def advance(
 
     missing = (way * (share - come)).sum()
     rounds = jnp.zeros(math.ceil(slope.size / (most + 1)))
-    (come, *_), _ = scan_batches(move, (come, missing, jax.lax.full_like(slope, False, bool)), rounds, 1)
+    (come, *_), _ = scan(move, (come, missing, jax.lax.full_like(slope, False, bool)), rounds)
     return come

@@ -51,7 +51,7 @@ def integrated_grad_cam(
       baseline: where the path starts; the default, 0, is the mean colour of most models' normalised images.
       rule: the quadrature: `riemann_left`, `riemann_right`, `riemann_middle`, `trapezoid` or `gauss_legendre`.
       steps: points on the path.
-      step_batch: points differentiated at once; None takes all, fewer need less memory.
+      step_batch: points differentiated at once; None suits the device, see `batches`.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:

@@ -59,7 +59,7 @@ def integrated_gradients(
       steps: points on the path.
       target: the score that is differentiated, a function of the logits and the label.
       reduce: how the attribution becomes a saliency: `largest_magnitude`, `total_magnitude`, `signed` (in [-1, 1]).
-      step_batch: points differentiated at once; None takes all, fewer need less memory.
+      step_batch: points differentiated at once; None suits the device, see `batches`.
       has_aux: whether the explainer returns `(saliency, IntegratedGradientsAux)`.
 
     Returns:

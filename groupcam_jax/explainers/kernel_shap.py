@@ -56,7 +56,7 @@ def kernel_shap(
       samples: selections of segments that are scored, besides all of them and none.
       baseline: what hides a segment, `(image, key) -> image`, in the units of the normalised image.
       score: the score that is shared out, a function of the logits and the label.
-      mask_batch: pictures scored at once; None scores all, fewer need less memory.
+      mask_batch: pictures scored at once; None suits the device, see `batches`.
       progress: called on the host after every batch, with the number of pictures just scored and the total.
       has_aux: whether the explainer returns `(saliency, SegmentsAux)`.
 

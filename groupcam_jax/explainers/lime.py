@@ -52,7 +52,7 @@ def lime(
       ridge: the penalty of large shares.
       baseline: what hides a segment, `(image, key) -> image`, in the units of the normalised image.
       score: the score of each picture, a function of the logits and the label.
-      mask_batch: pictures scored at once; None scores all, fewer need less memory.
+      mask_batch: pictures scored at once; None suits the device, see `batches`.
       progress: called on the host after every batch, with the number of pictures just scored and the total.
       has_aux: whether the explainer returns `(saliency, SegmentsAux)`.
 

@@ -50,7 +50,7 @@ def occlusion(
       stride: pixels from one window to the next, downwards and to the right; one number for both.
       baseline: what the window shows, `(image, key) -> image`.
       score: the score of each image shown to the model, a function of the logits and the label.
-      mask_batch: images scored at once; None scores all, fewer need less memory.
+      mask_batch: images scored at once; None suits the device, see `batches`.
       progress: called on the host after every batch, with the number of images just scored and the total.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 

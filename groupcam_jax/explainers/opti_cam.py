@@ -21,9 +21,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from groupcam_jax.batches import scan_batches
 from groupcam_jax.checks import check_count
 from groupcam_jax.families.explainer import make_explainer
+from groupcam_jax.loops import scan
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.stages.masks import unit_range, upsample
 from groupcam_jax.stages.perturb import Baseline, constant
@@ -101,11 +101,11 @@ def opti_cam(
             mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
             unbiased = mean / (1 - 0.9**number), square / (1 - 0.999**number)
             w += learning_rate * unbiased[0] / (jnp.sqrt(unbiased[1]) + 1e-8)
-            return (w, mean, square), score[None]
+            return (w, mean, square), score
 
         start = jnp.zeros_like(maps[0, 0])
         numbers = jnp.arange(1, steps + 1, dtype=jnp.float32)
-        (w, _, _), scores = scan_batches(step, (start, start, start), numbers, 1)
+        (w, _, _), scores = scan(step, (start, start, start), numbers)
         return mask_of(w), OptiCamAux(label, logits, jax.nn.softmax(w), scores)
 
     return make_explainer(explain, has_aux=has_aux)

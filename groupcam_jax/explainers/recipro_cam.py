@@ -54,7 +54,7 @@ def recipro_cam(
       layer: where to cut it: scope name, index of `list_layers`, `Layer`; None for the last spatial activation.
       gaussian: whether the neighbours of a place are kept too, less the further they are.
       score: the score of each place, a function of the logits and the label.
-      mask_batch: places scored at once; None scores all, fewer need less memory.
+      mask_batch: places scored at once; None suits the device, see `batches`.
       progress: called on the host after every batch, with the number of places just scored and the total.
       has_aux: whether the explainer returns `(saliency, ReciproCamAux)`.
 

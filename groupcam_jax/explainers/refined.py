@@ -27,10 +27,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from groupcam_jax.batches import call_one, scan_batches
 from groupcam_jax.checks import check_count
 from groupcam_jax.explainers.group_cam import group_cam
 from groupcam_jax.families.explainer import make_explainer
+from groupcam_jax.loops import scan, switch
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.grid import grid_sides, total_variation, unit_power
 from groupcam_jax.stages.masks import unit_range, upsample
@@ -119,13 +119,13 @@ def refined(
             return shown - lost - smoothness * total_variation(z)
 
         def step(z, entry):
-            (share,), (size,), (turn,), (key,) = entry
-            hidden = call_one(turn, [functools.partial(hide, one, image) for one in substrates], key)
+            share, size, turn, key = entry
+            hidden = switch(turn, [functools.partial(hide, one, image) for one in substrates], key)
             return z + size * unit_power(jax.grad(gain)(z, share, hidden)), None
 
         z = jax.image.resize(start, grid_sides(image.shape, cells), "linear")
         plan = schedule(steps, len(substrates), step_size, draw_key)
-        z, _ = scan_batches(step, unit_power(z - z.mean()), plan, 1)
+        z, _ = scan(step, unit_power(z - z.mean()), plan)
         saliency = reordered(unit_range(start), upsample(z, image.shape[:2]))
         saliency = jnp.where(start.max() == start.min(), 0, saliency)
         return saliency, RefinedAux(label, logits, start)

@@ -47,7 +47,7 @@ def released_group_cam(
       baseline: the image without its evidence, `(image, key) -> image`, in the units of the normalised image.
       target: the score that is differentiated, a function of the logits and the label.
       score: the score of each image shown to the model, a function of the logits and the label.
-      mask_batch: images scored at once; None scores all, fewer need less memory.
+      mask_batch: images scored at once; None suits the device, see `batches`.
       progress: called on the host after every batch, with the number of images just scored and the total.
       has_aux: whether the explainer returns `(saliency, GroupCamAux)`.
 

@@ -55,7 +55,7 @@ def rise(
       keep: the probability with which a cell is shown.
       baseline: the image without its evidence, `(image, key) -> image`, in the units of the normalised image.
       score: the score of each image shown to the model, a function of the logits and the label.
-      mask_batch: images scored at once; None scores all, fewer need less memory.
+      mask_batch: images scored at once; None suits the device, see `batches`.
       progress: called on the host after every batch, with the number of images just scored and the total.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 

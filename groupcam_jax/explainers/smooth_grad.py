@@ -71,7 +71,7 @@ def smooth_grad(
       samples: number of noisy copies.
       noise: standard deviation of the noise as a share of the image's range of values.
       statistic: what is taken of the copies' attributions, or maps: `mean`, `mean_square` or `variance`.
-      sample_batch: copies explained at once; None takes all, fewer need less memory.
+      sample_batch: copies explained at once; None suits the device, see `batches`.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:

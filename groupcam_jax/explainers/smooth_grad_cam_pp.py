@@ -45,7 +45,7 @@ def smooth_grad_cam_pp(
       target: the score that is differentiated, a function of the logits and the label.
       samples: number of noisy copies.
       noise: standard deviation of the noise as a share of the image's range of values.
-      sample_batch: copies differentiated at once; None takes all, fewer need less memory.
+      sample_batch: copies differentiated at once; None suits the device, see `batches`.
       has_aux: whether the explainer returns `(saliency, Aux)`.
 
     Returns:

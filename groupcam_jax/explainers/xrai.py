@@ -65,7 +65,7 @@ def xrai(
       rule: the quadrature, see `integrated_gradients`.
       steps: points on each path.
       target: the score that is differentiated, a function of the logits and the label.
-      step_batch: points differentiated at once; None takes all, fewer need less memory.
+      step_batch: points differentiated at once; None suits the device, see `batches`.
       has_aux: whether the explainer returns `(saliency, XraiAux)`.
 
     Returns:

@@ -48,7 +48,7 @@ def sensitivity_n(
       baseline: what replaces the pixels; if it is random, drawn once for all samples.
       score: the score f.
       samples: random sets of pixels for each n.
-      sample_batch: changed images scored at once; None takes all, fewer need less memory.
+      sample_batch: changed images scored at once; None suits the device, see `batches`.
 
     Returns:
       `measure(image, saliency, label=None, *, key)` of one image `[h, w, c]` and an attribution `[h, w]`, of either
@@ -118,7 +118,7 @@ def faithfulness_correlation(
       baseline: what replaces the pixels; if it is random, drawn once for all samples.
       score: the score f.
       samples: random sets of pixels.
-      sample_batch: changed images scored at once; None takes all, fewer need less memory.
+      sample_batch: changed images scored at once; None suits the device, see `batches`.
 
     Returns:
       `measure(image, saliency, label=None, *, key)`, in [-1, 1], see `sensitivity_n`.

@@ -62,7 +62,7 @@ def infidelity(
       times_input: whether the attribution is for the whole input, not per unit of it.
       score: the score f.
       samples: changed images to average over.
-      sample_batch: changed images scored at once; None takes all, fewer need less memory.
+      sample_batch: changed images scored at once; None suits the device, see `batches`.
 
     Returns:
       `measure(image, attribution, label=None, *, key) -> Infidelity` of one image and its attribution, both

@@ -59,7 +59,7 @@ def insertion_deletion(
       insertion_substrate: the image without its evidence, where insertion starts.
       deletion_substrate: the image without its evidence, where deletion ends.
       score: the score to follow.
-      step_batch: images scored at once; None scores all, fewer need less memory.
+      step_batch: images scored at once; None suits the device, see `batches`.
 
     Returns:
       `measure(image, saliency, label=None, *, key=None) -> InsertionDeletion` of one image `[h, w, c]` and saliency
@@ -103,7 +103,7 @@ def pixel_curves(
       end: `[curves, h, w, c]`, the same after all pixels have changed.
       saliencies: what orders the pixels of each curve, or one for all of them.
       pixels_per_step: pixels that change from one score to the next.
-      step_batch: images scored at once; None scores all.
+      step_batch: images scored at once; None suits the device, see `batches`.
 
     Returns:
       The scores; NaN if any of the arrays holds NaN or infinity.

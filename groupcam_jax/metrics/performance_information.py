@@ -57,7 +57,7 @@ def performance_information(
       shares: of the pixels that are shown, the most salient first; rising, between 0 and 1.
       seeds: the share of random pixels that all others are filled in from.
       score: the score to follow: `probability` or `is_predicted`.
-      step_batch: images filled in and scored at once; None takes all, fewer need less memory.
+      step_batch: images filled in and scored at once; None suits the device, see `batches`.
 
     Returns:
       `measure(image, saliency, label=None, *, key) -> PerformanceInformation` of one image `[h, w, c]` and saliency

@@ -49,7 +49,7 @@ def symmetric_relevance_gain(
       pixels_per_step: pixels replaced from one score to the next; the last step may have fewer.
       baseline: the image without its evidence, where both curves end; if it is random, drawn once for both.
       score: the score to follow.
-      step_batch: images scored at once; None scores all, fewer need less memory.
+      step_batch: images scored at once; None suits the device, see `batches`.
 
     Returns:
       `measure(image, saliency, label=None, *, key=None) -> RelevanceGain` of one image `[h, w, c]` and saliency

@@ -53,7 +53,7 @@ def road(
       percentages: of pixels to remove, between 0 and 100; counts are rounded to whole pixels.
       noise: its standard deviation, in units of the normalised image.
       score: the score to follow.
-      step_batch: images filled in and scored at once; None takes all, fewer need less memory.
+      step_batch: images filled in and scored at once; None suits the device, see `batches`.
 
     Returns:
       `measure(image, saliency, label=None, *, key) -> Road` of one image `[h, w, c]` and saliency `[h, w]` of any

@@ -42,7 +42,7 @@ def max_sensitivity(
       explain: the explainer, without `has_aux`.
       radius: the largest change of a value, in the units of the normalised image.
       samples: random changes to take the maximum over.
-      sample_batch: changed images explained at once; None takes all, fewer need less memory.
+      sample_batch: changed images explained at once; None suits the device, see `batches`.
 
     Returns:
       `measure(image, label, *, key)` of one image `[h, w, c]`: at least 0, and NaN if a saliency holds NaN. The key

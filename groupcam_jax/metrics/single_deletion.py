@@ -39,7 +39,7 @@ def single_deletion(
       grid: patches along each side, which it must divide.
       baseline: what replaces a patch; if it is random, drawn once for all of them.
       score: the score f.
-      patch_batch: images scored at once; None takes all, fewer need less memory.
+      patch_batch: images scored at once; None suits the device, see `batches`.
 
     Returns:
       `measure(image, saliency, label=None, *, key=None)` of one image `[h, w, c]` and an attribution `[h, w]`, of

@@ -33,7 +33,7 @@ def confidence_gain(
     Args:
       confidence: see `masked_confidence`.
       masks: in [0, 1].
-      mask_batch: perturbed images scored at once; None scores all, fewer need less memory.
+      mask_batch: perturbed images scored at once; None suits the device, see `batches`.
       progress: see `batches`.
     """
     masks = jnp.pad(masks, ((1, 0), (0, 0), (0, 0)))  # the first mask reveals nothing
