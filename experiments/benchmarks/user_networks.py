@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import jax
-import numpy as np
 import typer
 from rich import box
 from rich.console import Console
@@ -25,6 +24,7 @@ from rich.table import Table
 
 from experiments.benchmarks.compiled import LABEL, SIZE
 from experiments.benchmarks.timing import alternate, matrix_product_rate, ratio
+from experiments.benchmarks.torch_user_networks import pytorch
 from experiments.benchmarks.user_models import NETWORKS, Network
 from groupcam_jax import as_written, gradient, group_cam, smooth_grad
 from groupcam_jax.evaluation.machine import machine
@@ -45,60 +45,17 @@ def compiled(build: Callable[..., Any], model: Model, params: Params) -> Callabl
     return lambda: explain(params, image).block_until_ready()
 
 
-def pytorch(network: Network) -> dict[str, Callable[[], Any]]:
-    """The same in PyTorch."""
-    import torch
-    from transformers import AutoConfig, AutoModelForImageClassification
-
-    from experiments.benchmarks import torch_curves, torch_group_cam, torch_networks
-
-    if network.torch_class in torch_networks.NETWORKS:
-        model: Any = torch_networks.NETWORKS[network.torch_class][0]()
-    else:
-        b0 = {"width_coefficient": 1.0, "depth_coefficient": 1.0, "hidden_dim": 1280}
-        sizes = b0 if network.torch_class == "efficientnet" else {}
-        config = AutoConfig.for_model(network.torch_class, num_labels=1000, **sizes)
-        model = torch_networks.Logits(AutoModelForImageClassification.from_config(config))
-    model = model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    image = torch.from_numpy(np.random.default_rng(1).standard_normal((3, SIZE, SIZE), np.float32))
-    grid = as_grid if network.tokens else None
-
-    def of_image() -> Any:
-        shown = image[None].clone().requires_grad_()
-        return torch.autograd.grad(model(shown)[0, LABEL], shown)
-
-    def of_noise() -> Any:
-        shown = (image + 0.15 * torch.randn(SAMPLES, *image.shape)).requires_grad_()
-        return torch.autograd.grad(model(shown)[:, LABEL].sum(), shown)[0].mean(0)
-
-    layer = model.get_submodule(network.torch_layer)
-    cam = functools.partial(torch_group_cam.group_cam, model, layer, image, LABEL, groups=GROUPS, spatial=grid)
-    curves = functools.partial(
-        torch_curves.insertion_deletion, model, image, image[0], LABEL, pixels_per_step=PIXELS_PER_STEP
-    )
-    return {
-        "Group-CAM": cam,
-        "gradient": of_image,
-        "SmoothGrad": of_noise,
-        "insertion and deletion": torch.inference_mode()(curves),
-    }
-
-
-def our_smooth_grad(model: Model, params: Params, **batch: int) -> Callable[..., Any]:
+def our_smooth_grad(model: Model, params: Params, *, sample_batch: int | None = None) -> Callable[..., Any]:
     """SmoothGrad, always of the same noise."""
-    return functools.partial(smooth_grad(model, params, samples=SAMPLES, **batch), key=jax.random.key(0))
+    return functools.partial(
+        smooth_grad(model, params, samples=SAMPLES, sample_batch=sample_batch), key=jax.random.key(0)
+    )
 
 
-def our_curves(model: Model, params: Params, **batch: int) -> Callable[..., Any]:
+def our_curves(model: Model, params: Params, *, step_batch: int | None = None) -> Callable[..., Any]:
     """The insertion and the deletion of the red channel as a map."""
-    measure = insertion_deletion(model, params, pixels_per_step=PIXELS_PER_STEP, **batch)
+    measure = insertion_deletion(model, params, pixels_per_step=PIXELS_PER_STEP, step_batch=step_batch)
     return lambda image, label: measure(image, image[:, :, 0], label, key=jax.random.key(0)).overall
-
-
-def as_grid(tokens: Any) -> Any:
-    """Tokens `[1 + n, k]` as a map `[k, sqrt n, sqrt n]`."""
-    side = round((len(tokens) - 1) ** 0.5)
-    return tokens[1:].T.reshape(-1, side, side)
 
 
 OURS: dict[str, Callable[..., Any]] = {
@@ -119,7 +76,7 @@ CONTENDERS = ("ours", "all at once", "as written", "torch tuned")
 def measure(network: Network, runs: int, whats: list[str], whos: list[str]) -> dict[str, Any]:
     """Seconds of what is measured, by each contender, in turns."""
     model, params = network.ours()
-    theirs = pytorch(network) if "torch tuned" in whos else {}
+    theirs = pytorch(network, GROUPS, SAMPLES, PIXELS_PER_STEP) if "torch tuned" in whos else {}
     figures = {}
     for what in whats:
         build, batch = OURS[what], ALL_AT_ONCE[what]
@@ -154,14 +111,14 @@ def table(results: dict[str, Any]) -> Table:
 def main(
     network: Annotated[list[str], typer.Option(help="Networks to measure; repeatable.")] = [*NETWORKS],  # noqa: B006
     what: Annotated[list[str], typer.Option(help="What to measure; repeatable.")] = [*OURS],  # noqa: B006
-    contender: Annotated[list[str], typer.Option(help="Who takes turns; repeatable.")] = [*CONTENDERS],  # noqa: B006
+    contender: Annotated[list[str], typer.Option(help="Who takes turns with ours; repeatable.")] = [*CONTENDERS[1:]],  # noqa: B006
     runs: Annotated[int, typer.Option(help="Runs of each contender, after a warm-up.")] = 5,
     output: Annotated[Path | None, typer.Option(help="Where the figures go as JSON.")] = None,
 ) -> None:
     """Measure networks as people write them against PyTorch."""
     rate, results = matrix_product_rate(), {}
     for name in network:
-        results[name] = measure(NETWORKS[name], runs, what, contender)
+        results[name] = measure(NETWORKS[name], runs, what, ["ours", *contender])
         report = {"networks": results, "runs": runs, "matrix_product_rate": rate, "machine": machine()}
         if output is not None:
             write_json(output, report)
