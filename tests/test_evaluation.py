@@ -1,5 +1,6 @@
 """The parts of an evaluation: rows that survive a kill, what is left to do, intervals, categories."""
 
+import dataclasses
 import json
 
 import jax
@@ -17,7 +18,7 @@ from groupcam_jax.evaluation.estimates import RESAMPLES, draws, estimate
 from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger
 from groupcam_jax.evaluation.manifest import fingerprint
-from groupcam_jax.evaluation.programs import make_study, measuring
+from groupcam_jax.evaluation.programs import ask_own, make_study, measuring
 from groupcam_jax.evaluation.ranks import ranks
 from groupcam_jax.evaluation.records import make_row
 from groupcam_jax.evaluation.report import write_report
@@ -267,6 +268,29 @@ def test_a_method_is_traced_once_for_all_experiments_and_a_measure_once_for_all_
     for program in programs:
         program(batch)
     assert sorted(traced) == ["again", "all", "one", "other"]
+
+
+def test_pictures_are_prepared_and_classified_once_for_all_methods():
+    batch, classifier = three_black_pictures()
+    done = []
+
+    def ask(model_apply, params, item):
+        jax.debug.callback(lambda number: done.append(("ask", int(number))), item.number)
+        return ask_own(model_apply, params, item)
+
+    prepare = classifier._replace(preprocess=lambda image: done.append("prepare") or np.asarray(image))
+    study = make_study(prepare, {"one": centre, "other": centre}, 3, 0)
+    first, second = measuring(study, lambda *given: {"peak": given[-1].max()}, ask).values()
+    for _ in range(2):
+        done.clear()
+        again = dataclasses.replace(batch)
+        first(again)
+        jax.effects_barrier()
+        assert {"prepare", ("ask", 0), ("ask", 1), ("ask", 2)} == set(done)
+        by_first = list(done)
+        second(again)
+        jax.effects_barrier()
+        assert done == by_first
 
 
 def test_the_record_of_what_is_done_looks_numbers_up():

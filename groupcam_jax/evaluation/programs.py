@@ -7,7 +7,7 @@ network stands as well, are compiled once and not once per method.
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,8 @@ from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.program.params import partition
 from groupcam_jax.types import Classifier, Explainer, Images, Model, Params, Saliency
 
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 Labels: TypeAlias = Int[Array, " k"]
 Maps: TypeAlias = Float[Array, "k h w"]
 Ask: TypeAlias = Callable[[Model, Params, Item], tuple[Images, Labels]]
@@ -68,7 +70,12 @@ def measuring(study: Study, measure: Measure, ask: Ask = ask_own) -> dict[str, B
     """
     arrays, rebuild = partition(study.classifier.params)
     apply = study.classifier.apply
-    asked = spread(lambda arrays, item: ask(apply, rebuild(arrays), item), study.batch)
+    asking = spread(lambda arrays, item: ask(apply, rebuild(arrays), item), study.batch)
+
+    @once_in_turn
+    def asked(batch: Batch) -> tuple[Item, Images, Labels]:
+        item = items(study.classifier, batch)
+        return item, *asking(arrays, item)
 
     def of_objects(item: Item) -> Item:
         boxed = mask_of_boxes(item.boxes, item.image.shape[:2])
@@ -81,8 +88,7 @@ def measuring(study: Study, measure: Measure, ask: Ask = ask_own) -> dict[str, B
 
     def program(explain: ExplainBatch) -> BatchProgram:
         def run(batch: Batch) -> Mapping[str, np.ndarray]:
-            item = items(study.classifier, batch)
-            images, labels = asked(arrays, item)
+            item, images, labels = asked(batch)
             maps = [
                 explain(arrays, Asked(images[:, one], labels[:, one], item.number)) for one in range(labels.shape[1])
             ]
@@ -91,6 +97,19 @@ def measuring(study: Study, measure: Measure, ask: Ask = ask_own) -> dict[str, B
         return run
 
     return {method: program(explain) for method, explain in study.explainers.items()}
+
+
+def once_in_turn(function: Callable[[Given], Made]) -> Callable[[Given], Made]:
+    """Calls a function once for each argument that differs from the last: all methods take one batch in turn."""
+    last: list[tuple[Given, Made]] = []
+
+    @functools.wraps(function)
+    def remembering(given: Given) -> Made:
+        if not last or last[0][0] is not given:
+            last[:] = [(given, function(given))]
+        return last[0][1]
+
+    return remembering
 
 
 def items(classifier: Classifier, batch: Batch) -> Item:
