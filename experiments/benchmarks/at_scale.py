@@ -2,19 +2,19 @@
 
     python -m experiments.benchmarks.at_scale --output experiments/results/at_scale_cpu.json
 
-One process on 2 cores of an AMD EPYC, beside other work; one run, 5 minutes (experiments/results/at_scale_cpu.json):
+One process on 2 cores of an AMD EPYC, nothing beside it; one run, 100 seconds (experiments/results/at_scale_cpu.json):
 
                                            pictures    a second    CPU s    peak MiB
-    identify                                  2,000       7,086      0.3         221
-    decode, 500 x 375 to 224 x 224            2,000         194       10         351
-    record, 10 rows a picture                50,000         367      126         443
-    read, table and figures                  50,000                   66       1,428
-    page                                     50,000                   40       2,901
+    identify                                  2,000       9,294      0.2         222
+    decode, 500 x 375 to 224 x 224            2,000         621        6         355
+    record, 10 rows a picture                50,000         856       63         435
+    read, table and figures                  50,000                   23       1,440
+    page                                     50,000                   16       2,645
 
-Of the 66 CPU seconds, about 37 read 593 MB of rows, 19 are 50 intervals and 7 the curves. The page's time and memory
-are those of compiling ten methods and explaining a batch by them. Before rows were read one at a time and resamples
-shared, a run with its table took 356 CPU seconds, now 193, and 4,121 MiB; with its page 5,711 MiB, when masks were
-scored all at once.
+The page's time and memory are those of compiling ten methods and explaining a batch by them. A run of an older tree, on
+a slower machine and beside other work, decoded 194 pictures a second, recorded 367, and took 66 CPU seconds to read and
+40 for the page. Since then rows are parsed by orjson, and a batch is prepared once for all methods. How much of the
+difference is the machine's is not known.
 """
 
 import functools
