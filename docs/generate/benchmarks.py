@@ -31,7 +31,7 @@ def benchmarks() -> str:
     return "\n\n".join(
         [
             "## Group-CAM on a CPU",
-            *(_on_cpu(name, cpu) for name in ("running_time_cpu", "running_time_efficientnet_lite_cpu")),
+            _on_cpu("running_time_cpu", cpu),
             "## Networks as people write them, on a CPU",
             *(_of_users(name, f"{cpu} user-networks") for name in ("user_networks_cpu", WITHOUT_YNNPACK)),
             "## Group-CAM on a GPU",
@@ -50,7 +50,8 @@ def benchmarks() -> str:
 
 
 def _source(name: str, command: str, told: dict[str, Any]) -> str:
-    return f"{machine(told)}. `{command}` writes `experiments/results/{name}.json`."
+    flags = f" Compiled with `XLA_FLAGS={told['xla_flags']}`." if "xla_flags" in told else ""
+    return f"{machine(told)}. `{command}` writes `experiments/results/{name}.json`.{flags}"
 
 
 def _on_cpu(name: str, command: str) -> str:
@@ -74,8 +75,7 @@ def _of_users(name: str, command: str) -> str:
             others = {one: f"{seconds[one]:.2f} ({faster[one]:.2f} times)" for one in faster}
             rows.append([network, what, f"{seconds['ours']:.2f}", *(others.get(one, "") for one in OF_USERS)])
     head = ["network", "seconds an image", "ours", *OF_USERS.values()]
-    told = f" Compiled with `XLA_FLAGS={results['machine']['xla_flags']}`." if "xla_flags" in results["machine"] else ""
-    return f"{table(head, rows)}\n\n{_source(name, command, results['machine'])}{told}"
+    return f"{table(head, rows)}\n\n{_source(name, command, results['machine'])}"
 
 
 def _on_gpu(name: str, command: str) -> str:
