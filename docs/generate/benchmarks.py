@@ -31,7 +31,7 @@ def benchmarks() -> str:
     return "\n\n".join(
         [
             "## Group-CAM on a CPU",
-            _on_cpu("running_time_cpu", cpu),
+            *(_on_cpu(name, cpu) for name in ("running_time_cpu", "running_time_efficientnet_lite_cpu")),
             "## Networks as people write them, on a CPU",
             *(_of_users(name, f"{cpu} user-networks") for name in ("user_networks_cpu", WITHOUT_YNNPACK)),
             "## Group-CAM on a GPU",
