@@ -8,12 +8,12 @@ The first command measures Group-CAM, of which this file tells; the second all m
 accelerator, see `throughput.py`; `user-networks` measures other people's networks, see `user_networks.py`.
 
 The paper (one NVIDIA 2080 Ti, ResNet-50, seconds): RISE 38.23, XRAI 42.17, Grad-CAM 0.03, Score-CAM 2.46,
-Group-CAM 0.09. Ours, on 2 cores of a Xeon with a matrix-product rate of 315 GF/s (medians of 5; about 7 minutes, all
-of it in experiments/results/running_time_cpu.json):
+Group-CAM 0.09. Ours, on 2 cores of an AMD EPYC with a matrix-product rate of 203 GF/s, without YNNPACK, see
+`groupcam_jax.compiler` (medians of 3; about 7 minutes, all of it in experiments/results/running_time_cpu.json):
 
     seconds      ours    torch tuned    torch plain    torch loop    floor
-    ResNet-50    1.29    1.68           2.28           1.76          0.88
-    VGG19        3.93    5.30           8.09           6.53          4.24
+    ResNet-50    1.55    2.48           3.40           2.23          1.37
+    VGG19        3.64    6.88           9.31           8.15          6.58
 
 EfficientNet-Lite0 on 2 cores of an AMD EPYC, 8 masks at once (medians of 5; running_time_efficientnet_lite_cpu.json):
 
