@@ -12,12 +12,12 @@ CONTENDERS = {
 }
 WITHOUT_YNNPACK = "user_networks_without_ynnpack_cpu"
 OF_USERS = {
-    "all at once": "ours, all masks at once",
+    "all at once": "ours, all at once",
     "as written": "ours, as written",
-    "torch tuned": "PyTorch, tuned",
+    "torch tuned": CONTENDERS["torch tuned"],
 }
 ON_GPU = CONTENDERS | {
-    "as written": "ours, as written",
+    "as written": OF_USERS["as written"],
     "torch batched": "PyTorch, all masks at once",
     "torch compiled": "PyTorch, compiled",
     "curves": "ours, insertion and deletion",

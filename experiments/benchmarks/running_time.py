@@ -137,7 +137,7 @@ def main(
     context: typer.Context,
     network: Annotated[list[str], typer.Option(help="Networks to measure; repeatable.")] = [*MULTIPLY_ADDS],  # noqa: B006
     runs: Annotated[int, typer.Option(help="Runs of each contender, after a warm-up.")] = 7,
-    mask_batch: Annotated[int, typer.Option(help="Masks that ours scores at once; 0 for all.")] = 11,
+    mask_batch: Annotated[int, typer.Option(help="Masks that ours scores at once; 0 for what suits the device.")] = 11,
     images: Annotated[int, typer.Option(help="Images in the batch.")] = 4,
     only: Annotated[str | None, typer.Option(help="Run one contender once, for its peak memory.")] = None,
     output: Annotated[Path | None, typer.Option(help="Where the figures go as JSON.")] = None,

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.needs import need_class
-from groupcam_jax.evaluation.programs import items
+from groupcam_jax.evaluation.programs import items, once_in_turn
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.studies.randomisation import AXES, CASCADING, INDEPENDENT, MEASURES, draw
 from groupcam_jax.evaluation.study import Asked, BatchProgram, Experiment, ExplainBatch, Measured, Ranking, Study
@@ -52,11 +52,11 @@ def similarities(ones: Float[Array, "n h w"], others: Float[Array, "n h w"]) -> 
 def programs(study: Study) -> dict[str, BatchProgram]:
     """One program per method and way of randomising; the compiled explanation serves all trees."""
     arrays, _ = partition(study.classifier.params)
-    trees = randomisations(study)
+    trees, prepared = randomisations(study), once_in_turn(functools.partial(items, study.classifier))
 
     def program(explain: ExplainBatch, way: str) -> BatchProgram:
         def compare(batch: Batch) -> Mapping[str, np.ndarray]:
-            item = items(study.classifier, batch)
+            item = prepared(batch)
             asked = Asked(item.image, item.label, item.number)
             maps = [explain(arrays, asked)]
             values = []
