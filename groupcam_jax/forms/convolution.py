@@ -8,8 +8,8 @@ On CPU, in float32:
 - 3x3 at stride 1: Winograd's algorithm, for as many channels as make it faster.
 - Groups of at most eight channels (depthwise: one): shifted products.
 - Few channels and a stride, as in the first layer: the backward pass by the phases of the stride.
-- Other convolutions in one group are computed by XLA as they are; only their backward pass differs. Wider groups have
-  no form.
+- Other convolutions in one group are computed by XLA as they are; only their backward pass differs: where the kernel is
+  larger than the images, these are turned by half in its place. Wider groups have no form.
 
 The backward pass of each is the transpose of `derivative`. In one group it is written so that the transpose has its
 kernel in the plain layout. As JAX writes it, XLA's CPU compiler uses another one within loops, which takes 2 to 5 times
@@ -20,6 +20,7 @@ Measured (2 cores of an AMD EPYC, JAX 0.10.2, 8 images, forward and backward, ti
 of 16 pixels 1.5 and 16; of 2 pixels 1.6 and 1.2; 3x3 with 256 channels 2.3 and, in a loop, 4.5.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
@@ -32,6 +33,7 @@ from groupcam_jax.forms.blocks import block_convolution, suits
 from groupcam_jax.forms.patches import patch_products
 from groupcam_jax.forms.phases import transposed_convolution
 from groupcam_jax.forms.shifted import shifted_products, transposed_products
+from groupcam_jax.forms.turned import turned_convolution
 from groupcam_jax.forms.winograd import winograd
 
 Bilinear: TypeAlias = Callable[[jax.Array, jax.Array], jax.Array]  # of x `[n, h, w, c]` and a kernel `[i, j, d, k]`
@@ -127,8 +129,11 @@ def form_on_cpu(
         turned = kernel.swapaxes(2, 3)
         return lax.conv_general_dilated(dx, turned, strides, padding, dimension_numbers=("NHWC", "HWOI", "NHWC"))
 
+    derivative: Bilinear = in_plain_layout
+    if math.prod(strides) == 1 and math.prod(kernel) > math.prod(shape[:3]) * (inputs + outputs):
+        derivative = transposed(turned_convolution)
     size, channels = min(shape[1:3]), min(inputs, outputs)
     bordered = (rows, columns, *strides) == (3, 3, 1, 1) and all(pads == (1, 1) for pads in padding)
     if precise or not bordered or channels < 128 or size < 8:
-        return Form(plain, in_plain_layout)
-    return Form(partial(winograd, tile=4 if size >= 24 else 2), in_plain_layout)
+        return Form(plain, derivative)
+    return Form(partial(winograd, tile=4 if size >= 24 else 2), derivative)
