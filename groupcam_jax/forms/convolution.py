@@ -36,6 +36,7 @@ from groupcam_jax.forms.blocks import block_convolution, suits
 from groupcam_jax.forms.patches import patch_products
 from groupcam_jax.forms.phases import transposed_convolution
 from groupcam_jax.forms.shifted import shifted_products, transposed_products
+from groupcam_jax.forms.spread import spread
 from groupcam_jax.forms.turned import turned_convolution
 from groupcam_jax.forms.winograd import winograd
 
@@ -116,11 +117,17 @@ def form_on_cpu(
 
         return derivative
 
+    def transposed_spread(transpose: Bilinear) -> Bilinear:
+        """The same, where the transpose takes a cotangent that is spread."""
+        return transposed(
+            lambda dy, kernel, padding, shape: transpose(spread(dy, kernel, strides, padding, shape), kernel)
+        )
+
     if groups > 1:
         if inputs > 8 or rows * columns * inputs > MOST_TAPS:
             return None
         depthwise = inputs == 1 and outputs == groups
-        derivative = transposed(partial(transposed_products, strides=strides)) if depthwise else plain
+        derivative = transposed_spread(transposed_products) if depthwise else plain
         return Form(partial(shifted_products, strides=strides, padding=padding), derivative)
     if rows <= strides[0] and columns <= strides[1] and not any(map(any, padding)):
         products = partial(patch_products, strides=strides)
@@ -133,8 +140,9 @@ def form_on_cpu(
         return lax.conv_general_dilated(dx, turned, strides, padding, dimension_numbers=("NHWC", "HWOI", "NHWC"))
 
     derivative: Bilinear = in_plain_layout
+    # Images that vmap adds are not counted: with eight of them this is no slower (7 to 14 pixels wide).
     if math.prod(strides) == 1 and math.prod(kernel) > math.prod(shape[:3]) * (inputs + outputs):
-        derivative = transposed(turned_convolution)
+        derivative = transposed_spread(turned_convolution)
     size, channels = min(shape[1:3]), min(inputs, outputs)
     bordered = (rows, columns, *strides) == (3, 3, 1, 1) and all(pads == (1, 1) for pads in padding)
     if precise or not bordered or channels < 128 or size < 8:

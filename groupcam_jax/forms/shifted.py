@@ -40,30 +40,6 @@ def shifted_products(
     return total
 
 
-def transposed_products(
-    dy: jax.Array,
-    kernel: jax.Array,
-    strides: Sequence[int],
-    padding: Sequence[tuple[int, int]],
-    shape: tuple[int, ...],
-) -> jax.Array:
-    """Transposes a depthwise `shifted_products(x, kernel, strides, padding)` with respect to x, of that shape."""
-    turned = lax.rev(kernel, (0, 1))
-    return shifted_products(spread(dy, kernel, strides, padding, shape), turned, (1, 1), [(0, 0), (0, 0)])
-
-
-def spread(
-    dy: jax.Array,
-    kernel: jax.Array,
-    strides: Sequence[int],
-    padding: Sequence[tuple[int, int]],
-    shape: tuple[int, ...],
-) -> jax.Array:
-    """What the transpose of a convolution convolves: s - 1 zeros between the values of dy, and a border around."""
-    borders = []
-    for taps, size, outputs, stride, (before, _) in zip(
-        kernel.shape, shape[1:3], dy.shape[1:3], strides, padding, strict=False
-    ):
-        ahead = taps - 1 - before
-        borders.append((ahead, size + taps - 1 - ahead - ((outputs - 1) * stride + 1), stride - 1))
-    return lax.pad(dy, jnp.zeros((), dy.dtype), [(0, 0, 0), *borders, (0, 0, 0)])
+def transposed_products(dy: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Transposes a depthwise `shifted_products(x, kernel, ...)` with respect to x, of a cotangent that is `spread`."""
+    return shifted_products(dy, lax.rev(kernel, (0, 1)), (1, 1), [(0, 0), (0, 0)])
