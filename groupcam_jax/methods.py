@@ -11,7 +11,7 @@ METHODS = {
     "group-cam": g.group_cam,
     "group-cam-released": g.released_group_cam,
     "refined": g.refined,
-    "refined-fast": functools.partial(g.refined, method=g.grad_cam, steps=8),
+    "refined-fast": functools.partial(g.refined, method=g.grad_cam, steps=8, step_size=0.8),
     "cam": g.cam,
     "grad-cam": g.grad_cam,
     "finer-cam": functools.partial(g.grad_cam, target=g.finer()),

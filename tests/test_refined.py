@@ -13,7 +13,7 @@ from seen_object import IMAGE, MASK, sees_object
 from groupcam_jax import constant, gradient, group_cam, noise, refined
 from groupcam_jax.explainers.refined import SHARES, schedule
 from groupcam_jax.metrics import insertion_deletion
-from groupcam_jax.stages.grid import grid_sides, total_variation, unit_power
+from groupcam_jax.stages.grid import enlarged, grid_sides, smooth, total_variation, unit_power
 from groupcam_jax.stages.order import reordered
 
 APPLY, PARAMS = models.plain()
@@ -55,11 +55,25 @@ def test_what_is_enough_when_the_start_is_hidden_is_found():
     assert saliency[:4, 8:].mean() > saliency[8:, 8:].mean()
 
 
+def blind(params, images):
+    """Every class is as likely, whatever is seen."""
+    del params
+    return 0 * images.mean((1, 2))
+
+
 def test_a_map_that_varies_costs():
-    start = jax.random.uniform(jax.random.key(0), (12, 12))
-    options = {"method": given(start), "substrates": [constant(0.0)], "cells": 12, "step_size": 0.1}
-    blind = jax.jit(refined(lambda params, images: 0 * images.mean((1, 2)), {}, **options))
-    assert total_variation(blind(jnp.ones((12, 12, 3)), 1)) < 0.8 * total_variation(start)
+    down, across = jnp.mgrid[:12, :12].astype(jnp.float32)
+    start = (
+        jnp.exp(-((down - 5.0) ** 2 + (across - 6.0) ** 2) / 18) + jax.random.normal(jax.random.key(0), (12, 12)) / 2
+    )
+    free, costly = (
+        refined(
+            blind, {}, method=given(start), substrates=[constant(0.0)], step_size=0.05, smoothness=smoothness, pull=0.0
+        )
+        for smoothness in (0.0, 1.0)
+    )
+    image = jnp.ones((12, 12, 3))
+    assert total_variation(jax.jit(costly)(image, 1)) < 0.9 * total_variation(jax.jit(free)(image, 1))
 
 
 def test_both_curves_gain_on_what_it_follows():
@@ -85,6 +99,16 @@ def test_the_peak_of_a_small_object_stays_where_it_is(size):
     most, before = (jnp.argsort(saliency_.ravel(), descending=True)[:50] for saliency_ in (saliency, start))
     assert most[0] == before[0] == 56 * 112 + 60
     assert len(np.unique(np.asarray(saliency).ravel()[most])) > 10
+
+
+def test_each_step_pulls_back_to_the_start():
+    def farther(pull):
+        explain = refined(sees_object, {}, method=given(HALF), substrates=[constant(0.0)], smoothness=0.0, pull=pull)
+        found = jax.jit(explain)(IMAGE, 1)
+        return np.corrcoef(found.ravel(), HALF.ravel())[0, 1]
+
+    free, little, much = map(farther, (0.0, 0.2, 2.0))
+    assert free < little < much
 
 
 def test_a_flat_start_stays_blank():
@@ -129,6 +153,24 @@ def test_any_grid_has_a_direction_without_nan(shape):
     assert total_variation(jnp.ones(shape)) == 0
 
 
+def test_smoothing_keeps_the_mean_and_takes_away_what_changes_from_cell_to_cell():
+    grid = jax.random.normal(jax.random.key(0), (5, 7))
+    np.testing.assert_allclose(smooth(grid).mean(), grid.mean(), atol=1e-6)
+    chequered = jnp.asarray(np.indices((5, 7)).sum(0) % 2, jnp.float32)
+    np.testing.assert_allclose(smooth(chequered)[1:-1, 1:-1], 0.5)
+    np.testing.assert_allclose(smooth(jnp.zeros((5, 5)).at[2, 2].set(16.0))[2], [0, 2, 4, 2, 0])
+
+
+def test_a_surface_of_the_second_degree_is_enlarged_exactly():
+    def surface(down, across):
+        return (down - 3) ** 2 + down * across - 2 * across
+
+    centers = (np.arange(32) + 0.5) / 4 - 0.5
+    grid = jnp.asarray(surface(*np.mgrid[:8, :8]), jnp.float32)
+    expected = surface(centers[:, None], centers[None, :])
+    np.testing.assert_allclose(enlarged(grid, (32, 32, 3))[8:-8, 8:-8], expected[8:-8, 8:-8], atol=1e-4)
+
+
 def test_total_variation_counts_every_step_between_neighbours():
     steps = jnp.zeros((4, 4)).at[:, 2:].set(3.0)
     assert total_variation(steps) == 4 * 3 / 16
@@ -146,6 +188,9 @@ def test_total_variation_counts_every_step_between_neighbours():
         ({"softness": 0.0}, "softness=0.0: expected a positive number"),
         ({"step_size": float("nan")}, "step_size=nan: expected a positive number"),
         ({"smoothness": -1.0}, "smoothness=-1.0: expected at least 0"),
+        ({"pull": -0.1}, "pull=-0.1: expected 0 to 1 / step_size=2.0"),
+        ({"pull": 2.5}, "pull=2.5: expected 0 to 1 / step_size=2.0"),
+        ({"pull": float("nan")}, "pull=nan: expected 0 to 1"),
     ],
 )
 def test_options_that_cannot_be(options, message):

@@ -2,18 +2,20 @@
 
     z0         the map of the inner method on a grid of `cells` on the shorter side, of mean 0 and deviation 1
     q, b       a share of the pixels and a substrate; both change from step to step
-    U          z enlarged to the image
-    t          the (1 - q) quantile of z                                           no gradient
-    m          sigmoid((U - t) / (softness std z))                                 the q most salient pixels, softly
-    J          p_c(m x + (1 - m) b) - p_c((1 - m) x + m b) - smoothness TV(z)      one batch of two
+    S          z smoothed along both axes by (1, 2, 1) / 4
+    U          S enlarged to the image, by cubic interpolation
+    t          the (1 - q) quantile of S                                           no gradient
+    m          sigmoid((U - t) / (softness std S))                                 the q most salient pixels, softly
+    J          p_c(m x + (1 - m) b) - p_c((1 - m) x + m b) - smoothness TV(S)      one batch of two
     TV         the mean absolute difference of neighbours
-    z          z + r dJ/dz / rms dJ/dz                                             r falls from step_size to 0
+    z          z + r (dJ/dz / rms dJ/dz + pull (z0 - z))                           r falls from step_size to 0
     saliency   the values of the inner map, in the order of U
 
-A map can be made to score well on one substrate and mean nothing: from a flat start, with the blurred image alone, the
-curves rise and the map is confetti. Three things keep it true: it starts from a map that means something, no substrate
-can be fooled alone, and a map that varies costs. The curves tell which pixels come first. They tell nothing of values,
-so these stay those of the inner method. `experiments.refined` measures by what no step saw.
+A map can be made to score well on one substrate and mean nothing: from a flat start, with the blurred image alone, it
+is confetti. Four things keep it true: a start that means something, a pull back to it at each step, several substrates,
+and a price of variation. The pull is decoupled from the gradient, as AdamW's decay of weights is (arXiv:1711.05101):
+where the score tells nothing, the start decides. The curves tell which pixels come first, and nothing of values: these
+stay those of the inner method. `experiments.refined` measures by what no step saw.
 """
 
 from __future__ import annotations
@@ -32,8 +34,8 @@ from groupcam_jax.explainers.group_cam import group_cam
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.loops import scan, switch
 from groupcam_jax.program.cut import cut_at_image
-from groupcam_jax.stages.grid import grid_sides, total_variation, unit_power
-from groupcam_jax.stages.masks import unit_range, upsample
+from groupcam_jax.stages.grid import enlarged, grid_sides, smooth, total_variation, unit_power
+from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.order import reordered, soft_mask
 from groupcam_jax.stages.perturb import Baseline, constant, gaussian_blur, hide, noise, reveal
 from groupcam_jax.targets import Target, probability
@@ -63,6 +65,7 @@ def refined(
     softness: float = 0.15,
     smoothness: float = 1.0,
     step_size: float = 0.5,
+    pull: float = 0.2,
     score: Target = probability,
     has_aux: HasAux = False,
 ) -> Explainer[HasAux, RefinedAux]:
@@ -79,17 +82,18 @@ def refined(
       softness: of the border of what is shown, in standard deviations of the map.
       smoothness: how much a map that varies costs, in units of the score.
       step_size: of the first step, in standard deviations of the map.
+      pull: how much of the way back to the start a step of size 1 would take; 0 to 1 / step_size.
       score: the score that is followed, a function of the logits and the label.
       has_aux: whether the explainer returns `(saliency, RefinedAux)`.
 
     Returns:
-      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
-      All 0 if the inner method's map is flat: there is nothing to refine. The key draws the substrates and is passed to
-      the inner method; without one `jax.random.key(0)` draws, so that the map is always the same.
+      `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32, all 0 if the map
+      of the inner method is flat. The key draws the substrates and is passed to the inner method; without one
+      `jax.random.key(0)` draws, so that the map is always the same.
 
     Raises:
       ValueError: cells below 2, no substrates or fewer steps than substrates, softness or step_size not positive,
-        smoothness negative.
+        smoothness negative, pull out of its range.
       ValueError, TypeError: in the explainer, as in the inner method, and see `Explainer`.
     """
     check_count("steps", steps)
@@ -103,6 +107,8 @@ def refined(
             raise ValueError(f"{name}={value}: expected a positive number of standard deviations of the map")
     if not 0 <= smoothness < math.inf:
         raise ValueError(f"smoothness={smoothness}: expected at least 0, in units of the score")
+    if not 0 <= pull * step_size <= 1:
+        raise ValueError(f"pull={pull}: expected 0 to 1 / step_size={1 / step_size}, more would step past the start")
     inner = method(model_apply, params) if layer is None else method(model_apply, params, layer=layer)
 
     def explain(image, label, key):
@@ -114,19 +120,20 @@ def refined(
         confidence = cut.confidence(score, label)
 
         def gain(z, share, hidden):
-            mask = soft_mask(z, share, image.shape, softness)
+            grid = smooth(z)
+            mask = soft_mask(grid, share, image.shape, softness)
             shown, lost = jax.vmap(lambda mask: confidence(reveal(image, hidden, mask)))(jnp.stack([mask, 1 - mask]))
-            return shown - lost - smoothness * total_variation(z)
+            return shown - lost - smoothness * total_variation(grid)
 
         def step(z, entry):
             share, size, turn, key = entry
             hidden = switch(turn, [functools.partial(hide, one, image) for one in substrates], key)
-            return z + size * unit_power(jax.grad(gain)(z, share, hidden)), None
+            return z + size * (unit_power(jax.grad(gain)(z, share, hidden)) + pull * (first - z)), None
 
-        z = jax.image.resize(start, grid_sides(image.shape, cells), "linear")
-        plan = schedule(steps, len(substrates), step_size, draw_key)
-        z, _ = scan(step, unit_power(z - z.mean()), plan)
-        saliency = reordered(unit_range(start), upsample(z, image.shape[:2]))
+        first = jax.image.resize(start, grid_sides(image.shape, cells), "linear")
+        first = unit_power(first - first.mean())
+        z, _ = scan(step, first, schedule(steps, len(substrates), step_size, draw_key))
+        saliency = reordered(unit_range(start), enlarged(smooth(z), image.shape))
         saliency = jnp.where(start.max() == start.min(), 0, saliency)
         return saliency, RefinedAux(label, logits, start)
 
@@ -140,6 +147,5 @@ def schedule(steps: int, substrates: int, step_size: float, key: PRNGKey) -> Any
     """
     shares = np.random.default_rng(0).permutation(np.linspace(*SHARES, steps))
     sizes = np.linspace(step_size, 0, steps, endpoint=False)
-    turns = np.arange(steps) % substrates
     share, size = (jnp.asarray(plan, jnp.float32) for plan in (shares, sizes))
-    return share, size, jnp.asarray(turns, jnp.int32), jax.random.split(key, steps)
+    return share, size, jnp.arange(steps, dtype=jnp.int32) % substrates, jax.random.split(key, steps)

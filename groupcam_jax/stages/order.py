@@ -4,15 +4,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from groupcam_jax.stages.masks import unit_range, upsample
+from groupcam_jax.stages.grid import enlarged
+from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.types import Heat, Mask, Saliency
 
 
-def soft_mask(z: Heat, share: Float[Array, ""], shape: tuple[int, ...], softness: float) -> Mask:
+def soft_mask(grid: Heat, share: Float[Array, ""], shape: tuple[int, ...], softness: float) -> Mask:
     """Shows a share of the pixels, the most salient ones, with a soft border."""
-    threshold = jax.lax.stop_gradient(jnp.quantile(z, 1 - share))
-    width = softness * jax.lax.stop_gradient(z.std())
-    return jax.nn.sigmoid((upsample(z, shape[:2]) - threshold) / jnp.where(width == 0, 1, width))
+    threshold = jax.lax.stop_gradient(jnp.quantile(grid, 1 - share))
+    width = softness * jax.lax.stop_gradient(grid.std())
+    return jax.nn.sigmoid((enlarged(grid, shape) - threshold) / jnp.where(width == 0, 1, width))
 
 
 def reordered(saliency: Saliency, first: Heat) -> Saliency:
