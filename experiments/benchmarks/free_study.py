@@ -8,8 +8,8 @@ import numpy as np
 
 from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.data import Batch, Dataset, Example, resize_straight
+from groupcam_jax.evaluation.job import Job
 from groupcam_jax.evaluation.programs import make_study
-from groupcam_jax.evaluation.run import Job
 from groupcam_jax.evaluation.studies.insertion_deletion import EXPERIMENT, STEPS
 from groupcam_jax.evaluation.study import BatchProgram, Study
 from groupcam_jax.types import Classifier

@@ -36,9 +36,10 @@ from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.data import by_category, open_data, resize_shorter_and_crop, resize_straight
 from groupcam_jax.evaluation.devices import meet
+from groupcam_jax.evaluation.job import Job
 from groupcam_jax.evaluation.manifest import fingerprint, hold, place_of
 from groupcam_jax.evaluation.programs import make_study
-from groupcam_jax.evaluation.run import Job, run
+from groupcam_jax.evaluation.run import run
 from groupcam_jax.evaluation.section import Section, section
 from groupcam_jax.evaluation.study import Experiment
 from groupcam_jax.report.page import check_replaceable, page, write_page

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from groupcam_jax.evaluation.again import explain_again
+from groupcam_jax.evaluation.job import Job
+from groupcam_jax.evaluation.outcome import Outcome
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.report import Cells, tabulate
-from groupcam_jax.evaluation.run import Job, Outcome
 from groupcam_jax.evaluation.study import Ranking
 from groupcam_jax.report.chart import chart
 from groupcam_jax.report.encode import picture_url
