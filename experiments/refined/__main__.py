@@ -30,7 +30,9 @@ def main(
     first: Annotated[int, typer.Option(help="Number of the first picture, from 0.")] = 150,
     limit: Annotated[int | None, typer.Option(help="How many pictures.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Pictures that are explained and measured at once.")] = 1,
-    methods: Annotated[str, typer.Option(help="Separated by semicolons.")] = "group-cam;grad-cam;refined-fast;refined",
+    methods: Annotated[
+        str, typer.Option(help="Separated by semicolons.")
+    ] = "group-cam;grad-cam;refined-fast;refined;refined-calm",
 ) -> None:
     """Measure refined maps by what no step saw."""
     classifier, second = load_classifier(model, None), load_classifier(other, None)

@@ -59,7 +59,9 @@ def main(
     first: Annotated[int, typer.Option(help="Number of the first picture, from 0.")] = 150,
     limit: Annotated[int | None, typer.Option(help="How many pictures.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 1,
-    methods: Annotated[str, typer.Option(help="Separated by semicolons.")] = "group-cam;grad-cam;refined-fast;refined",
+    methods: Annotated[
+        str, typer.Option(help="Separated by semicolons.")
+    ] = "group-cam;grad-cam;refined-fast;refined;refined-calm",
 ) -> None:
     """Compare maps of pictures and of the same pictures, changed."""
     output.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ def flat(model_apply: Any, params: Any, **options: Any) -> Any:
         drawn = jax.random.normal(jax.random.key(0), (28, 28))
         return lambda image, label, key: jax.image.resize(drawn, image.shape[:2], "linear")
 
-    return g.refined(model_apply, params, method=speck, substrates=[BLUR], smoothness=0.3, pull=0.0, **options)
+    return g.refined(model_apply, params, method=speck, substrates=[BLUR], smoothness=0.3, **options)
 
 
 OWN: dict[str, Callable[..., Any]] = {
