@@ -19,7 +19,6 @@ Places are 4 but for three networks whose grid of 3 x 3 sees the whole image fro
 """
 
 import inspect
-import io
 import json
 import re
 from collections.abc import Callable
@@ -31,14 +30,14 @@ import jax
 import jax.numpy as jnp
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from skimage import data
 
 import groupcam_jax as g
 from experiments.libraries import LIBRARIES, SIZE, Library
 from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.files import whole_file, write_json
+from groupcam_jax.evaluation.markdown import write_markdown
+from groupcam_jax.files import write_json
 from groupcam_jax.program.params import partition
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -162,12 +161,10 @@ def report(folder: Path, rows: list[dict[str, Any]]) -> None:
     """Writes `table.json` and `table.md`."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "table.json", {"rows": rows, "machine": machine()})
-    shown, text = Table(*COLUMNS, box=box.MARKDOWN), io.StringIO()
+    table = Table(*COLUMNS, box=box.MARKDOWN)
     for one in rows:
-        shown.add_row(*(re.sub(r"^\w+ has (no rule for \S+) .*", r"\1", str(one[name])) for name in COLUMNS))
-    Console(file=text, width=400).print(shown)
-    with whole_file(folder / "table.md") as file:
-        file.write("\n".join(line.rstrip() for line in text.getvalue().strip().splitlines()).encode() + b"\n")
+        table.add_row(*(re.sub(r"^\w+ has (no rule for \S+) .*", r"\1", str(one[name])) for name in COLUMNS))
+    write_markdown(folder / "table.md", table)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ centre has 0.21 and 0.18, random 0.
 """
 
 import functools
-import io
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,8 +33,9 @@ from groupcam_jax import faster
 from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.estimates import estimate
 from groupcam_jax.evaluation.machine import machine
+from groupcam_jax.evaluation.markdown import write_markdown
 from groupcam_jax.evaluation.report import cell
-from groupcam_jax.files import whole_file, write_json
+from groupcam_jax.files import write_json
 from groupcam_jax.metrics import single_deletion
 from pretrained.networks.shapes import normalize
 from pretrained.scenes.draw import scene
@@ -130,11 +130,9 @@ def report(folder: Path, scores: dict[str, dict[str, Any]], inputs: dict[str, An
     found = {**inputs, "rank correlation of the orders": round(agreement, 3), "means": means, "machine": machine()}
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "table.json", found)
-    text = io.StringIO()
-    Console(file=text, width=200).print(table)
-    with whole_file(folder / "table.md") as file:
-        file.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().strip().splitlines()).encode())
-    print(text.getvalue(), inputs, f"rank correlation {agreement:.3f}")
+    write_markdown(folder / "table.md", table)
+    Console(width=200).print(table)
+    print(inputs, f"rank correlation {agreement:.3f}")
 
 
 if __name__ == "__main__":

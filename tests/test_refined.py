@@ -101,6 +101,12 @@ def test_the_peak_of_a_small_object_stays_where_it_is(size):
     assert len(np.unique(np.asarray(saliency).ravel()[most])) > 10
 
 
+def test_without_a_step_the_order_is_that_of_the_smoothed_start():
+    start = jax.random.uniform(jax.random.key(0), (12, 12))
+    saliency = jax.jit(refined(blind, {}, method=given(start), step_size=1e-6, cells=12))(jnp.ones((12, 12, 3)), 1)
+    assert jnp.argsort(saliency.ravel()).tolist() == jnp.argsort(smooth(start).ravel()).tolist()
+
+
 def test_each_step_pulls_back_to_the_start():
     def farther(pull):
         explain = refined(sees_object, {}, method=given(HALF), substrates=[constant(0.0)], smoothness=0.0, pull=pull)

@@ -8,7 +8,6 @@ rank correlation of the maps in cells of 8 x 8 pixels, in per cent: 100 is the s
 symmetric, so no faithful map has 100.
 """
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -27,9 +26,10 @@ from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.evaluation.data import open_data, resize_shorter_and_crop
 from groupcam_jax.evaluation.estimates import estimate
 from groupcam_jax.evaluation.machine import machine
+from groupcam_jax.evaluation.markdown import write_markdown
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.report import cell
-from groupcam_jax.files import whole_file, write_json
+from groupcam_jax.files import write_json
 from groupcam_jax.types import Saliency
 
 CELL = 8
@@ -87,12 +87,9 @@ def report(output: Path, rows: dict[str, list[Row]], model: str) -> None:
     table = Table("method", *CHANGES, "n", box=box.MARKDOWN)
     for name, ones in rows.items():
         table.add_row(name, *(cell(estimate(ones, change)) for change in CHANGES), str(len(ones)))
-    text = io.StringIO()
-    Console(file=text, width=120).print(table)
-    with whole_file(output / "flipped.md") as file:
-        file.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().strip().splitlines()).encode())
+    write_markdown(output / "flipped.md", table)
     write_json(output / "flipped.json", {"rows": rows, "model": model, "machine": machine()})
-    print(text.getvalue())
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,17 @@
 """The table: per cent, and what each method gains over Group-CAM on the same pictures, with its 95 % interval."""
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from experiments.refined.measure import LEVELS
 from groupcam_jax.evaluation.estimates import estimate
 from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.files import whole_file, write_json
+from groupcam_jax.evaluation.markdown import write_markdown
+from groupcam_jax.files import write_json
 
 BASE = "group-cam"
 COLUMNS = (
@@ -58,8 +57,5 @@ def cell(rows: Rows, bases: dict[str, dict[str, Any]], column: str) -> str:
 
 def write_table(folder: Path, table: Table) -> None:
     """Writes the table, and what it was measured on."""
-    text = io.StringIO()
-    Console(file=text, width=500).print(table)
-    with whole_file(folder / "table.md") as file:
-        file.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().strip().splitlines()).encode())
+    write_markdown(folder / "table.md", table)
     write_json(folder / "machine.json", machine())

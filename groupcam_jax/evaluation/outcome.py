@@ -8,8 +8,9 @@ from rich.console import Console
 
 from groupcam_jax.evaluation.job import Job
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger, shortened
+from groupcam_jax.evaluation.markdown import WIDTH
 from groupcam_jax.evaluation.records import Row
-from groupcam_jax.evaluation.report import WIDTH, Summary, summary_table, write_report
+from groupcam_jax.evaluation.report import Summary, summary_table, write_report
 from groupcam_jax.files import whole_file
 
 

@@ -1,6 +1,5 @@
 """The report of a run: a table in Markdown, and the same in JSON with all that is needed to reproduce it."""
 
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -8,14 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from groupcam_jax.evaluation.estimates import Estimate
 from groupcam_jax.evaluation.machine import machine
+from groupcam_jax.evaluation.markdown import write_markdown
 from groupcam_jax.files import whole_file
-
-WIDTH = 400  # of a table, in characters; a terminal may be narrower, but not a file
 
 Summary = Mapping[str, Mapping[str, Estimate]]  # method -> column -> figure
 
@@ -57,8 +54,6 @@ def cell(estimate: Estimate) -> str:
 
 def write_report(folder: Path, title: str, summary: Summary, manifest: Mapping[str, object]) -> None:
     """Writes `table.md` and `table.json`."""
-    text = io.StringIO()
-    Console(file=text, width=WIDTH).print(summary_table(title, summary))
     figures = {
         method: {
             column: {name: None if value != value else value for name, value in one._asdict().items()}
@@ -67,10 +62,7 @@ def write_report(folder: Path, title: str, summary: Summary, manifest: Mapping[s
         for method, columns in summary.items()
     }
     report = {"title": title, "figures": figures, **manifest, "machine": machine()}
-    contents = {
-        "table.md": "\n".join(line.rstrip() for line in text.getvalue().splitlines()),
-        "table.json": json.dumps(report, indent=2, default=str, allow_nan=False),
-    }
-    for name, content in contents.items():
-        with whole_file(folder / name) as file:
-            file.write(f"{content}\n".encode())
+    content = json.dumps(report, indent=2, default=str, allow_nan=False)
+    write_markdown(folder / "table.md", summary_table(title, summary))
+    with whole_file(folder / "table.json") as file:
+        file.write(f"{content}\n".encode())
