@@ -59,14 +59,16 @@ Others (standard, and energy, over Group-CAM): as released -1.1 to +0.5 and -3.9
 to -1.2, Opti-CAM -9.2 to -4.3 and -9.9 to -6.1, the centre -16.1 to -10.4 and -12.7 to -8.2, random -31.5 to -23.4 and
 -19.2 to -13.7 (n = 130); RISE +2.0 to +11.1 and -12.1 to -5.4 (n = 40).
 
-The rows are of one NVIDIA H200 in full float32 (JAX 0.11.2). Rows of six methods had been measured on CPU as well: they
+The rows of `refined`, `refined-calm` and `refined-fast` are of 2 cores of an AMD EPYC (JAX 0.10.2), the others of one
+NVIDIA H200 in full float32 (JAX 0.11.2) and of the same pictures. Rows of six methods were measured on both: they
 differ by 0.0003 on average, but Opti-CAM's by 0.03, because its steps amplify rounding.
 
 The other way round, maps of EfficientNet-Lite0, on which nothing was chosen, also scored by MobileNetV2 (40 pictures,
-CPU; experiments/results/refined/efficientnet_lite0). Standard: Group-CAM 23.9, refined-fast 41.6 (+14.0 to +21.3),
-refined 52.3 (+24.7 to +32.1); photo +1.0 to +6.7 and +4.9 to +10.2; ROAD +2.7 to +6.3 and +9.3 to +13.5; other network
--0.2 to +5.8 and +4.7 to +10.8; hit -22.5 to -2.5 and 0.0 to +7.5; energy -4.1 to -2.0 and -2.1 to -0.9; IoU -0.4 to
-+6.5 and -3.3 to -0.8. There `refined-fast` points worse than Group-CAM.
+CPU; experiments/results/refined/efficientnet_lite0). Standard: Group-CAM 23.9, refined-fast 39.1 (+12.4 to +18.0),
+refined 49.3 (+21.7 to +29.2), refined-calm 43.7 (+17.1 to +22.5); photo +0.5 to +5.8, +3.8 to +10.8, +3.2 to +8.7;
+ROAD +4.1 to +7.8, +8.9 to +13.0, +7.4 to +10.8; other network +0.1 to +6.0, +4.4 to +11.1, +3.2 to +8.2; hit 0.0 to
++7.5, -15.0 to +5.0, -7.5 to +7.5; energy -4.4 to -2.2, -3.5 to -1.3, -1.6 to -0.6; IoU -0.9 to +6.1, -4.4 to -1.2,
+-2.8 to -0.3.
 
 The same network with its kernels rounded to 8 bits, a scale for each output channel, as the other network
 (EfficientNet-Lite0, n = 26, CPU; experiments/results/refined/weights_in_8_bits): refined-fast gains +10.2 to +19.1 by
