@@ -50,10 +50,10 @@ are smooth, where those of the rule before (below) were dotted. `refined` still 
 draws loops on a pattern, such as organ pipes; `refined-calm` hardly does. In drawn scenes both stay nearly on the shape
 that they explain. We would rather look at `refined-calm` than at Group-CAM in most of these pictures.
 
-The warning, the same steps from a flat start with blur alone (n = 130): it gains as much by what it follows (standard
-+16.3 to +23.4), and loses with noise (-18.2 to -11.7), with another photograph (-7.9 to -2.5), and on the object
-(energy -17.7 to -12.7). ROAD (+7.8 to +12.1) and the other network (+2.6 to +9.2) do not see through it: neither of
-them alone proves a map.
+The warning, the same steps from a flat start with blur alone (n = 130, by the rule before): it gains as much by what it
+follows (standard +16.3 to +23.4), and loses with noise (-18.2 to -11.7), with another photograph (-7.9 to -2.5), and on
+the object (energy -17.7 to -12.7). ROAD (+7.8 to +12.1) and the other network (+2.6 to +9.2) do not see through it:
+neither of them alone proves a map.
 
 Others (standard, and energy, over Group-CAM): as released -1.1 to +0.5 and -3.9 to -2.4, Grad-CAM -1.5 to +0.8 and -2.8
 to -1.2, Opti-CAM -9.2 to -4.3 and -9.9 to -6.1, the centre -16.1 to -10.4 and -12.7 to -8.2, random -31.5 to -23.4 and
