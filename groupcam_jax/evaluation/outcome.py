@@ -63,8 +63,8 @@ def conclude(
             with whole_file(job.folder / f"{name}.png") as file:
                 figure.savefig(file, format="png")
     gaps = list(missing(job, ledger, summary))
-    for told in [*left_out(broken, job.pictures), *gaps]:
-        errors.print(told, style="red", markup=False)
+    for message in [*left_out(broken, job.pictures), *gaps]:
+        errors.print(message, style="red", markup=False)
     return Outcome(not gaps, by_method, summary, figures)
 
 
