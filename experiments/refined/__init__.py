@@ -101,9 +101,11 @@ loss. Average sensitivity, by how much a map changes when the picture has a litt
 Grad-CAM, 29.0 for refined-fast, 35.9 for refined. That is the price: a refined map follows the one picture, to the
 pixel, and is far less stable.
 
-So it is with other changes of the picture (`flipped.py`, n = 130; experiments/results/refined/flipped). The rank
-correlation of the map of the mirrored picture, mirrored back, with the map of the picture is 91.3 for Grad-CAM, 87.3
-for Group-CAM, 79.6 for refined-fast, 74.5 for refined; with noise instead 95.7, 92.0, 83.5, 78.0.
+So it is with other changes of the picture (`flipped.py`, n = 130, by this rule, CPU;
+experiments/results/refined/flipped). The rank correlation of the map of the mirrored picture, mirrored back, with the
+map of the picture is 91.3 for Grad-CAM, 87.3 for Group-CAM, 79.0 for refined-calm, 75.0 for refined-fast, 71.6 for
+refined; with noise instead 95.7, 92.0, 82.7, 78.4, 75.1. By the rule before refined-fast had 79.6 and 83.5, refined
+74.5 and 78.0: the smooth surface costs three points of this, the pull brings back more.
 
 Class discrimination, the predicted class and the next likely one (n = 128 to 130;
 experiments/results/refined/class-discrimination). Maps of both classes are less alike: rank correlation 0.79 for
