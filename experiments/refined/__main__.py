@@ -9,13 +9,16 @@ import typer
 from rich.console import Console
 
 from experiments.refined.measure import Pictures, build_measure
-from experiments.refined.methods import predict, program
-from experiments.refined.report import summary, write_table
+from experiments.refined.methods import COMPARED, predict, program
+from experiments.refined.report import summary
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.data import Dataset, open_data, resize_shorter_and_crop
+from groupcam_jax.evaluation.machine import machine
 from groupcam_jax.evaluation.manifest import claim, fingerprint
+from groupcam_jax.evaluation.markdown import write_markdown
 from groupcam_jax.evaluation.records import append_rows, mend, read_rows, rounded
+from groupcam_jax.files import write_json
 from groupcam_jax.metrics import mask_of_boxes
 from groupcam_jax.types import Classifier
 
@@ -30,9 +33,7 @@ def main(
     first: Annotated[int, typer.Option(help="Number of the first picture, from 0.")] = 150,
     limit: Annotated[int | None, typer.Option(help="How many pictures.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Pictures that are explained and measured at once.")] = 1,
-    methods: Annotated[
-        str, typer.Option(help="Separated by semicolons.")
-    ] = "group-cam;grad-cam;refined-fast;refined;refined-calm",
+    methods: Annotated[str, typer.Option(help="Separated by semicolons.")] = COMPARED,
 ) -> None:
     """Measure refined maps by what no step saw."""
     classifier, second = load_classifier(model, None), load_classifier(other, None)
@@ -63,7 +64,8 @@ def main(
                         append_rows(file, [{"id": id, "method": name, **values}])
         table = summary(read_rows(file))
         Console(width=250).print(table)
-        write_table(output, table)
+        write_markdown(output / "table.md", table)
+        write_json(output / "machine.json", machine())
 
 
 def pictures(dataset: Dataset, numbers: range, classifier: Classifier, other: Classifier) -> tuple[list[str], Pictures]:

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import rankdata
 
-from experiments.refined.methods import predict, program
+from experiments.refined.methods import COMPARED, predict, program
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.evaluation.data import open_data, resize_shorter_and_crop
 from groupcam_jax.evaluation.estimates import estimate
@@ -59,9 +59,7 @@ def main(
     first: Annotated[int, typer.Option(help="Number of the first picture, from 0.")] = 150,
     limit: Annotated[int | None, typer.Option(help="How many pictures.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 1,
-    methods: Annotated[
-        str, typer.Option(help="Separated by semicolons.")
-    ] = "group-cam;grad-cam;refined-fast;refined;refined-calm",
+    methods: Annotated[str, typer.Option(help="Separated by semicolons.")] = COMPARED,
 ) -> None:
     """Compare maps of pictures and of the same pictures, changed."""
     output.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ def flat(model_apply: Any, params: Any, **options: Any) -> Any:
     return g.refined(model_apply, params, method=speck, substrates=[BLUR], smoothness=0.3, **options)
 
 
+COMPARED = "group-cam;grad-cam;refined-fast;refined;refined-calm"
 OWN: dict[str, Callable[..., Any]] = {
     "refined, 12 steps": functools.partial(g.refined, method=g.grad_cam, steps=12),
     "flat start": flat,

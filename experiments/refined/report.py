@@ -1,6 +1,5 @@
 """The table: per cent, and what each method gains over Group-CAM on the same pictures, with its 95 % interval."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,6 @@ from rich.table import Table
 
 from experiments.refined.measure import LEVELS
 from groupcam_jax.evaluation.estimates import estimate
-from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.evaluation.markdown import write_markdown
-from groupcam_jax.files import write_json
 
 BASE = "group-cam"
 COLUMNS = (
@@ -53,9 +49,3 @@ def cell(rows: Rows, bases: dict[str, dict[str, Any]], column: str) -> str:
         return text
     gain = estimate(gains, "gain")
     return f"{text} ({gain.value:+.1f}, {gain.low:+.1f} to {gain.high:+.1f})"
-
-
-def write_table(folder: Path, table: Table) -> None:
-    """Writes the table, and what it was measured on."""
-    write_markdown(folder / "table.md", table)
-    write_json(folder / "machine.json", machine())
