@@ -27,7 +27,6 @@ def flat(model_apply: Any, params: Any, **options: Any) -> Any:
 
 COMPARED = "group-cam;grad-cam;refined-fast;refined;refined-calm"
 OWN: dict[str, Callable[..., Any]] = {
-    "refined, 12 steps": functools.partial(g.refined, method=g.grad_cam, steps=12),
     "flat start": flat,
 }  # beside the methods and controls of `groupcam evaluate`
 
