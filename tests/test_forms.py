@@ -30,7 +30,7 @@ CONVOLUTIONS = [
     ((8, 9, 129, 128), 3, 1, 1, 1),
     ((13, 8, 128, 128), 3, 1, 1, 1),
     ((7, 7, 128, 128), 3, 1, 1, 1),
-    ((1, 2, 128, 128), 3, 1, 1, 1),
+    ((56, 43, 128, 128), 3, 1, 1, 1),
     ((4, 5, 16, 24), 5, 1, 2, 1),
     ((9, 10, 128, 128), 3, 2, 1, 1),
     ((9, 9, 128, 128), 3, 1, 0, 1),
@@ -46,6 +46,7 @@ CONVOLUTIONS = [
     ((6, 7, 12, 9), 3, 2, 1, 3),
     ((6, 6, 36, 4), 3, 1, 1, 2),  # no form
 ]
+WINOGRAD, SMALL = CONVOLUTIONS[12], CONVOLUTIONS[11]  # of enough products without vmap, and only under it
 CONVOLVED = "stablehlo.convolution"
 NHWC = ("NHWC", "HWIO", "NHWC")
 
@@ -98,6 +99,22 @@ def test_form_agrees_with_the_library(case):
     compare(*pair(*case))
 
 
+def each_alone(function):
+    return lambda x, kernel: jax.vmap(lambda image: function(image[None], kernel)[0])(x)
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS[7:13], ids=str)
+def test_form_of_images_that_vmap_adds(case):
+    formed, library, arrays = pair(*case)
+    compare(each_alone(formed), library, arrays)
+
+
+def test_form_of_images_with_a_kernel_each():
+    formed, library, (x, kernel) = pair(*SMALL)
+    kernels = jnp.stack([kernel, kernel[::-1]])
+    compare(*(jax.vmap(lambda x, kernel, of=of: of(x[None], kernel)) for of in (formed, library)), (x, kernels))
+
+
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_any_convolution_agrees_with_the_library(data):
@@ -116,7 +133,7 @@ def test_empty_results_and_negative_borders(side, stride, border, groups):
 
 
 @pytest.mark.parametrize("layout", [("NCHW", "OIHW", "NCHW"), ("CWNH", "WOHI", "HCWN")], ids=str)
-@pytest.mark.parametrize("case", [CONVOLUTIONS[4], CONVOLUTIONS[9], CONVOLUTIONS[16], CONVOLUTIONS[25]], ids=str)
+@pytest.mark.parametrize("case", [CONVOLUTIONS[4], WINOGRAD, CONVOLUTIONS[16], CONVOLUTIONS[25]], ids=str)
 def test_form_in_other_layouts(case, layout):
     compare(*pair(*case, layout=layout))
 
@@ -266,17 +283,18 @@ def test_strided_first_layers_run_in_blocks_on_cuda_where_they_suit():
 
 
 def test_only_what_has_a_form_changes():
-    def convolutions(*case, **options):
+    def convolutions(*case, run=lambda function: function, **options):
         formed, _, arrays = pair(*case, **options)
-        return jax.jit(formed).lower(*arrays).as_text().count(CONVOLVED)
+        return jax.jit(run(formed)).lower(*arrays).as_text().count(CONVOLVED)
 
-    winograd, wide_groups = CONVOLUTIONS[9], CONVOLUTIONS[-1]
-    assert convolutions(*winograd) == 0
+    wide_groups = CONVOLUTIONS[-1]
+    assert convolutions(*WINOGRAD) == 0
+    assert [convolutions(*SMALL), convolutions(*SMALL, run=each_alone)] == [1, 0]
     assert convolutions(*wide_groups) == 1
-    assert convolutions(*winograd, dtype=jnp.bfloat16) == 1
-    assert convolutions(*winograd, precision="highest") == 1  # Winograd's rounding errors are larger
+    assert convolutions(*WINOGRAD, dtype=jnp.bfloat16) == 1
+    assert convolutions(*WINOGRAD, precision="highest") == 1  # Winograd's rounding errors are larger
     assert convolutions(*CONVOLUTIONS[0], precision="highest") == 0
-    assert convolutions(*winograd, rhs_dilation=(2, 2)) == 1
+    assert convolutions(*WINOGRAD, rhs_dilation=(2, 2)) == 1
 
 
 def test_same_convolutions_are_one_function():

@@ -5,7 +5,8 @@ On CUDA, in any type: a convolution of few channels with a stride, as in the fir
 On CPU, in float32:
 
 - Windows that do not overlap (1x1, patches): one matrix product.
-- 3x3 at stride 1: Winograd's algorithm, for as many channels as make it faster.
+- 3x3 at stride 1 of at least 64 channels: Winograd's algorithm, for values alone. One image takes it only where it has
+  enough products: of the others one is computed before the compiler is done with it, and `vmap` makes them many.
 - Groups of at most eight channels (depthwise: one): shifted products.
 - Few channels and a stride, as in the first layer: the backward pass by the phases of the stride.
 - Other convolutions in one group are computed by XLA as they are; only their backward pass differs: where the kernel is
@@ -17,22 +18,22 @@ as long.
 
 Measured (2 cores of an AMD EPYC, JAX 0.10.2, 8 images, forward and backward, times as fast as XLA's): depthwise 3x3
 24 and 32, 5x5 17 and 19, 7x7 17 and 15; 32 groups of four channels 13 and 1; 1x1 1.4 to 1.9 and 1.3 to 2.2; patches
-of 16 pixels 1.5 and 16; of 2 pixels 1.6 and 1.2; 3x3 with 256 channels 2.3 and, in a loop, 4.5.
-
-Winograd's algorithm in backward passes, too, was tried: SmoothGrad of VGG19 took 7.2 to 7.8 s instead of 9.3 to 10.6,
-its program 6 to 8 s more to trace and compile, and ResNet-50 gained nothing that could be told from the noise.
+of 16 pixels 1.5 and 16; of 2 pixels 1.6 and 1.2; 3x3 with 256 channels 2.3 and, in a loop, 4.5. Winograd's algorithm
+with 11 images: 56 pixels and 64 channels 2.2, 28 and 128 3.0, 14 and 256 2.3, 7 and 512 1.3; one image of 28 pixels and
+256 channels 2.1.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from groupcam_jax.forms.blocks import block_convolution, suits
+from groupcam_jax.forms.merged import Bilinear, merged
 from groupcam_jax.forms.patches import patch_products
 from groupcam_jax.forms.phases import transposed_convolution
 from groupcam_jax.forms.shifted import shifted_products, transposed_products
@@ -40,7 +41,7 @@ from groupcam_jax.forms.spread import spread
 from groupcam_jax.forms.turned import turned_convolution
 from groupcam_jax.forms.winograd import winograd
 
-Bilinear: TypeAlias = Callable[[jax.Array, jax.Array], jax.Array]  # of x `[n, h, w, c]` and a kernel `[i, j, d, k]`
+FEWEST_PRODUCTS = 5e8  # fewer take 5 ms as they are; Winograd's algorithm takes half a second to compile
 MOST_TAPS = 72  # products of an output as a sum: more would take long to compile
 
 
@@ -143,8 +144,10 @@ def form_on_cpu(
     # Images that vmap adds are not counted: with eight of them this is no slower (7 to 14 pixels wide).
     if math.prod(strides) == 1 and math.prod(kernel) > math.prod(shape[:3]) * (inputs + outputs):
         derivative = transposed_spread(turned_convolution)
-    size, channels = min(shape[1:3]), min(inputs, outputs)
+    size = min(shape[1:3])
     bordered = (rows, columns, *strides) == (3, 3, 1, 1) and all(pads == (1, 1) for pads in padding)
-    if precise or not bordered or channels < 128 or size < 8:
+    if precise or not bordered or min(inputs, outputs) < 64 or size < 7:
         return Form(plain, derivative)
-    return Form(partial(winograd, tile=4 if size >= 24 else 2), derivative)
+    tiled = partial(winograd, tile=4 if size > 10 else 2)
+    few = plain if math.prod((*shape[:3], *kernel)) < FEWEST_PRODUCTS else tiled
+    return Form(merged(few, tiled), derivative)
