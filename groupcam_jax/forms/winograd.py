@@ -5,10 +5,13 @@
 x is the (m + 2) x (m + 2) tile of the input under it. * multiplies by position and sums over channels: one matrix
 product per position. This takes 4 products per output for m = 2 and 2.25 for m = 4, instead of 9.
 
-Tried (2 cores of an AMD EPYC, JAX 0.10.2). In backward passes, too: SmoothGrad of VGG19 took 7.2 to 7.8 s instead of 9.3
-to 10.6, its program 6 to 8 s more to trace and compile, and ResNet-50 gained nothing that could be told from the noise.
-The rows of positions in a loop: half the time to compile, but up to 1.3 times as long to run, as XLA copies each row's
-products with one core. m = 4 for images of 7 pixels, too: as fast, and a second more to compile.
+Tried (2 cores of an AMD EPYC, JAX 0.10.2):
+
+- In backward passes, too: SmoothGrad of VGG19 took 7.2 to 7.8 s instead of 9.3 to 10.6, its program 6 to 8 s more to
+  trace and compile, and ResNet-50 gained nothing that could be told from the noise.
+- The rows of positions in a loop: half the time to compile, up to 1.3 times the time to run, because one core alone
+  copies the products of each row.
+- m = 4 at 7 pixels, too: as fast, and a second more to compile.
 """
 
 from collections.abc import Sequence
