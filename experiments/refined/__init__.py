@@ -50,18 +50,18 @@ are smooth, where those of the rule before (below) were dotted. `refined` still 
 draws loops on a pattern, such as organ pipes; `refined-calm` hardly does. In drawn scenes both stay nearly on the shape
 that they explain. We would rather look at `refined-calm` than at Group-CAM in most of these pictures.
 
-The warning, the same steps from a flat start with blur alone (n = 130, by the rule before): it gains as much by what it
-follows (standard +16.3 to +23.4), and loses with noise (-18.2 to -11.7), with another photograph (-7.9 to -2.5), and on
-the object (energy -17.7 to -12.7). ROAD (+7.8 to +12.1) and the other network (+2.6 to +9.2) do not see through it:
-neither of them alone proves a map.
+The warning, the same steps from a flat start with blur alone (n = 130): it gains as much by what it follows (standard
++18.2 to +24.2), but nothing with another photograph (-3.2 to +1.7), and loses with noise (-10.5 to -4.4) and on the
+object (energy -17.3 to -12.4). ROAD (+10.0 to +13.9), the other network (+3.5 to +9.4) and the overlap (+1.5 to +8.0)
+do not see through it: none of them alone proves a map.
 
 Others (standard, and energy, over Group-CAM): as released -1.1 to +0.5 and -3.9 to -2.4, Grad-CAM -1.5 to +0.8 and -2.8
 to -1.2, Opti-CAM -9.2 to -4.3 and -9.9 to -6.1, the centre -16.1 to -10.4 and -12.7 to -8.2, random -31.5 to -23.4 and
 -19.2 to -13.7 (n = 130); RISE +2.0 to +11.1 and -12.1 to -5.4 (n = 40).
 
-The rows of `refined`, `refined-calm` and `refined-fast` are of 2 cores of an AMD EPYC (JAX 0.10.2), the others of one
-NVIDIA H200 in full float32 (JAX 0.11.2) and of the same pictures. Rows of six methods were measured on both: they
-differ by 0.0003 on average, but Opti-CAM's by 0.03, because its steps amplify rounding.
+The rows of `refined`, `refined-calm`, `refined-fast` and the flat start are of 2 cores of an AMD EPYC (JAX 0.10.2), the
+others of one NVIDIA H200 in full float32 (JAX 0.11.2) and of the same pictures. Rows of six methods were measured on
+both: they differ by 0.0003 on average, but Opti-CAM's by 0.03, because its steps amplify rounding.
 
 The other way round, maps of EfficientNet-Lite0, on which nothing was chosen, also scored by MobileNetV2 (40 pictures,
 CPU; experiments/results/refined/efficientnet_lite0). Standard: Group-CAM 23.9, refined-fast 39.1 (+12.4 to +18.0),
@@ -71,9 +71,9 @@ ROAD +4.1 to +7.8, +8.9 to +13.0, +7.4 to +10.8; other network +0.1 to +6.0, +4.
 -2.8 to -0.3.
 
 The same network with its kernels rounded to 8 bits, a scale for each output channel, as the other network
-(EfficientNet-Lite0, n = 26, CPU, by the rule before; experiments/results/refined/weights_in_8_bits): refined-fast gains
-+10.2 to +19.1 by its own network and +7.8 to +17.0 by the rounded one, refined +24.5 to +33.4 and +22.6 to +31.4. They
-do not live on the last bits of the weights.
+(EfficientNet-Lite0, n = 26, CPU; experiments/results/refined/weights_in_8_bits): refined-fast gains +11.4 to +18.8 by
+its own network and +10.2 to +17.3 by the rounded one, refined +21.5 to +31.5 and +19.6 to +29.4, refined-calm +17.9 to
++25.0 and +16.8 to +24.0. They do not live on the last bits of the weights.
 
 Two training seeds: maps of the embedded network, also scored by the same network trained from another seed (96.2 % of
 held-out scenes right after 2,500 steps), for the first 100 drawn scenes (CPU, by the rule before;
