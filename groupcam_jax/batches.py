@@ -3,7 +3,7 @@
 None as a batch's size leaves it to the device, JAX's default one. On an accelerator all inputs make one batch. In a
 program for a CPU it is the largest divisor of their number from 6 to 11, so that no rest is compiled once more; without
 one, 11, or all if there are fewer than 22. What a small batch computes stays in the caches: eighteen measurements were
-0.93 to 2.1 times as fast as all at once, nine of them at least 1.1 times (2 cores of an AMD EPYC;
+0.93 to 2.1 times as fast as all at once, ten of them at least 1.1 times (2 cores of an AMD EPYC;
 experiments/results/user_networks_without_ynnpack_cpu.json).
 
 After every batch `progress`, if given, is called on the host (`jax.debug.callback`) with the number of inputs just done
