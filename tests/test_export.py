@@ -1,10 +1,13 @@
 """An explainer is written out for all platforms, with a batch of any size, and read back."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax import export
+from jax import export, lax
 from table import IMAGES, KEYS, LABELS, METHODS, build
+
+from groupcam_jax import faster
 
 METHODS_EXPORTED = (
     "cam",
@@ -48,3 +51,30 @@ def test_what_is_read_back_explains_alike(name):
 def test_what_runs_in_python_says_so(name):
     with pytest.raises(NotImplementedError, match="runs in Python on the host, which an exported"):
         exported(name)
+
+
+def convolve(x, kernel, stride=1, groups=1):
+    options = {"feature_group_count": groups, "dimension_numbers": ("NHWC", "HWIO", "NHWC")}
+    return lax.conv_general_dilated(x, kernel, (stride, stride), "SAME", **options)
+
+
+def network(images):
+    """Layers of several forms, with a batch norm's scale, and the gradient of the images."""
+
+    def logit(images):
+        x = convolve(images, jnp.full((3, 3, 3, 64), 0.1), stride=2) * jnp.arange(64.0).reshape(1, 1, 1, 64)
+        x = lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+        x = convolve(convolve(x, jnp.full((3, 3, 64, 64), 0.01)), jnp.ones((3, 3, 1, 64)), groups=64)
+        return convolve(x, jnp.full((1, 1, 64, 2), 0.1)).mean()
+
+    return jax.value_and_grad(logit)(images)
+
+
+def test_a_faster_function_is_exported_for_any_number_of_images():
+    (n,) = export.symbolic_shape("n")
+    any_images = jax.ShapeDtypeStruct((n, 32, 32, 3), jnp.float32)
+    written = export.export(jax.jit(faster(network)), platforms=["cpu", "cuda", "tpu"])(any_images)
+    images = jax.random.uniform(jax.random.key(0), (3, 32, 32, 3))
+    found = export.deserialize(written.serialize()).call(images)
+    for one, other in zip(found, network(images), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)

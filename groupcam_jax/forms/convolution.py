@@ -82,7 +82,7 @@ def forms_of(
 
 
 def form_on_cpu(
-    shape: Sequence[int],
+    shape: Sequence[Any],
     kernel: Sequence[int],
     strides: Sequence[int],
     padding: Sequence[tuple[int, int]],
@@ -93,7 +93,7 @@ def form_on_cpu(
     """The form of a float32 convolution on CPU, None for XLA's own.
 
     Args:
-      shape: of the images, `[n, h, w, c]`.
+      shape: of the images, `[n, h, w, c]`; n may be symbolic, in an exported program.
       kernel: the shape of the kernel, `[rows, columns, c / groups, k]`.
       strides: along rows and columns.
       padding: zeros before and after x along rows and columns.
@@ -142,12 +142,13 @@ def form_on_cpu(
 
     derivative: Bilinear = in_plain_layout
     # Images that vmap adds are not counted: with eight of them this is no slower (7 to 14 pixels wide).
-    if math.prod(strides) == 1 and math.prod(kernel) > math.prod(shape[:3]) * (inputs + outputs):
+    places = math.prod(shape[1:3]) * (shape[0] if isinstance(shape[0], int) else 1)
+    if math.prod(strides) == 1 and math.prod(kernel) > places * (inputs + outputs):
         derivative = transposed_spread(turned_convolution)
     size = min(shape[1:3])
     bordered = (rows, columns, *strides) == (3, 3, 1, 1) and all(pads == (1, 1) for pads in padding)
     if precise or not bordered or min(inputs, outputs) < 64 or size < 7:
         return Form(plain, derivative)
     tiled = partial(winograd, tile=4 if size > 10 else 2)
-    few = plain if math.prod((*shape[:3], *kernel)) < FEWEST_PRODUCTS else tiled
+    few = plain if places * math.prod(kernel) < FEWEST_PRODUCTS else tiled
     return Form(merged(few, tiled), derivative)

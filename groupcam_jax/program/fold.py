@@ -75,7 +75,8 @@ def chain(
 ) -> list[int]:
     """The places of the equations that scale and shift the channels of a convolution, up to one in its own type."""
     convolution, remat = equations[place].eqn, equations[place].remat
-    rank, channel = len(shape_of(convolution.outvars[0])), convolution.params["dimension_numbers"].out_spec[1]
+    axes = convolution.params["dimension_numbers"].out_spec
+    rank, channel = len(axes), axes[1]
     places, ends, value = [], 0, convolution.outvars[0]
     while uses[value] == 1 and value in readers:
         link = equations[readers[value]]
@@ -96,9 +97,9 @@ def is_affine(eqn: JaxprEqn, value: Var, rank: int, channel: int, fixed: set[Var
     if name not in ARITHMETIC or (name in {"sub", "div"} and operands[0] is not value):
         return False
     (other,) = (atom for atom in operands if atom is not value)
-    sizes = shape_of(other)
     if isinstance(other, Var) and (other not in fixed or is_spread(other.aval)):
         return False
+    sizes = shape_of(other)
     return not sizes or (len(sizes) == rank and all(n == 1 for axis, n in enumerate(sizes) if axis != channel))
 
 
