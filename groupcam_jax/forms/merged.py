@@ -1,18 +1,21 @@
 """A form that is chosen by how many images there are, those that `jax.vmap` adds included."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import jax
 from jax.custom_batching import custom_vmap
 
-Bilinear: TypeAlias = Callable[[jax.Array, jax.Array], jax.Array]  # of x `[n, h, w, c]` and a kernel `[i, j, d, k]`
+from groupcam_jax.forms.form import Bilinear
 
 
 def merged(few: Bilinear, many: Bilinear) -> Bilinear:
-    """The function `few`, but `many` under `jax.vmap`, whose images are then one batch.
+    """A function that computes as `few` does, and under `jax.vmap` as `many` does, with all images in one batch.
 
-    Both compute the same. The result has no derivative: it is for values alone.
+    It has no derivative: it is for the values of a form alone.
+
+    Args:
+      few: of x and a kernel.
+      many: the same function, computed in another way.
     """
     function, many = custom_vmap(few), jax.jit(many)  # traced once for all convolutions alike
 

@@ -10,7 +10,7 @@ from jax import lax
 from jax.extend.core import JaxprEqn, Primitive, Var
 
 from groupcam_jax.forms.convolution import forms_of
-from groupcam_jax.forms.merged import Bilinear
+from groupcam_jax.forms.form import Bilinear
 from groupcam_jax.forms.pooling import max_pool
 from groupcam_jax.program.fold import fold
 from groupcam_jax.program.inline import Equation, is_spread
