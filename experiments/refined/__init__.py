@@ -93,26 +93,28 @@ Insertion and deletion apart, in 224 steps (n = 130; experiments/results/refined
 Group-CAM 34.4, refined-fast 39.5 (+3.3 to +7.2), refined 48.6 (+12.0 to +16.4). Deletion, low is good: 5.3, 3.4 (-2.6
 to -1.2), 3.4 (-2.8 to -1.3). Both are better.
 
-Other measures (n = 26, of which 17 with boxes; experiments/results/refined/measures). Group-CAM, and the gain of
-refined: average gain 11.8, +13.6 to +37.0; relevance gain 34.2, +13.0 to +23.8; ROAD 20.4, +5.7 to +11.2; single
-deletion 30.4, +0.7 to +7.6; faithfulness correlation 8.6, -2.5 to +1.5; relevance rank accuracy 80.6, -2.3 to 0.0;
-ROC-AUC 83.8, -5.1 to -2.7. So a measure that hides random pixels sees no gain, and those of whole boxes see a small
-loss. Average sensitivity, by how much a map changes when the picture has a little noise: 12.0 for Group-CAM, 7.1 for
-Grad-CAM, 29.0 for refined-fast, 35.9 for refined. That is the price: a refined map follows the one picture, to the
-pixel, and is far less stable.
+Other measures (n = 26, of which 17 with boxes; experiments/results/refined/measures). Group-CAM, and the gains of
+refined and of refined-calm: average gain 18.7, +7.4 to +30.8 and +5.1 to +27.1; relevance gain 32.4, +14.7 to +25.9 and
++14.6 to +22.5; ROAD 19.3, +8.5 to +15.1 and +8.1 to +13.0; single deletion 17.5, -1.3 to +9.7 and +1.2 to +8.3;
+faithfulness correlation 1.3, -2.7 to +2.5 and -1.5 to +3.6; relevance rank accuracy 89.6, -2.5 to -0.3 and -3.1 to
+-0.3; ROC-AUC 77.1 (n = 15), -7.6 to -1.1 and -6.7 to -1.5. So a measure that hides random pixels sees no gain, and
+those of whole boxes see a small loss. Average sensitivity, by how much a map changes when the picture has a little
+noise: 11.2 for Group-CAM, 5.4 for Grad-CAM, 29.5 for refined-calm, 31.7 for refined-fast, 39.4 for refined. That is the
+price: a refined map follows the one picture, to the pixel, and is far less stable.
 
-So it is with other changes of the picture (`flipped.py`, n = 130, by this rule, CPU;
-experiments/results/refined/flipped). The rank correlation of the map of the mirrored picture, mirrored back, with the
-map of the picture is 91.3 for Grad-CAM, 87.3 for Group-CAM, 79.0 for refined-calm, 75.0 for refined-fast, 71.6 for
-refined; with noise instead 95.7, 92.0, 82.7, 78.4, 75.1. By the rule before refined-fast had 79.6 and 83.5, refined
-74.5 and 78.0: the smooth surface costs three points of this, the pull brings back more.
+So it is with other changes of the picture (`flipped.py`, n = 130; experiments/results/refined/flipped). The rank
+correlation of the map of the mirrored picture, mirrored back, with the map of the picture is 91.3 for Grad-CAM, 87.3
+for Group-CAM, 79.0 for refined-calm, 75.0 for refined-fast, 71.6 for refined; with noise instead 95.7, 92.0, 82.7,
+78.4, 75.1. By the rule before refined-fast had 79.6 and 83.5, refined 74.5 and 78.0: the smooth surface costs three
+points of this, the pull brings back more.
 
-Class discrimination, the predicted class and the next likely one (n = 128 to 130;
-experiments/results/refined/class-discrimination). Maps of both classes are less alike: rank correlation 0.79 for
-Group-CAM, 0.83 for Grad-CAM, 0.66 for refined-fast, 0.59 for refined. In drawn scenes with two shapes, where the truth
-is known (the embedded network, n = 97 to 100, CPU; class-discrimination-scenes), it is 0.02, 0.12, 0.11, -0.29, and
--0.23 for refined-calm; on the rival's shape lie 4.6, 13.2, 12.7, 6.3 and 5.2 per cent, on the own 36.6, 37.3, 36.4,
-33.7 and 36.0: refined keeps what it starts from, with a little less on the own shape and a little more on the rival's.
+Class discrimination, the predicted class and the next likely one (n = 130;
+experiments/results/refined/class-discrimination). Maps of both classes are less alike: rank correlation 0.77 for
+Grad-CAM, 0.68 for Group-CAM, 0.55 for refined-fast, 0.50 for refined-calm, 0.35 for refined. In drawn scenes with two
+shapes, where the truth is known (the embedded network, n = 97 to 100; class-discrimination-scenes), it is 0.12 for
+Grad-CAM, 0.02 for Group-CAM, 0.11 for refined-fast, -0.23 for refined-calm, -0.29 for refined; on the rival's shape lie
+13.2, 4.6, 12.7, 5.2 and 6.3 per cent, on the own 37.3, 36.6, 36.4, 36.0 and 33.7. So refined keeps what it starts from,
+with a little less on the own shape and a little more on the rival's.
 
 Sanity checks (n = 26, mean rank correlation with the map of the trained network; experiments/results/refined/
 sanity-check). Cascading and independent: Group-CAM 0.09 and 0.22, refined 0.13 and 0.25, refined-fast 0.02 and 0.19,
