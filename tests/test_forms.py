@@ -109,10 +109,11 @@ def test_form_of_images_that_vmap_adds(case):
     compare(each_alone(formed), library, arrays)
 
 
-def test_form_of_images_with_a_kernel_each():
-    formed, library, (x, kernel) = pair(*SMALL)
-    kernels = jnp.stack([kernel, kernel[::-1]])
-    compare(*(jax.vmap(lambda x, kernel, of=of: of(x[None], kernel)) for of in (formed, library)), (x, kernels))
+@pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0)], ids=str)
+def test_form_of_mapped_batches_and_kernels(axes):
+    formed, library, arrays = pair(*SMALL)
+    arrays = [one if axis is None else jnp.stack([one, 2 * one[::-1]]) for one, axis in zip(arrays, axes, strict=True)]
+    compare(jax.vmap(formed, axes), jax.vmap(library, axes), tuple(arrays))
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
