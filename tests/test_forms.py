@@ -44,6 +44,7 @@ CONVOLUTIONS = [
     ((9, 9, 2, 2), 7, 1, 3, 2),
     ((6, 6, 4, 8), 3, 1, 1, 4),
     ((6, 7, 12, 9), 3, 2, 1, 3),
+    ((1, 2, 128, 128), 3, 1, 1, 1),
     ((6, 6, 36, 4), 3, 1, 1, 2),  # no form
 ]
 WINOGRAD, SMALL = CONVOLUTIONS[12], CONVOLUTIONS[11]  # of enough products without vmap, and only under it

@@ -14,7 +14,7 @@ def merged(few: Bilinear, many: Bilinear) -> Bilinear:
     It has no derivative: it is for the values of a form alone.
 
     Args:
-      few: of x and a kernel.
+      few: of x `[n, h, w, c]` and a kernel `[i, j, c, k]`, to `[n, h', w', k]`.
       many: the same function, computed in another way.
     """
     function, many = custom_vmap(few), jax.jit(many)  # traced once for all convolutions alike
