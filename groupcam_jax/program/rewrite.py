@@ -106,8 +106,9 @@ def pooling(primitive: Primitive, images: Any, *options: tuple[str, Any]) -> Fun
 def summation(primitive: Primitive, summands: Any, *options: tuple[str, Any]) -> Function | None:
     """The form of an equation `reduce_sum`, None if it stays as it is."""
     params = dict(options)
-    first, last = min(params["axes"], default=0), max(params["axes"], default=0)
-    if summands.dtype != jnp.float32 or first == last or len(params["axes"]) != last - first + 1:
+    axes = [int(axis) for axis in params["axes"]]  # under vmap they are NumPy's
+    first, last = min(axes, default=0), max(axes, default=0)
+    if summands.dtype != jnp.float32 or first == last or len(axes) != last - first + 1:
         return None
 
     @jax.custom_jvp
