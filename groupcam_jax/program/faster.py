@@ -27,7 +27,7 @@ class AsWritten:
 
 
 def as_written(model_apply: Model) -> Model:
-    """The model, explained and measured without faster forms of its convolutions, batch norms, poolings and sums.
+    """The model, explained and measured without faster forms of its convolutions, batch norms and poolings.
 
         explain = jax.jit(group_cam(as_written(model.apply), params))
 
@@ -38,7 +38,7 @@ def as_written(model_apply: Model) -> Model:
 
 
 def faster(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, with faster forms of its convolutions, poolings and sums, to train a network, say.
+    """The function, with faster forms of its convolutions and poolings, to train a network, say.
 
         logits = jax.jit(faster(model.apply))(params, images)
 

@@ -1,4 +1,4 @@
-"""Gives the convolutions, poolings and sums of a program their forms, each on the platform where it is faster."""
+"""Gives the convolutions and poolings of a program their forms, each on the platform where it is faster."""
 
 import functools
 from collections.abc import Callable, Collection, Sequence
@@ -12,7 +12,6 @@ from jax.extend.core import JaxprEqn, Primitive, Var
 from groupcam_jax.forms.convolution import forms_of
 from groupcam_jax.forms.form import Bilinear
 from groupcam_jax.forms.pooling import max_pool
-from groupcam_jax.forms.sums import product_with_ones
 from groupcam_jax.program.fold import fold
 from groupcam_jax.program.inline import Equation, is_spread
 
@@ -102,22 +101,4 @@ def pooling(primitive: Primitive, images: Any, *options: tuple[str, Any]) -> Fun
     return jax.jit(lambda x: lax.platform_dependent(x, cpu=selections, default=plain))
 
 
-@functools.cache
-def summation(primitive: Primitive, summands: Any, *options: tuple[str, Any]) -> Function | None:
-    """The form of an equation `reduce_sum`, None if it stays as it is."""
-    params = dict(options)
-    axes = [int(axis) for axis in params["axes"]]  # under vmap they are NumPy's
-    first, last = min(axes, default=0), max(axes, default=0)
-    if summands.dtype != jnp.float32 or first == last or len(axes) != last - first + 1:
-        return None
-
-    @jax.custom_jvp
-    def total(x: jax.Array) -> Any:
-        product = functools.partial(product_with_ones, first=first, last=last)
-        return lax.platform_dependent(x, cpu=product, default=functools.partial(primitive.bind, **params))
-
-    total.defjvps(lambda dx, _, x: primitive.bind(dx, **params))
-    return jax.jit(total)
-
-
-FORMS = {"conv_general_dilated": convolution, "reduce_window_max": pooling, "reduce_sum": summation}
+FORMS = {"conv_general_dilated": convolution, "reduce_window_max": pooling}
