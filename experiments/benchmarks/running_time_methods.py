@@ -3,20 +3,23 @@
     python -m experiments.benchmarks.running_time methods --output experiments/results/running_time_methods_cpu.json
 
 The second command of `running_time.py`, where the paper's figures are. Ours, ResNet-50, 2 cores of an AMD EPYC, medians
-of at most 5 runs (experiments/results/running_time_methods_cpu.json, 28 minutes); captum's are of the same run:
+of at most 5 runs (experiments/results/running_time_methods_cpu.json, without YNNPACK, see `groupcam_jax.compiler`;
+10 minutes); captum's are of the same run:
 
     seconds                 ours    captum    ours is faster by
-    Grad-CAM                0.07    0.06      0.80
-    occlusion               5.80    8.52      1.47  (one run)
-    gradient                0.13    0.11      0.87
-    input x gradient        0.13    0.12      0.91
-    SmoothGrad              4.35    3.66      0.84  (two runs)
-    integrated gradients    3.73    3.93      1.06  (two runs)
-    guided backpropagation  0.14    0.13      0.97
-    deconvolution           0.11    0.12      1.05
-    Guided Grad-CAM         0.16    0.25      1.61
-    without a peer          Group-CAM 1.35 (released 1.97), RISE of 4,000 masks 127, Score-CAM 65 (64 channels 2.2),
-                            XRAI 8.6, Smooth Grad-CAM++ 0.94, Integrated Grad-CAM 0.75, the other maps below 0.12
+    Grad-CAM                0.08    0.09      1.19
+    occlusion               8.76    12.15     1.39  (one run)
+    gradient                0.17    0.15      0.89
+    input x gradient        0.17    0.16      0.93
+    SmoothGrad              5.38    5.73      1.07  (one run)
+    integrated gradients    5.14    5.76      1.12  (one run)
+    guided backpropagation  0.19    0.19      1.03
+    deconvolution           0.15    0.17      1.12
+    Guided Grad-CAM         0.17    0.23      1.38
+    without a peer          Group-CAM 1.57 (released 1.59)
+
+The others are of an earlier version, with YNNPACK: RISE of 4,000 masks 127, Score-CAM 65 (64 channels 2.2), XRAI 8.6,
+Smooth Grad-CAM++ 0.94, Integrated Grad-CAM 0.75, the other maps below 0.12.
 
 Methods run with the options of the command line, on one image and for a given class; the layer is the network's last
 ReLU. Weights are random; the picture is scikit-image's astronaut, for XRAI's time depends on the regions of a picture.
