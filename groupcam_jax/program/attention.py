@@ -7,7 +7,6 @@ import numpy as np
 from jax.extend.core import JaxprEqn, Var
 
 from groupcam_jax.program.axes import COLUMNS, ROWS, Axes
-from groupcam_jax.program.axis_rules import kinds_of
 from groupcam_jax.program.calls import open_calls
 from groupcam_jax.program.default import holds_product
 from groupcam_jax.program.flat import Program
@@ -114,7 +113,7 @@ def mixing(program: Program, labels: Mapping[Var, Axes]) -> Callable[[Equation],
 
     def over_grid(var: Var, axes: Sequence[int]) -> bool:
         known = labels.get(var)
-        return known is not None and any({ROWS, COLUMNS} & {*kinds_of(known[axis])} for axis in axes)
+        return known is not None and any({ROWS, COLUMNS} & {*known[axis].kinds} for axis in axes)
 
     def mixes(equation: Equation) -> bool:
         eqn = equation.eqn

@@ -6,7 +6,6 @@ from typing import SupportsIndex, TypeAlias
 from jax.extend.core import JaxprEqn, Var
 
 from groupcam_jax.program.axes import (
-    BATCH,
     CHANNELS,
     COLUMNS,
     ROWS,
@@ -15,6 +14,7 @@ from groupcam_jax.program.axes import (
     Axis,
     Factor,
     combined,
+    lost,
     plain,
     plain_axes,
     reshaped,
@@ -86,7 +86,7 @@ def cut(axis: Axis, start: int, limit: int, stride: int, size: int) -> Axis:
     grid_end = axis.size - axis.after
     if stride == 1 and start <= axis.before and limit >= grid_end:
         return Axis(axis.factors, axis.before - start, limit - grid_end)
-    return plain(size)
+    return plain(size) if limit <= axis.before or start >= grid_end else lost(axis, size)
 
 
 def pad(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
@@ -102,28 +102,6 @@ def pad(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     return tuple(made)
 
 
-def concatenate(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
-    """Tokens beside a grid are other tokens; of several grids beside each other the order is lost.
-
-    Several views in a batch, of a mirrored image, say, are an axis that no grid can have.
-    """
-    along = eqn.params["dimension"]
-    rest = combined([without(axes, [along]) for axes in operands])
-    pieces = [axes[along] for axes in operands]
-    grids = [place for place, axis in enumerate(pieces) if not axis.is_plain]
-    joined = plain(sum(axis.size for axis in pieces))
-    if not grids and joined.size == len(pieces):  # as older JAX stacks
-        joined = stacked(len(pieces), along, rest)
-    elif any(BATCH in kinds_of(pieces[place]) for place in grids) and len(pieces) > 1:
-        joined = Axis((Factor(VIEWS, 1, joined.size),))
-    elif len(grids) == 1:
-        (place,) = grids
-        before, after = (sum(axis.size for axis in some) for some in (pieces[:place], pieces[place + 1 :]))
-        grid = pieces[place]
-        joined = grid._replace(before=grid.before + before, after=grid.after + after)
-    return (*rest[:along], joined, *rest[along:])
-
-
 def stack(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     along, axes = eqn.params["axis"], combined(operands)
     return (*axes[:along], stacked(len(operands), along, axes), *axes[along:])
@@ -131,22 +109,15 @@ def stack(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
 
 def stacked(count: int, along: int, axes: Axes) -> Axis:
     """A new axis among others; before the grid it is one of views, which no grid can have."""
-    grid = [place for place, axis in enumerate(axes) if {ROWS, COLUMNS} & {*kinds_of(axis)}]
+    grid = [place for place, axis in enumerate(axes) if {ROWS, COLUMNS} & {*axis.kinds}]
     return Axis((Factor(VIEWS, 1, count),)) if grid and along <= grid[0] and count > 1 else plain(count)
-
-
-def dot_general(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
-    left, right = operands
-    (left_sums, right_sums), (left_batch, right_batch) = eqn.params["dimension_numbers"]
-    shared = combined([tuple(left[axis] for axis in left_batch), tuple(right[axis] for axis in right_batch)])
-    return (*shared, *without(left, (*left_sums, *left_batch)), *without(right, (*right_sums, *right_batch)))
 
 
 def convolution(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     """A convolution's own numbers of dimensions say which axes are space."""
     spec, images, shape = eqn.params["dimension_numbers"], operands[0], shape_of(eqn.outvars[0])
     channels, *space = spec.lhs_spec[1:]
-    features, places = kinds_of(images[channels]), [kind for axis in space for kind in kinds_of(images[axis])]
+    features, places = images[channels].kinds, [kind for axis in space for kind in images[axis].kinds]
     if features in ([ROWS], [COLUMNS]) and CHANNELS in places:
         raise ValueError(
             "the model takes images channel-first, and convolves over the channels of an image [h, w, c]; images are "
@@ -162,31 +133,9 @@ def convolution(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     return tuple(axes)
 
 
-def kinds_of(axis: Axis) -> list[str]:
-    """What the factors of an axis count."""
-    return [factor.kind for factor in axis.factors if isinstance(factor, Factor)]
-
-
 def window(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     sizes, strides = shape_of(eqn.outvars[0]), map(int, eqn.params["window_strides"])
     return tuple(axis.resized(*change) for axis, *change in zip(operands[0], sizes, strides, strict=True))
-
-
-def gather(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
-    """Axes that are read whole stay."""
-    numbers, sizes = eqn.params["dimension_numbers"], eqn.params["slice_sizes"]
-    axes = [*plain_axes(shape_of(eqn.outvars[0]))]
-    gone = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
-    kept = [place for place in range(len(operands[0])) if place not in gone]
-    for place, leaves in zip(kept, numbers.offset_dims, strict=True):
-        if sizes[place] == operands[0][place].size:
-            axes[leaves] = operands[0][place]
-    return tuple(axes)
-
-
-def dynamic_slice(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
-    sizes = eqn.params["slice_sizes"]
-    return tuple(axis if axis.size == size else plain(size) for axis, size in zip(operands[0], sizes, strict=True))
 
 
 def first(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
@@ -199,7 +148,7 @@ def place_by_place(result: Var, operands: Sequence[Axes]) -> Axes:
     shape = shape_of(result)
     fitting = [axes for axes in operands if len(axes) == len(shape)]
     repeated = [
-        tuple(axis if axis.size == size else plain(size) for axis, size in zip(axes, shape, strict=True))
+        tuple(axis if axis.size == size else lost(axis, size) for axis, size in zip(axes, shape, strict=True))
         for axes in fitting
     ]
     return combined(repeated) if fitting else plain_axes(shape)
@@ -211,12 +160,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(REDUCTIONS, reduce),
     **dict.fromkeys(WINDOWS, window),
     "broadcast_in_dim": broadcast_in_dim,
-    "concatenate": concatenate,
     "conv_general_dilated": convolution,
-    "dot_general": dot_general,
-    "dynamic_slice": dynamic_slice,
     "dynamic_update_slice": first,
-    "gather": gather,
     "pad": pad,
     "reshape": reshape,
     "rev": rev,

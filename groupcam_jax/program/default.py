@@ -54,6 +54,13 @@ def default_layer(program: Program, found: Sequence[LayerEntry]) -> Default:
     return Default(chosen, {**remarks, chosen.index: "default"})
 
 
+def lost_after(program: Program, found: Sequence[LayerEntry], entry: LayerEntry) -> LayerEntry | None:
+    """The last activation after another one whose places the program loses, though the model goes on with them."""
+    products = weighted_products(program)
+    lost = [one for one in found if one.is_cut and one.grid is None and one.position > entry.position]
+    return next((one for one in reversed(lost) if any(position > one.position for position in products)), None)
+
+
 def weighted_products(program: Program) -> list[int]:
     """The positions of the products of activations with weights, in loops and branches too.
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Jaxpr, jaxprs_in_params
 
-from groupcam_jax.program.default import default_layer, shares_read
+from groupcam_jax.program.default import default_layer, lost_after, shares_read
 from groupcam_jax.program.flat import Program, trace
 from groupcam_jax.program.inline import shape_of
 from groupcam_jax.program.layers import LayerEntry, activations
@@ -34,7 +34,11 @@ def list_layers(model_apply: Model, params: Params, image_shape: tuple[int, int,
     """
     program = trace(model_apply, params, jax.ShapeDtypeStruct((1, *image_shape), jnp.float32))
     found = activations(program)
-    remarks = default_layer(program, found).remarks if any(entry.is_cut for entry in found) else {}
+    remarks = {entry.index: "places lost" for entry in found if entry.grid is None}
+    if any(entry.is_cut and entry.grid for entry in found):
+        default = default_layer(program, found)
+        lost = lost_after(program, found, default.entry)
+        remarks |= {**default.remarks, default.entry.index: ""} if lost else default.remarks
     return [dataclasses.replace(entry, remark=remarks.get(entry.index, "")) for entry in found]
 
 
@@ -49,12 +53,15 @@ def find_activation(program: Program, layer: Layer) -> LayerEntry:
     found = activations(program, told=told)
     if layer.at is None:
         fitting = [entry for one in found if (entry := laid_out(program, one, layer))]
-        if not any(entry.is_cut for entry in fitting):
+        if not any(entry.is_cut and entry.grid for entry in fitting):
             raise ValueError(
                 f"layer=None: everything flows through no spatial activation{beside(program, found)}; "
                 f"name a layer. {listing(found)}"
             )
-        return default_layer(program, fitting).entry
+        entry = default_layer(program, fitting).entry
+        if lost := lost_after(program, fitting, entry):
+            raise ValueError(f"layer=None: the model goes on after {entry}, in {places_lost(lost)}")
+        return entry
     entry = named(program, found, layer.at) if isinstance(layer.at, str) else indexed(found, layer.at)
     fitting = laid_out(program, entry, layer)
     if fitting is None:
@@ -64,6 +71,8 @@ def find_activation(program: Program, layer: Layer) -> LayerEntry:
             else "the program shows {} x {}".format(*entry.grid.shape)
         )
         raise ValueError(f"layer {entry} is not laid out as {told_layout(layer)} says: {seen}")
+    if fitting.grid is None:
+        raise ValueError(f"layer {places_lost(entry)}")
     if not any(share for _, share in shares_read(program, [fitting])):
         below = [one for one in found if one.position < entry.position]
         others = [one for one, share in shares_read(program, below) if share][::-1]
@@ -72,6 +81,15 @@ def find_activation(program: Program, layer: Layer) -> LayerEntry:
             f"gradients there are 0. layer=None finds one that is read. {listing(others)}"
         )
     return fitting
+
+
+def places_lost(entry: LayerEntry) -> str:
+    """Says that the program does not tell where an activation's places lie in the image, and what to do."""
+    return (
+        f"{entry}, whose rows and columns the program loses (it mixes them, or reads them in another order): if they "
+        f"still lie as in the image, say so, Layer({entry.scope or entry.index!r}, data_format='NHWC'), or 'NCHW', or "
+        "tokens_to_grid=(h, w); else name a layer before that"
+    )
 
 
 def told_layout(layer: Layer) -> str:
@@ -130,7 +148,12 @@ def listing(found: Sequence[LayerEntry]) -> str:
 
 
 def hidden_in_loop(program: Program, layer: str) -> str:
-    """Says why no activation has this scope: it lies within a loop or branch, or there is no such scope."""
+    """Says why no activation has this scope: it lies within a loop or branch, has no grid, or is no scope."""
+    if any(scope_matches(scope, layer) for scope, _, _ in program.equations):
+        return (
+            "nothing in it holds a grid of the image that the program tells; if it does, say so, "
+            f"Layer({layer!r}, data_format='NHWC'), or 'NCHW', or tokens_to_grid=(h, w)"
+        )
     for scope, eqn, _ in program.equations:
         for inner in jaxprs_in_params(eqn.params):
             if any(scope_matches(path, layer) for path in scopes_within(inner, scope)):

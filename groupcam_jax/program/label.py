@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from jax.extend.core import Jaxpr, JaxprEqn, Literal, Var, jaxprs_in_params
 
-from groupcam_jax.program.axes import Axes, combined, image_axes, plain, plain_axes
+from groupcam_jax.program.axes import Axes, agreed, combined, image_axes, plain, plain_axes
+from groupcam_jax.program.axis_orders import ORDERS, SCRAMBLING, scrambled
 from groupcam_jax.program.axis_rules import RULES, cut, place_by_place, without
+from groupcam_jax.program.constants import Constants, constant_values, literal_value
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Atom, shape_of
-
-SCRAMBLING = {"fft", "sort"}  # leave no place where it was
 
 
 def label_axes(program: Program) -> dict[Var, Axes]:
@@ -19,15 +19,16 @@ def label_axes(program: Program) -> dict[Var, Axes]:
       ValueError: the model convolves over the channels of the image as if they were its rows.
     """
     known = {program.images: image_axes(shape_of(program.images))}
-    follow([equation.eqn for equation in program.equations], known)
+    follow([equation.eqn for equation in program.equations], known, constant_values(program))
     return known
 
 
-def follow(eqns: Sequence[JaxprEqn], known: dict[Var, Axes]) -> None:
+def follow(eqns: Sequence[JaxprEqn], known: dict[Var, Axes], constant: Constants) -> None:
     """Adds the axes of what the equations compute from values that are known."""
     for eqn in eqns:
         if any(isinstance(atom, Var) and atom in known for atom in eqn.invars):
-            known.update(zip(eqn.outvars, axes_after(eqn, [axes_of(atom, known) for atom in eqn.invars]), strict=True))
+            operands = [axes_of(atom, known) for atom in eqn.invars]
+            known.update(zip(eqn.outvars, axes_after(eqn, operands, constant), strict=True))
 
 
 def axes_of(atom: Atom, known: Mapping[Var, Axes]) -> Axes:
@@ -40,7 +41,7 @@ def axes_of_type(var: Var) -> Axes:
     return plain_axes(shape_of(var))
 
 
-def axes_after(eqn: JaxprEqn, operands: Sequence[Axes]) -> list[Axes]:
+def axes_after(eqn: JaxprEqn, operands: Sequence[Axes], constant: Constants) -> list[Axes]:
     """The axes of the results of one equation, loops and branches too."""
     name, inner = eqn.primitive.name, [*jaxprs_in_params(eqn.params)]
     if name == "scan":
@@ -56,7 +57,10 @@ def axes_after(eqn: JaxprEqn, operands: Sequence[Axes]) -> list[Axes]:
     if name == "unstack":
         return [without(operands[0], [eqn.params["axis"]]) for _ in eqn.outvars]
     if name in SCRAMBLING:
-        return [axes_of_type(var) for var in eqn.outvars]
+        sources = operands if len(operands) == len(eqn.outvars) else [operands[0]] * len(eqn.outvars)
+        return [scrambled(eqn, axes, shape_of(var)) for var, axes in zip(eqn.outvars, sources, strict=True)]
+    if order := ORDERS.get(name):
+        return [order(eqn, operands, constant)]
     if rule := RULES.get(name):
         return [rule(eqn, operands), *map(axes_of_type, eqn.outvars[1:])]
     return [place_by_place(var, operands) for var in eqn.outvars]
@@ -65,12 +69,12 @@ def axes_after(eqn: JaxprEqn, operands: Sequence[Axes]) -> list[Axes]:
 def through(jaxpr: Jaxpr, operands: Sequence[Axes]) -> list[Axes]:
     """The axes of the results of a function."""
     known = dict(zip(jaxpr.invars, operands, strict=True))
-    follow(jaxpr.eqns, known)
+    follow(jaxpr.eqns, known, literal_value)
     return [axes_of(atom, known) for atom in jaxpr.outvars]
 
 
 def after_scan(eqn: JaxprEqn, body: Jaxpr, operands: Sequence[Axes]) -> list[Axes]:
-    """What a loop carries keeps its layout; what it stacks has an axis before its own.
+    """What a loop carries keeps its layout; what it stacks has an axis before its own, that of what it runs over.
 
     Which is which, the ranks tell: the names of the parameters differ between versions of JAX.
     """
@@ -80,7 +84,9 @@ def after_scan(eqn: JaxprEqn, body: Jaxpr, operands: Sequence[Axes]) -> list[Axe
     once = [axes for axes, step in zip(operands, steps, strict=True) if len(axes) == len(step)]
     carried = once[len(once) - stacked.count(False) :]
     kept = [combined(pair) for pair in zip(carried, results[: len(carried)], strict=True)]
-    return [*kept, *((plain(int(eqn.params["length"])), *axes) for axes in results[len(carried) :])]
+    over = [axes[0] for axes, step in zip(operands, steps, strict=True) if len(axes) > len(step)]
+    along = agreed(over) if over else plain(int(eqn.params["length"]))
+    return [*kept, *((along, *axes) for axes in results[len(carried) :])]
 
 
 def after_split(eqn: JaxprEqn, axes: Axes) -> list[Axes]:

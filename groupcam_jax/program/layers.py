@@ -10,6 +10,7 @@ from collections import Counter
 
 from jax.extend.core import JaxprEqn, Var
 
+from groupcam_jax.program.axes import LOST
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import is_floating, shape_of, variables
 from groupcam_jax.program.label import label_axes
@@ -37,7 +38,7 @@ class LayerEntry:
       is_cut: whether nothing bypasses it.
       position: of its equation in the program.
       var: its variable in the program.
-      grid: how its axes form a grid; None where the program does not tell.
+      grid: how its axes form a grid; None where the program does not tell, or loses it.
       source: file and line that wrote it.
       remark: "default", or why a later one is not.
     """
@@ -64,7 +65,7 @@ class LayerEntry:
 
 
 def activations(program: Program, *, told: bool = False) -> list[LayerEntry]:
-    """Lists the activations of a traced model.
+    """Lists the activations of a traced model; last the cuts whose places the program loses.
 
     Args:
       program: the model.
@@ -95,7 +96,8 @@ def activations(program: Program, *, told: bool = False) -> list[LayerEntry]:
                 and not is_partial(program, position, var, readers)
             ):
                 grid = find_grid(axes[var], batch)
-                if grid or (told and shape[0] == batch):
+                lost = is_cut and any(LOST in axis.kinds for axis in axes[var])
+                if grid or ((told or lost) and shape[0] == batch):
                     place = scope, operation(eqn), shape[1:], is_cut, position, var
                     (found if grid else unknown).append(LayerEntry(0, *place, grid, source_of(eqn)))
         alive_until = max([alive_until, *until.values()])

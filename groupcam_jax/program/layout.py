@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from groupcam_jax.program.axes import BATCH, COLUMNS, OTHER, ROWS, VIEWS, Axes, Axis, Factor, plain, plain_axes
+from groupcam_jax.program.axes import BATCH, COLUMNS, LOST, OTHER, ROWS, VIEWS, Axes, Axis, Factor, plain, plain_axes
 from groupcam_jax.types import Activations
 
 Values = TypeVar("Values", jax.Array, np.ndarray)
@@ -81,7 +81,7 @@ def find_grid(axes: Axes, batch: int) -> Grid | None:
     if len(mixed) > 1 or len(parts) < sum(len(axis.factors) for axis in axes):
         return None
     known = {part.kind for part in parts}
-    if VIEWS in known:
+    if known & {VIEWS, LOST}:
         return None
     for kind in (BATCH, ROWS, COLUMNS):
         same = [place for place, part in enumerate(parts) if part.kind == kind]
