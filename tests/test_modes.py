@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import models
 import numpy as np
 import pytest
+from flax import linen as nn
 from table import IMAGES, KEYS, LABEL, METHODS, PARAMS, PLAIN, build, every_method, saliency
 
 import groupcam_jax as g
@@ -57,6 +58,27 @@ def test_without_jit(name, mode):
     bundle = models.linen(jit=True)
     explain = METHODS[name].build(bundle.apply, bundle.params)
     np.testing.assert_allclose(explain(IMAGES[0], LABEL), saliency(name), atol=2e-4)
+
+
+class NormalisedAndPooled(nn.Module):
+    """Each kind of layer that takes a form, and a batch norm that is folded."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.relu(nn.BatchNorm(use_running_average=True)(nn.Conv(8, (3, 3), strides=2)(x)))
+        x = nn.max_pool(x, (2, 2), (2, 2))
+        return nn.Dense(5)(nn.relu(nn.Conv(8, (1, 1))(x)).mean((1, 2)))
+
+
+@pytest.mark.parametrize("mode", ["jax_disable_jit"], indirect=True)
+@pytest.mark.parametrize("method", [g.grad_cam, g.smooth_grad])
+def test_forms_without_jit(method, mode):
+    model = NormalisedAndPooled()
+    explain = method(model.apply, model.init(jax.random.key(0), IMAGES[:1]))
+    saliency = explain(IMAGES[0], key=KEYS[0])
+    assert saliency.max() > 0.99
+    with jax.disable_jit(False):
+        np.testing.assert_allclose(saliency, explain(IMAGES[0], key=KEYS[0]), atol=1e-5)
 
 
 @pytest.mark.parametrize("impl", ["threefry2x32", "rbg", "unsafe_rbg"])

@@ -152,5 +152,6 @@ def merge(convolution: JaxprEqn, formed: JaxprEqn, links: Sequence[JaxprEqn]) ->
     def normalized(*values: jax.Array) -> Any:
         return lax.platform_dependent(*values, cuda=folded, default=as_written)
 
-    (call,) = jax.make_jaxpr(normalized)(*map(type_of, inputs)).jaxpr.eqns
+    with jax.disable_jit(False):  # even while the user debugs: else it is no single call
+        (call,) = jax.make_jaxpr(normalized)(*map(type_of, inputs)).jaxpr.eqns
     return call.replace(invars=inputs, outvars=links[-1].outvars, source_info=convolution.source_info)

@@ -36,7 +36,8 @@ def in_form(eqn: JaxprEqn) -> JaxprEqn:
     function = find(eqn.primitive, *types[:-1], *sorted(eqn.params.items()))
     if function is None:
         return eqn
-    (call,) = jax.make_jaxpr(function)(*types[:-1]).jaxpr.eqns
+    with jax.disable_jit(False):  # even while the user debugs: else it is no single call
+        (call,) = jax.make_jaxpr(function)(*types[:-1]).jaxpr.eqns
     return call.replace(invars=eqn.invars, outvars=eqn.outvars, source_info=eqn.source_info)
 
 
