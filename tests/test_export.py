@@ -1,5 +1,7 @@
 """An explainer is written out for all platforms, with a batch of any size, and read back."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -79,3 +81,28 @@ def test_a_faster_function_is_exported_for_any_number_of_images():
     found = export.deserialize(written.serialize()).call(images)
     for one, other in zip(found, network(images), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+def halved(images, layout):
+    """Layers whose forms go by the sizes of the images, and a scale of the size of the activation."""
+
+    def convolve(x, kernel, stride):
+        numbers = (layout, "HWIO", layout)
+        return lax.conv_general_dilated(x, kernel, (stride, stride), "SAME", dimension_numbers=numbers)
+
+    window = [2 if axis in "HW" else 1 for axis in layout]
+    x = convolve(images, jnp.arange(216.0).reshape(3, 3, 3, 8) / 216, 2)
+    x = lax.reduce_window(x, -jnp.inf, lax.max, window, window, "VALID")
+    x = convolve(x, jnp.arange(576.0).reshape(3, 3, 8, 8) / 576, 1)
+    return x * jnp.full_like(x, 0.5)
+
+
+@pytest.mark.parametrize("sizes", ["n, 16, 16, 3", "n, h, w, 3", "n, 3, h, w"])
+def test_a_faster_function_is_exported_for_images_of_any_size(sizes):
+    layout = "NCHW" if sizes == "n, 3, h, w" else "NHWC"
+    images = jax.random.uniform(jax.random.key(0), (2, 3, 16, 16) if layout == "NCHW" else (2, 16, 16, 3))
+    any_images = jax.ShapeDtypeStruct(export.symbolic_shape(sizes), images.dtype)
+    function = faster(partial(halved, layout=layout))
+    written = export.export(jax.jit(function), platforms=["cpu", "cuda", "tpu"])(any_images)
+    found = export.deserialize(written.serialize()).call(images)
+    np.testing.assert_allclose(found, halved(images, layout), rtol=1e-5)

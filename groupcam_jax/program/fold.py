@@ -18,7 +18,7 @@ from jax import lax
 from jax.extend.core import JaxprEqn, Literal, Var
 
 from groupcam_jax.program.evaluate import evaluator
-from groupcam_jax.program.inline import Equation, is_floating, is_spread, shape_of, variables
+from groupcam_jax.program.inline import Atom, Equation, is_floating, is_spread, variables
 
 ARITHMETIC: dict[str, Callable[..., jax.Array]] = {
     "sub": jnp.subtract,
@@ -99,7 +99,7 @@ def is_affine(eqn: JaxprEqn, value: Var, rank: int, channel: int, fixed: set[Var
     (other,) = (atom for atom in operands if atom is not value)
     if isinstance(other, Var) and (other not in fixed or is_spread(other.aval)):
         return False
-    sizes = shape_of(other)
+    sizes = type_of(other).shape  # maybe symbolic: such a size is not 1
     return not sizes or (len(sizes) == rank and all(n == 1 for axis, n in enumerate(sizes) if axis != channel))
 
 
@@ -115,9 +115,9 @@ def of_one_type(convolution: JaxprEqn) -> bool:
     )
 
 
-def type_of(var: Var) -> Any:
-    """The shape and dtype of a variable."""
-    return var.aval
+def type_of(atom: Atom) -> Any:
+    """The shape and dtype of an operand."""
+    return atom.aval
 
 
 def merge(convolution: JaxprEqn, formed: JaxprEqn, links: Sequence[JaxprEqn]) -> JaxprEqn:

@@ -1,7 +1,7 @@
 """Gives the convolutions and poolings of a program their forms, each on the platform where it is faster."""
 
 import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -50,6 +50,8 @@ def convolution(primitive: Primitive, images: Any, weights: Any, *options: tuple
     if images.ndim != 4 or len(types) > 1 or any(factor != 1 for factor in once):
         return None
     batch, channel, row, column = params["dimension_numbers"].lhs_spec
+    if not has_sizes(weights, range(4)) or not has_sizes(images, (channel, row, column)):
+        return None
     output, inputs, tap_row, tap_column = params["dimension_numbers"].rhs_spec
     to_images, to_kernel = (batch, row, column, channel), (tap_row, tap_column, inputs, output)
     batch, channel, row, column = params["dimension_numbers"].out_spec
@@ -92,6 +94,9 @@ def pooling(primitive: Primitive, images: Any, *options: tuple[str, Any]) -> Fun
     dilated = any(factor != 1 for factor in (*params["base_dilation"], *params["window_dilation"]))
     if dilated or not jnp.issubdtype(images.dtype, jnp.floating) or max(params["window_dimensions"]) > LARGEST_WINDOW:
         return None
+    moves = zip(params["window_dimensions"], params["window_strides"], params["padding"], strict=True)
+    if not has_sizes(images, [axis for axis, move in enumerate(moves) if move != (1, 1, (0, 0))]):
+        return None
 
     def plain(x: jax.Array) -> Any:
         return primitive.bind(x, **params)
@@ -100,6 +105,11 @@ def pooling(primitive: Primitive, images: Any, *options: tuple[str, Any]) -> Fun
         return max_pool(x, params["window_dimensions"], params["window_strides"], params["padding"])
 
     return jax.jit(lambda x: lax.platform_dependent(x, cpu=selections, default=plain))
+
+
+def has_sizes(array: Any, axes: Iterable[int]) -> bool:
+    """Whether the size of an array along each of these axes is a number: in an exported program it may be a symbol."""
+    return all(isinstance(array.shape[axis], int) for axis in axes)
 
 
 FORMS = {"conv_general_dilated": convolution, "reduce_window_max": pooling}
