@@ -360,6 +360,16 @@ def test_max_pool_of_equal_values_and_of_nan():
         assert jnp.isnan(pool(x)).all()
 
 
+@pytest.mark.parametrize("dtype", [jnp.float8_e4m3fn, jnp.float8_e5m2fnuz])
+def test_max_pool_of_types_without_infinity(dtype):
+    def pool(x):
+        return lax.reduce_window(x, jnp.finfo(dtype).min, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "SAME")
+
+    x = random(0, (1, 5, 5, 2)).astype(dtype)
+    assert "reduce_window_max" in str(jax.make_jaxpr(pool)(x))
+    assert_close(faster(pool)(x), pool(x), 0)
+
+
 def depthwise_network(params, images):
     numbers = ("NHWC", "HWIO", "NHWC")
     x = lax.conv_general_dilated(images, params["stem"], (2, 2), "SAME", dimension_numbers=numbers)

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.extend.core import JaxprEqn, Primitive, Var
 
@@ -92,7 +93,9 @@ def pooling(primitive: Primitive, images: Any, *options: tuple[str, Any]) -> Fun
     """The form of an equation `reduce_window_max`, None if it stays as it is."""
     params = dict(options)
     dilated = any(factor != 1 for factor in (*params["base_dilation"], *params["window_dilation"]))
-    if dilated or not jnp.issubdtype(images.dtype, jnp.floating) or max(params["window_dimensions"]) > LARGEST_WINDOW:
+    # Its border is of -inf, for which some floats of 8 bits have no number.
+    bordered = jnp.issubdtype(images.dtype, jnp.floating) and np.isinf(np.array(-np.inf, images.dtype))
+    if dilated or not bordered or max(params["window_dimensions"]) > LARGEST_WINDOW:
         return None
     moves = zip(params["window_dimensions"], params["window_strides"], params["padding"], strict=True)
     if not has_sizes(images, [axis for axis, move in enumerate(moves) if move != (1, 1, (0, 0))]):
