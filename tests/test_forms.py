@@ -407,3 +407,21 @@ def test_faster_takes_any_trees():
         "same": [0.0, 0.0, 0.0],
         "sum": [[2.0, 2.0]],
     }
+
+
+class Trained(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train):
+        x = nn.BatchNorm(use_running_average=not train)(nn.Conv(8, (3, 3), feature_group_count=4)(x))
+        return nn.Dense(5)(nn.Dropout(0.5, deterministic=not train)(x.mean((1, 2))))
+
+
+def test_faster_takes_keyword_arguments_arrays_and_others():
+    model, x = Trained(), random(0, (2, 8, 8, 4))
+    variables = model.init(jax.random.key(1), x, train=False)
+
+    def trained(apply, x, key):
+        return apply(variables, x, train=True, mutable=["batch_stats"], rngs={"dropout": key})
+
+    found = jax.jit(partial(trained, faster(model.apply)))(x, jax.random.key(2))
+    jax.tree.map(assert_close, found, trained(model.apply, x, jax.random.key(2)))

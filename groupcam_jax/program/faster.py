@@ -1,6 +1,6 @@
 """The two ways to choose: a function with the forms where no explainer runs it, and a model without them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,12 +47,18 @@ def faster(function: Callable[..., Any]) -> Callable[..., Any]:
     and functions with a derivative of their own stays as it is.
 
     Args:
-      function: of pytrees, to a pytree of arrays. Leaves that are no arrays (functions in Equinox modules) are kept.
+      function: of pytrees, to a pytree of arrays. Leaves that are no arrays (functions in Equinox modules, a flag such
+        as `train=True`) are kept.
     """
 
-    def run(*arguments: Any) -> Any:
-        arrays, rebuild = partition(arguments)
-        closed, shapes = jax.make_jaxpr(lambda arrays: function(*rebuild(arrays)), return_shape=True)(arrays)
+    def run(*arguments: Any, **options: Any) -> Any:
+        arrays, rebuild = partition((arguments, options))
+
+        def call(arrays: Sequence[Array]) -> Any:
+            arguments, options = rebuild(arrays)
+            return function(*arguments, **options)
+
+        closed, shapes = jax.make_jaxpr(call, return_shape=True)(arrays)
         constants: dict[Any, Constant] = {}
         equations, outputs = inline(closed, closed.jaxpr.invars, None, constants)
         computed = [atom for atom in outputs if isinstance(atom, Var)]
