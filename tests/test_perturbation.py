@@ -1,5 +1,7 @@
 """Methods of many forward passes: what they compute, and that memory is bounded by the batch."""
 
+import functools
+
 import hypothesis
 import hypothesis.strategies as st
 import jax
@@ -7,6 +9,7 @@ import jax.numpy as jnp
 import models
 import numpy as np
 import pytest
+from table import SEGMENTS
 
 import groupcam_jax as g
 from groupcam_jax.batches import batch_size, map_batched, moments_batched, sum_batched
@@ -155,6 +158,30 @@ def test_occlusion_by_hand():
     saliency = explain(jnp.ones((12, 12, 3)), 1)
     expected = jnp.zeros((12, 12)).at[:6, :6].set(1)
     np.testing.assert_allclose(saliency, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        functools.partial(g.occlusion, window=4, stride=3, mask_batch=5),
+        functools.partial(g.lime, segments=SEGMENTS, samples=43),
+        functools.partial(g.kernel_shap, segments=SEGMENTS, mask_batch=5),
+        functools.partial(g.group_cam, groups=4, mask_batch=2),
+        functools.partial(g.ablation_cam, channel_batch=3),
+        functools.partial(g.recipro_cam, mask_batch=143),
+    ],
+)
+def test_rounding_is_not_shown_where_nothing_changes_the_score(build):
+    """The sums of 200 terms are the same for all images, but not to the last bit in batches of different sizes."""
+
+    def apply(params, images):
+        x = models.below(params, images)[0].mean((1, 2)) @ jnp.full((8, 200), 1e-12)
+        return (x + 2 + jnp.sin(jnp.arange(200.0))[None]) @ jnp.cos(jnp.arange(1000.0)).reshape(200, 5) ** 2 / 200
+
+    for score in (g.logit, g.probability):
+        explain = jax.jit(build(apply, PARAMS, score=score))
+        for label in range(5):
+            assert not explain(IMAGE, label, key=jax.random.key(7)).any()
 
 
 @pytest.mark.parametrize(

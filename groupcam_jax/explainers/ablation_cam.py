@@ -20,6 +20,7 @@ from groupcam_jax.checks import check_batch
 from groupcam_jax.families.class_activation import show_heat
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.program.cut import cut_at
+from groupcam_jax.stages.score import without_rounding
 from groupcam_jax.targets import Target, logit
 from groupcam_jax.types import Explainer, HasAux, Label, LayerLike, Logits, Model, Params
 
@@ -74,7 +75,9 @@ def ablation_cam(
             kept = jnp.where(channels[None, None] == channel, 0, cut.value)
             return score_of(cut.head(kept))
 
-        drop = score_of(logits) - map_batched(score_without, channels, channel_batch, progress)
+        ablated = map_batched(score_without, channels, channel_batch, progress)
+        scores = without_rounding(jnp.append(score_of(logits), ablated))
+        drop = scores[0] - scores[1:]
         heat = (drop[None, None] * cut.activation).sum(2)
         return show_heat(heat, image), AblationCamAux(label, logits, drop)
 

@@ -80,7 +80,8 @@ def lime(
         distance = 1 - jnp.sqrt(selections.mean(1))
         weights = jnp.exp(-(distance**2) / (2 * kernel_width**2))
         rows = selections - jnp.average(selections, axis=0, weights=weights)[None]
-        values = scores - jnp.average(scores, weights=weights)
+        values = scores - scores[0]  # equal scores have an average that rounding moves off them
+        values -= jnp.average(values, weights=weights)
         # The penalty as further rows, whose values are 0.
         penalty = math.sqrt(ridge) * jnp.eye(rows.shape[1], dtype=rows.dtype)
         none = jnp.zeros_like(penalty[0])

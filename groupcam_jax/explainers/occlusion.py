@@ -14,15 +14,15 @@ from typing import Any, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Float, Int
 
-from groupcam_jax.batches import Progress, sum_batched
+from groupcam_jax.batches import Progress, map_batched
 from groupcam_jax.checks import check_batch, check_count
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.perturb import Baseline, constant
-from groupcam_jax.stages.score import masked_confidence
+from groupcam_jax.stages.score import masked_confidence, without_rounding
 from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Explainer, HasAux, Model, Params
 
@@ -78,17 +78,20 @@ def occlusion(
         cut = cut_at_image(model_apply, params, image)
         label, logits = cut.classify(label)
         confidence = masked_confidence(cut, image, baseline, key, score, label)
+        places = zip(map(starts, shape, windows, strides), windows, shape, strict=True)
+        rows, columns = (jax.vmap(covered, (0, None, None))(*side) for side in places)
+        corners = jnp.divmod(jnp.arange(len(rows) * len(columns)), len(columns))
+
+        def score_without(corner):
+            return confidence(1 - rows[corner[0], :, None] * columns[corner[1], None])
+
         whole = cut.bind(score, label)(logits)
-
-        def drop(corner):
-            rows, columns = map(covered, corner, windows, shape)
-            inside = (rows[:, None] & columns[None]).astype(jnp.float32)
-            return inside * (whole - confidence(1 - inside)), inside
-
-        tops, lefts = jnp.meshgrid(*map(starts, shape, windows, strides), indexing="ij")
-        corners = jnp.stack([tops.ravel(), lefts.ravel()], axis=1)
-        drops, covering = sum_batched(drop, corners, mask_batch, progress)
-        return unit_range(jax.nn.relu(drops / covering)), Aux(label, logits)
+        hidden = map_batched(score_without, corners, mask_batch, progress)
+        scores = without_rounding(jnp.append(whole, hidden))
+        drops = (scores[0] - scores[1:]).reshape(len(rows), len(columns))
+        heat = jnp.einsum("ij,ih,jw->hw", drops, rows, columns, precision=jax.lax.Precision.HIGHEST)
+        covering = rows.sum(0)[:, None] * columns.sum(0)[None]
+        return unit_range(jax.nn.relu(heat / covering)), Aux(label, logits)
 
     return make_explainer(explain, has_aux=has_aux)
 
@@ -110,7 +113,7 @@ def starts(length: int, window: int, stride: int) -> Int[Array, " windows"]:
     return jnp.asarray([*range(0, length - window, stride), length - window])
 
 
-def covered(start: Int[Array, ""], window: int, length: int) -> Bool[Array, " pixels"]:
-    """Which pixels along a side a window covers."""
+def covered(start: Int[Array, ""], window: int, length: int) -> Float[Array, " pixels"]:
+    """1 where a window covers a pixel along a side, else 0."""
     places = jnp.arange(length)
-    return (places >= start) & (places < start + window)
+    return ((places >= start) & (places < start + window)).astype(jnp.float32)

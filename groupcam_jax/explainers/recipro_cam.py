@@ -23,6 +23,7 @@ from groupcam_jax.checks import check_batch
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.program.cut import cut_at
 from groupcam_jax.stages.masks import unit_range, upsample
+from groupcam_jax.stages.score import without_rounding
 from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Explainer, HasAux, Heat, Label, LayerLike, Logits, Model, Params
 
@@ -81,7 +82,7 @@ def recipro_cam(
             return score_of(cut.head(mask[:, :, None] * cut.value))
 
         places = jnp.divmod(jnp.arange(height * width), width)
-        scores = map_batched(score_at, places, mask_batch, progress).reshape(height, width)
+        scores = without_rounding(map_batched(score_at, places, mask_batch, progress)).reshape(height, width)
         return unit_range(upsample(scores, image.shape[:2])), ReciproCamAux(label, logits, scores)
 
     return make_explainer(explain, has_aux=has_aux)

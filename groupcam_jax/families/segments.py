@@ -20,7 +20,7 @@ from groupcam_jax.checks import require_key
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import Baseline
-from groupcam_jax.stages.score import masked_confidence
+from groupcam_jax.stages.score import masked_confidence, without_rounding
 from groupcam_jax.targets import Target
 from groupcam_jax.types import Explainer, HasAux, Image, Label, Logits, Model, Params, PRNGKey
 
@@ -74,7 +74,7 @@ def segments_explainer(
         def score_of(selection):
             return confidence(1 - jnp.einsum("s,shw->hw", 1 - selection, masks).clip(0, 1))
 
-        shares = fit(selections, map_batched(score_of, selections, mask_batch, progress))
+        shares = fit(selections, without_rounding(map_batched(score_of, selections, mask_batch, progress)))
         heat = jnp.einsum("s,shw->hw", shares, masks, precision=jax.lax.Precision.HIGHEST)
         heat = jax.nn.relu(heat)
         highest = heat.max()  # by it alone: the smallest share is not nothing
