@@ -115,6 +115,13 @@ def test_sigmoids_of_several_classes_are_scored_each_by_its_own(method):
     np.testing.assert_allclose(ended, expected, atol=1e-6)
 
 
+def test_sigmoids_of_several_classes_are_differentiated_each_by_its_own():
+    explain = g.integrated_gradients(ending(jax.nn.sigmoid), PARAMS, target=g.probability, has_aux=True)
+    _, aux = jax.jit(explain)(IMAGE, LABEL)
+    whole, start = jax.nn.sigmoid(APPLY(PARAMS, jnp.stack([IMAGE, 0 * IMAGE]))[:, LABEL])
+    np.testing.assert_allclose(aux.attribution.sum(), whole - start, atol=1e-3)
+
+
 ONE = {
     "a column": lambda logits: logits[:, LABEL : LABEL + 1],
     "a number": lambda logits: logits[:, LABEL],

@@ -77,7 +77,7 @@ class Cut(NamedTuple):
         """
         logits, pull_back = jax.vjp(self.head, self.value)
         label = resolve_label(label, logits)
-        score, slope = jax.value_and_grad(bind(target, label))(logits)
+        score, slope = jax.value_and_grad(self.bind(target, label))(logits)
         (gradient,) = pull_back(slope)
         return label, class_logits(logits), jnp.where(jnp.isnan(score), jnp.nan, gradient.astype(jnp.float32))
 
