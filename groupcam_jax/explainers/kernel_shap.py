@@ -8,7 +8,8 @@
 Over all selections z this is exactly Shapley's value: the mean, over all orders in which the segments may be shown one
 by one, of what segment k adds to the score. If there are no more than `samples` selections, all are scored. Otherwise
 they are drawn with odds w(z), in pairs of z and 1 - z, which halves the samples that are needed (Covert and Lee,
-arXiv:2012.01536). The authors' code scores all selections of few or nearly all segments first, and draws the others.
+arXiv:2012.01536). A pair is one equation for the shares: with fewer than four samples for each segment, the equations
+may leave shares open. The authors' code scores all selections of few or nearly all segments first, and draws others.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def kernel_shap(
       model_apply: the classifier, see `Model`.
       params: its weights, any pytree; may be traced.
       segments: masks `[s, h, w]`, which may overlap or be traced, or a function from the image to such masks.
-      samples: selections of segments that are scored, besides all of them and none.
+      samples: selections of segments that are scored, besides all of them and none; four for each segment, or all.
       baseline: what hides a segment, `(image, key) -> image`, in the units of the normalised image.
       score: the score that is shared out, a function of the logits and the label.
       mask_batch: pictures scored at once; None suits the device, see `batches`.
@@ -66,15 +67,18 @@ def kernel_shap(
 
     Raises:
       ValueError: samples or mask_batch below 1; in the explainer: segments that are not masks of the image's size, or
-        more of them than samples.
+        more of them than a quarter of the samples, unless these are all selections.
       ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_count("samples", samples)
     check_batch("mask_batch", mask_batch)
 
     def select(key, count):
-        if not is_all(count) and samples < count:
-            raise ValueError(f"samples={samples}: expected at least one for each of the {count} segments")
+        if not is_all(count) and samples < 4 * count:
+            raise ValueError(
+                f"samples={samples}: expected at least {min(4 * count, 2**count - 2)}, four for each of the {count} "
+                "segments (they are drawn in pairs that tell one thing), or all selections"
+            )
         ends = jnp.stack([jnp.ones(count, jnp.float32), jnp.zeros(count, jnp.float32)])
         others = every_selection(count) if is_all(count) else draw_selections(key, samples, count)
         return jnp.concatenate([ends, others])
