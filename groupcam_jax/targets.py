@@ -69,7 +69,8 @@ def finer(*, similar: int = 3, strength: float = 0.6, of: ClassScore = logit) ->
     """What tells the class from those most like it (Finer-CAM, arXiv:2501.11309): y_c - strength * mean of y_d.
 
     The classes d are those whose logits lie nearest to that of c, above or below; of equals the first. Every image
-    shown to the model has its own. With strength 0 it is `of`.
+    shown to the model has its own. Classes that the model masks by an infinite logit are left out. With strength 0 it
+    is `of`.
 
     The comparisons count alike. The authors' code, and pytorch-grad-cam's, weighs them by the probabilities of d, and
     differentiates these too; by default its strength is 1. Where logits are equal it may compare with c itself.
@@ -88,9 +89,12 @@ def finer(*, similar: int = 3, strength: float = 0.6, of: ClassScore = logit) ->
 
     def score(logits: Logits, label: int | Label) -> Scalar:
         values = class_logits(logits)
-        distance = jnp.abs(values - pick(values, label)).at[label].set(jnp.inf)
+        left_out = (jnp.arange(len(values)) == jnp.asarray(label, jnp.int32)) | ~jnp.isfinite(values)
+        distance = jnp.where(left_out, jnp.inf, jnp.abs(values - pick(values, label)))
         _, nearest = jax.lax.top_k(-jax.lax.stop_gradient(distance), min(similar, len(values) - 1))
-        compared = jax.vmap(lambda other: of(logits, other))(nearest).mean()
+        scores = jax.vmap(lambda other: of(logits, other))(nearest)
+        compared = scores.mean(where=~left_out[nearest])
+        compared = jnp.where(left_out.all(), 0, jnp.where(jnp.isnan(values).any(), jnp.nan, compared))
         return of(logits, label) - jnp.asarray(strength, logits.dtype) * compared
 
     return score

@@ -39,6 +39,18 @@ def test_finer_takes_off_the_mean_of_the_nearest_logits():
     assert jax.grad(finer(similar=1))(equal, 1).tolist() == pytest.approx([-0.6, 1, 0])
 
 
+def test_finer_compares_with_other_classes_that_are_not_masked():
+    masked = jnp.array([0.5, -jnp.inf, 2.0, -jnp.inf])
+    np.testing.assert_allclose(finer()(masked, 2), 2 - 0.6 * 0.5, rtol=1e-6)
+    np.testing.assert_allclose(jax.grad(finer())(masked, 2), [-0.6, 0, 1, 0], rtol=1e-6)
+    alone, slope = jax.value_and_grad(finer())(masked[1:], 1)
+    assert alone == 2
+    assert slope.tolist() == [0, 1, 0]
+    assert jnp.isnan(finer(similar=1)(jnp.array([0.5, jnp.nan, 2.0]), 2))
+    many = jnp.arange(1000.0)
+    assert jax.jit(finer(similar=1))(many, jnp.int8(100)) == finer(similar=1)(many, 100)
+
+
 def test_finer_cam_is_the_cam_of_the_differences():
     apply, params = models.plain()
     logits = apply(params, models.image()[None])[0]
