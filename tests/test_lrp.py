@@ -1,5 +1,6 @@
 """Layer-wise relevance propagation against captum's, and what it conserves."""
 
+import inspect
 import pathlib
 
 import flax.linen as nn
@@ -155,6 +156,19 @@ def test_what_has_no_rule_is_named(between):
 
     with pytest.raises(ValueError, match=r"lrp has no rule for .* at 'body' \(test_lrp.py:\d+\)"):
         g.lrp(apply, PARAMS)(IMAGE, 2)
+
+
+def test_an_image_lies_in_its_box():
+    for box in ((g.constant(0.0), g.constant(1.0)), (g.brightest, g.darkest)):
+        explain = g.lrp(APPLY, PARAMS, box=box)
+        with pytest.raises(ValueError, match=r"the image, of pixels from -.* does not lie in the box from"):
+            explain(IMAGE, 2)
+        assert jnp.isnan(jax.jit(explain)(IMAGE, 2)).all()
+    rounded = tuple(g.constant(round(float(bound), 3)) for bound in (IMAGE.min(), IMAGE.max()))
+    assert g.lrp(APPLY, PARAMS, box=rounded)(IMAGE, 2).max() == 1
+    for pair in ((g.darkest,), g.darkest):
+        with pytest.raises(TypeError, match=r"box=.*: expected the lowest and the highest image, such as \(darkest, "):
+            inspect.unwrap(g.lrp)(APPLY, PARAMS, box=pair)  # without the check of types
 
 
 @pytest.mark.parametrize("rule", [g.epsilon, g.gamma])

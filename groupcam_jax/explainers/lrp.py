@@ -23,6 +23,7 @@ gamma and z-plus clip weights, not terms, which is not what they are for where i
 from __future__ import annotations
 
 import jax
+import jax.core
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
@@ -30,7 +31,7 @@ from groupcam_jax.families.attribution import AttributionAux, attributing_explai
 from groupcam_jax.families.reductions import Reduction, total_magnitude
 from groupcam_jax.program.cut import cut_program_at_image
 from groupcam_jax.program.excitation import excite
-from groupcam_jax.program.excitation_rules import Excitation, from_both_signs
+from groupcam_jax.program.excitation_rules import Excitation, Values, from_both_signs
 from groupcam_jax.program.inline import Equation
 from groupcam_jax.program.output import trace_logits
 from groupcam_jax.program.relevance import Rule, epsilon, gamma, sharing
@@ -59,7 +60,7 @@ def lrp(
       dense: the rule of layers whose neurons lie on no grid: `epsilon(...)`, `gamma(...)`, `z_plus`, or a function.
       convolution: the rule of all other layers.
       box: the lowest and the highest image, such as `(darkest, brightest)`: the first layer has the rule of pixels
-        between them. None treats it as the others.
+        between them, for images that lie there. None treats it as the others.
       target: the score that is shared out, a function of the logits and the label.
       reduce: how the attribution becomes a saliency: `largest_magnitude`, `total_magnitude`, `signed` (in [-1, 1]).
       has_aux: whether the explainer returns `(saliency, AttributionAux)`.
@@ -68,9 +69,13 @@ def lrp(
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
 
     Raises:
-      ValueError: in the explainer: an operation that has no rule, such as gelu, silu or a gate.
+      TypeError: a box that is not a pair.
+      ValueError: in the explainer: an operation that has no rule, such as gelu, silu or a gate; an image outside of the
+        box, of which a traced one has a map of NaN.
       ValueError, TypeError: in the explainer, see `Explainer`.
     """
+    if box is not None and not (isinstance(box, tuple) and len(box) == 2):
+        raise TypeError(f"box={box!r:.80}: expected the lowest and the highest image, such as (darkest, brightest)")
     neuron = sharing(dense, convolution, boxed=box is not None)
 
     def attribute(image, label, key):
@@ -80,7 +85,7 @@ def lrp(
         start = from_both_signs(image[None])
         if box is not None:
             low, high = (hide(bound, image, key)[None] for bound in box)
-            start = Excitation(image[None] - low, high - image[None])
+            start = in_box(image[None], low, high)
 
         def score(positive, negative):
             excitation = Excitation(positive, negative)
@@ -92,6 +97,25 @@ def lrp(
         return AttributionAux(label, logits, relevance[0].astype(jnp.float32), Partial(reduce))
 
     return attributing_explainer(attribute, has_aux=has_aux)
+
+
+def in_box(images: Values, low: Values, high: Values) -> Excitation:
+    """How far pixels lie above the lowest and below the highest images; NaN where they do not lie between them.
+
+    A thousandth of the range is left to bounds that were rounded.
+
+    Raises:
+      ValueError: known pixels that do not lie between them.
+    """
+    slack = (high - low) / jnp.asarray(1000, low.dtype)
+    outside = ((images < low - slack) | (images > high + slack)).any()
+    if not isinstance(outside, jax.core.Tracer) and outside:
+        raise ValueError(
+            f"the image, of pixels from {images.min():.4g} to {images.max():.4g}, does not lie in the box from "
+            f"{low.min():.4g} to {high.max():.4g}; give the lowest and the highest image, normalised as it is"
+        )
+    nan = jnp.asarray(jnp.nan, images.dtype)
+    return Excitation(jnp.where(outside, nan, images - low), jnp.where(outside, nan, high - images))
 
 
 def refusal(equation: Equation) -> str:
