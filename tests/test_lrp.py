@@ -14,6 +14,7 @@ from jax import lax
 import groupcam_jax as g
 import pretrained
 from groupcam_jax.stages.masks import unit_range
+from groupcam_jax.targets import bind
 
 APPLY, PARAMS = models.plain()
 FREE = {name: {"kernel": w["kernel"], "bias": 0 * w["bias"]} for name, w in PARAMS.items()}
@@ -122,6 +123,27 @@ def test_a_target_of_two_classes_shares_out_their_difference():
     shares, _ = relevance(APPLY, PARAMS, target=g.contrast(4))
     first, other = (relevance(APPLY, PARAMS, label=label)[0] for label in (2, 4))
     np.testing.assert_allclose(shares, first - other, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [g.probability, g.own_probability, g.log_probability, g.union([1, 2]), g.contrast(0, of=g.probability)],
+)
+def test_what_is_not_linear_in_the_logits_is_not_shared_out(target):
+    with pytest.raises(ValueError, match=r"linear in the logits, and this target.* is not; choose logit, contrast"):
+        jax.jit(g.lrp(APPLY, PARAMS, target=target))(IMAGE, 2)
+
+
+@pytest.mark.parametrize("target", [g.finer(), g.union([1, 2], of=g.logit), lambda logits: logits[3]])
+def test_what_is_shared_out_is_the_target(target):
+    shares, _ = relevance(APPLY, FREE, target=target, **EXACT)
+    score = bind(target, 2)(APPLY(FREE, IMAGE[None])[0])
+    np.testing.assert_allclose(shares.sum(), score, rtol=1e-4)
+
+
+def test_logits_that_do_not_depend_on_the_image():
+    with pytest.raises(ValueError, match="the model's logits do not depend on the images: there is nothing to explain"):
+        g.lrp(lambda params, images: jnp.ones((len(images), 3)), ())(IMAGE, 1)
 
 
 def test_rules_go_by_where_neurons_lie():

@@ -22,9 +22,12 @@ gamma and z-plus clip weights, not terms, which is not what they are for where i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.core
 import jax.numpy as jnp
+import numpy as np
 from jax.tree_util import Partial
 
 from groupcam_jax.families.attribution import AttributionAux, attributing_explainer
@@ -38,7 +41,7 @@ from groupcam_jax.program.relevance import Rule, epsilon, gamma, sharing
 from groupcam_jax.program.relus import no_rule
 from groupcam_jax.stages.perturb import Baseline, hide
 from groupcam_jax.targets import Target, logit
-from groupcam_jax.types import Explainer, HasAux, Model, Params
+from groupcam_jax.types import Explainer, HasAux, Logits, Model, Params, Scalar
 
 
 def lrp(
@@ -61,7 +64,8 @@ def lrp(
       convolution: the rule of all other layers.
       box: the lowest and the highest image, such as `(darkest, brightest)`: the first layer has the rule of pixels
         between them, for images that lie there. None treats it as the others.
-      target: the score that is shared out, a function of the logits and the label.
+      target: the score that is shared out, a function of the logits and the label that is linear in the logits, such as
+        `logit`, `contrast(other)` or `finer()`.
       reduce: how the attribution becomes a saliency: `largest_magnitude`, `total_magnitude`, `signed` (in [-1, 1]).
       has_aux: whether the explainer returns `(saliency, AttributionAux)`.
 
@@ -70,8 +74,9 @@ def lrp(
 
     Raises:
       TypeError: a box that is not a pair.
-      ValueError: in the explainer: an operation that has no rule, such as gelu, silu or a gate; an image outside of the
-        box, of which a traced one has a map of NaN.
+      ValueError: in the explainer: an operation that has no rule, such as gelu, silu or a gate; a target that does not
+        double where the logits do, such as a probability; an image outside of the box, of which a traced one has a map
+        of NaN.
       ValueError, TypeError: in the explainer, see `Explainer`.
     """
     if box is not None and not (isinstance(box, tuple) and len(box) == 2):
@@ -82,6 +87,8 @@ def lrp(
         program = trace_logits(model_apply, params, image[None])
         cut = cut_program_at_image(program, params, image)
         label, logits = cut.classify(label)
+        for one in (0, 1):  # a contrast to one of them is nothing
+            check_doubles(cut.bind(target, one), len(logits))
         start = from_both_signs(image[None])
         if box is not None:
             low, high = (hide(bound, image, key)[None] for bound in box)
@@ -97,6 +104,22 @@ def lrp(
         return AttributionAux(label, logits, relevance[0].astype(jnp.float32), Partial(reduce))
 
     return attributing_explainer(attribute, has_aux=has_aux)
+
+
+def check_doubles(score: Callable[[Logits], Scalar], classes: int) -> None:
+    """Raises ValueError for a score that does not double with the logits z, as far as it is known while tracing.
+
+    What lrp shares out is the sum of z_j dy/dz_j. It is the score y if y is homogeneous (Euler).
+    """
+    with jax.ensure_compile_time_eval():
+        logits = jnp.sin(jnp.arange(classes).astype(jnp.float32))
+        expected, doubled = 2 * score(logits), score(2 * logits)
+    known = not isinstance(doubled, jax.core.Tracer)
+    if known and not np.allclose(doubled, expected, rtol=1e-3, atol=1e-6, equal_nan=True):
+        raise ValueError(
+            "lrp shares out a score that is linear in the logits, and this target, a probability or the like, is not; "
+            "choose logit, contrast(other) or finer()"
+        )
 
 
 def in_box(images: Values, low: Values, high: Values) -> Excitation:
