@@ -69,7 +69,7 @@ def excite(
       What the neurons of the output `[n, classes]` hand on, differentiable with respect to the input's excitation.
 
     Raises:
-      ValueError: an operation that has no rule; the message names it.
+      ValueError: an operation that has no rule; the message names it. Logits that do not depend on the images.
     """
     # Behind the barrier, weights that a user's jit makes constants are not split by sign while XLA compiles.
     weights = jax.lax.optimization_barrier(partition(params)[0])
@@ -105,6 +105,8 @@ def excite(
             if negate_last and position == last:
                 passed = [one.negated() for one in passed]
         excitations.update(zip(eqn.outvars, passed, strict=True))
+    if program.logits not in excitations:
+        raise ValueError("the model's logits do not depend on the images: there is nothing to explain")
     return neuron(excitations[program.logits], jnp.asarray(values[program.logits]), None, first=program.logits in first)
 
 
