@@ -60,7 +60,7 @@ def occlusion(
 
     Raises:
       ValueError: window, stride or mask_batch below 1, a stride that skips pixels; in the explainer: a window
-        that hides a whole side of the image.
+        larger than the image, or as large as it.
       ValueError, TypeError: in the explainer, see `Explainer`.
     """
     windows, strides = both_sides("window", window), both_sides("stride", stride)
