@@ -193,6 +193,13 @@ def test_an_image_lies_in_its_box():
             inspect.unwrap(g.lrp)(APPLY, PARAMS, box=pair)  # without the check of types
 
 
+@pytest.mark.parametrize("option", ["dense", "convolution"])
+@pytest.mark.parametrize("rule", ["epsilon", g.epsilon])
+def test_what_is_no_rule_is_refused(option, rule):
+    with pytest.raises(TypeError, match=rf"{option}=.*: expected a rule \(positive, negative, bias\) -> sum, such as"):
+        inspect.unwrap(g.lrp)(APPLY, PARAMS, **{option: rule})
+
+
 @pytest.mark.parametrize("rule", [g.epsilon, g.gamma])
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
 def test_the_number_of_a_rule_is_not_negative(rule, value):

@@ -1,6 +1,7 @@
 """Methods of many forward passes: what they compute, and that memory is bounded by the batch."""
 
 import functools
+import inspect
 
 import hypothesis
 import hypothesis.strategies as st
@@ -239,3 +240,9 @@ def test_occlusion_averages_over_the_windows_that_cover_a_pixel(window, stride, 
 def test_bad_options_say_what_to_do(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize("statistic", ["variance", jnp.mean])
+def test_what_is_no_statistic_is_refused(statistic):
+    with pytest.raises(TypeError, match=r"statistic=.*: expected a function \(mean, variance\) -> map, such as"):
+        inspect.unwrap(g.smooth_grad)(APPLY, PARAMS, statistic=statistic)

@@ -1,6 +1,7 @@
 """Refined maps: they find what the model sees, from a map that found part of it."""
 
 import functools
+import inspect
 from typing import Any
 
 import jax
@@ -226,3 +227,8 @@ def test_the_order_is_another_maps():
     assert jnp.argsort(reordered(saliency, first)[0]).tolist() == [2, 3, 0, 1]
     assert jnp.isnan(reordered(saliency, first.at[0, 2].set(jnp.nan))).all()
     assert jnp.isnan(reordered(saliency.at[0, 0].set(jnp.nan), first)).all()
+
+
+def test_one_substrate_is_not_several():
+    with pytest.raises(TypeError, match=r"substrates=.*: expected several, such as \[constant\(0.0\)"):
+        inspect.unwrap(refined)(APPLY, PARAMS, substrates=constant(0.0))  # without the check of types

@@ -1,5 +1,6 @@
 """Methods that explain by segments: exact shares, least squares written out, and superpixels."""
 
+import inspect
 import itertools
 import math
 
@@ -11,6 +12,7 @@ import pytest
 from table import SEGMENTS
 
 import groupcam_jax as g
+from groupcam_jax.families.segments import check_segments
 
 APPLY, PARAMS = models.plain()
 IMAGE = models.image()
@@ -123,6 +125,12 @@ def test_superpixels_follow_the_edges():
 def test_options_out_of_range_say_what_to_do(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize("segments", [list(SEGMENTS), "abc"])
+def test_segments_are_one_array(segments):
+    with pytest.raises(ValueError, match=r"segments must be masks, bool \[s, 12, 12\], got a (list|str); of a list of"):
+        inspect.unwrap(check_segments)(segments, (12, 12))  # without the check of types
 
 
 @pytest.mark.parametrize("build", [g.lime, g.kernel_shap])

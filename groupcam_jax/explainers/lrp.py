@@ -22,6 +22,7 @@ gamma and z-plus clip weights, not terms, which is not what they are for where i
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import jax
@@ -73,7 +74,7 @@ def lrp(
       `explain(image, label=None, *, key=None)`, see `Explainer`: saliency `[h, w]` in [0, 1], float32.
 
     Raises:
-      TypeError: a box that is not a pair.
+      TypeError: a box that is not a pair, what is no rule.
       ValueError: in the explainer: an operation that has no rule, such as gelu, silu or a gate; a target that does not
         double where the logits do, such as a probability; an image outside of the box, of which a traced one has a map
         of NaN.
@@ -81,6 +82,14 @@ def lrp(
     """
     if box is not None and not (isinstance(box, tuple) and len(box) == 2):
         raise TypeError(f"box={box!r:.80}: expected the lowest and the highest image, such as (darkest, brightest)")
+    for name, rule in {"dense": dense, "convolution": convolution}.items():
+        try:
+            inspect.signature(rule).bind("positive", "negative", "bias")
+        except TypeError:
+            raise TypeError(
+                f"{name}={rule!r:.80}: expected a rule (positive, negative, bias) -> sum, such as epsilon(1e-6), "
+                "gamma(0.25) or z_plus"
+            ) from None
     neuron = sharing(dense, convolution, boxed=box is not None)
 
     def attribute(image, label, key):

@@ -99,6 +99,8 @@ def refined(
     check_count("cells", cells)
     if cells == 1:
         raise ValueError("cells=1: expected at least 2, one cell alone has no order")
+    if not isinstance(substrates, Sequence):
+        raise TypeError(f"substrates={substrates!r:.80}: expected several, such as [constant(0.0), noise(0.5)]")
     if not 1 <= len(substrates) <= steps:
         raise ValueError(f"{len(substrates)} substrates in steps={steps}: expected at least one, and a step for each")
     for name, value in {"softness": softness, "step_size": step_size}.items():

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groupcam_jax.batches import moments_batched
@@ -80,12 +81,19 @@ def smooth_grad(
       that method.
 
     Raises:
+      TypeError: a statistic that is no function of a mean and a variance.
       ValueError: samples or sample_batch below 1, noise negative; in the explainer: as in the inner method.
       ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_count("samples", samples)
     check_noise(noise)
     check_batch("sample_batch", sample_batch)
+    try:
+        jax.eval_shape(statistic, *[jax.ShapeDtypeStruct((1, 1), jnp.float32)] * 2)
+    except TypeError as error:
+        raise TypeError(
+            f"statistic={statistic!r:.80}: expected a function (mean, variance) -> map, such as mean_square or variance"
+        ) from error
     inside = method(model_apply, params, has_aux=True)
 
     def explain(image, label, key):

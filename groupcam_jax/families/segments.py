@@ -93,6 +93,11 @@ def least_squares(
 
 def check_segments(segments: ArrayLike, shape: tuple[int, int]) -> None:
     """Raises ValueError unless segments are masks of this shape, not a label map."""
+    if not hasattr(segments, "dtype"):
+        raise ValueError(
+            f"segments must be masks, bool [s, {shape[0]}, {shape[1]}], got a {type(segments).__name__}; "
+            "of a list of masks: numpy.stack(masks)"
+        )
     if jnp.shape(segments)[1:] != shape or 0 in jnp.shape(segments) or jnp.result_type(segments) != jnp.bool_:
         raise ValueError(
             f"segments must be masks, bool [s, {shape[0]}, {shape[1]}], got {jnp.result_type(segments)} "
