@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from groupcam_jax import grad_cam
-from groupcam_jax.metrics import cascading, independent, modules, sanity_check, similarity
+from groupcam_jax.metrics import cascading, efficient_mprt, independent, modules, sanity_check, similarity
 
 APPLY, PARAMS = models.plain()
 ORDER = ["['stem']", "['conv1']", "['conv2']", "['fc']"]
@@ -73,3 +73,19 @@ def test_an_explanation_of_the_image_alone_does_not_change():
 def test_nothing_to_randomise():
     with pytest.raises(ValueError, match="randomized is empty: expected cascading"):
         sanity_check(lambda params: jnp.zeros((16, 16)), PARAMS, cascading(PARAMS, [], KEY))
+
+
+@pytest.mark.parametrize("randomize", [cascading, independent, efficient_mprt])
+def test_what_is_no_module_is_refused_instead_of_left_as_trained(randomize):
+    """Nothing would be randomised, and every map would look as if it did not depend on the weights."""
+
+    def start(order):
+        if randomize is efficient_mprt:
+            efficient_mprt(lambda params: jnp.eye(16), PARAMS, order, KEY)
+        else:
+            next(randomize(PARAMS, order, KEY))
+
+    for order in (["stem", *ORDER], ["['conv1']['kernel']"]):
+        known = r"order has \S+: no such module. Those of the weights are: \['conv1'\], \['conv2'\], \['fc'\], \['stem'"
+        with pytest.raises(ValueError, match=known):
+            start(order)

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax.scipy.special import entr
 
 from groupcam_jax.checks import check_count
-from groupcam_jax.metrics.sanity_check import permuted
+from groupcam_jax.metrics.sanity_check import check_modules, permuted
 from groupcam_jax.types import Params, PRNGKey, Saliency, Scalar
 
 
@@ -40,11 +40,12 @@ def efficient_mprt(
       At least -1; NaN if a map is not finite, or that of the trained weights is constant.
 
     Raises:
-      ValueError: nothing is randomised, bins below 1.
+      ValueError: nothing is randomised, or what is no module, see `cascading`; bins below 1.
     """
     check_count("bins", bins)
     if not order:
         raise ValueError("order is empty: expected the modules to randomise, see `modules`")
+    check_modules(params, order)
     trained, randomised = (histogram_entropy(explain(one), bins) for one in (params, permuted(params, order, key)))
     return jnp.where(trained == 0, jnp.nan, (randomised - trained) / jnp.where(trained == 0, 1, trained))
 

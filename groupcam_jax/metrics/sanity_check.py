@@ -49,14 +49,24 @@ def modules(model_apply: Model, params: Params, images: Images | jax.ShapeDtypeS
 
 
 def cascading(params: Params, order: list[str], key: PRNGKey) -> Iterator[tuple[str, Params]]:
-    """Yields each module from the last to the first, with the tree in which it and all later ones are permuted."""
+    """Yields each module from the last to the first, with the tree in which it and all later ones are permuted.
+
+    Raises:
+      ValueError: when iterated: `order` names what is no module of `params`, see `modules`.
+    """
+    check_modules(params, order)
     for path in reversed(order):
         params = permuted(params, [path], key)
         yield path, params
 
 
 def independent(params: Params, order: list[str], key: PRNGKey) -> Iterator[tuple[str, Params]]:
-    """Yields each module from the last to the first, with the tree in which only it is permuted."""
+    """Yields each module from the last to the first, with the tree in which only it is permuted.
+
+    Raises:
+      ValueError: when iterated: see `cascading`.
+    """
+    check_modules(params, order)
     for path in reversed(order):
         yield path, permuted(params, [path], key)
 
@@ -77,13 +87,21 @@ def sanity_check(
       The modules in the order of randomisation, and the similarities `[modules]` after each.
 
     Raises:
-      ValueError: nothing is randomised.
+      ValueError: nothing is randomised, or see `cascading`.
     """
     steps = [(path, explain(weights)) for path, weights in randomized]
     if not steps:
         raise ValueError("randomized is empty: expected cascading(params, order, key), or independent, of modules")
     paths, saliencies = zip(*steps, strict=True)
     return [*paths], jax.vmap(similarity, (None, 0))(explain(params), jnp.stack(saliencies))
+
+
+def check_modules(params: Params, order: list[str]) -> None:
+    """Raises ValueError unless these are modules of a tree: any other name would randomise nothing."""
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    known = dict.fromkeys(module_of(path) for path, leaf in leaves if is_traced(leaf))
+    if strange := [path for path in order if path not in known]:
+        raise ValueError(f"order has {strange[0]!r}: no such module. Those of the weights are: {', '.join(known)}")
 
 
 def permuted(params: Params, chosen: list[str], key: PRNGKey) -> Params:
