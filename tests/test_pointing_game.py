@@ -1,5 +1,7 @@
 """The pointing game on cases worked out by hand, and on the perfect, the inverted and the constant map."""
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -71,6 +73,9 @@ def test_difficult_are_small_objects_in_company():
     assert is_difficult(MASK, jnp.array(True))
     assert not is_difficult(MASK, jnp.array(False))
     assert not is_difficult(mask_of_boxes(jnp.array([[0, 0, 6, 6]]), (12, 12)), jnp.array(True))  # a quarter
+    for mask in (MASK.astype(jnp.uint8), MASK[None]):
+        with pytest.raises(ValueError, match=r"the mask must be bool \[h, w\], got .*; of numbers: mask > 0"):
+            inspect.unwrap(is_difficult)(mask, jnp.array(True))  # the tests check the annotations first
 
 
 def test_accuracy_of_each_category_their_mean_and_of_all():

@@ -1,5 +1,6 @@
 """Measures of the order of pixels: numbers of Quantus and scikit-learn, and all orders of equals by brute force."""
 
+import inspect
 import itertools
 
 import jax
@@ -11,8 +12,14 @@ from scipy import stats
 from seen_object import MASK, OBJECT
 from test_properties import few_values, regions
 
-from groupcam_jax.metrics import relevance_rank_accuracy, roc_auc, top_k_intersection
-from groupcam_jax.metrics.ranking import checked
+from groupcam_jax.metrics import (
+    energy_inside,
+    hit,
+    mask_overlap,
+    relevance_rank_accuracy,
+    roc_auc,
+    top_k_intersection,
+)
 
 NONE = jnp.zeros_like(MASK)
 
@@ -81,8 +88,24 @@ def test_what_is_broken_is_nan_and_k_is_within_the_map():
     assert relevance_rank_accuracy(OBJECT, ~NONE) == 1
     with pytest.raises(ValueError, match=r"k=145, but the saliency \[12, 12\] has 144 pixels; choose fewer"):
         top_k_intersection(OBJECT, MASK, 145)
-    for numbers in (np.asarray(MASK, np.uint8), 255 * np.asarray(MASK, np.int32), MASK[:6]):
-        with pytest.raises(ValueError, match=r"the mask must be bool \[12, 12\] as the saliency.*of numbers: mask > 0"):
-            checked(numbers, OBJECT)
     with pytest.raises(ValueError, match="k=0: expected at least 1"):
         top_k_intersection(OBJECT, MASK, 0)
+
+
+@pytest.mark.parametrize(
+    ("measure", "rest"),
+    [
+        (hit, ()),
+        (energy_inside, ()),
+        (mask_overlap, (0.2,)),
+        (relevance_rank_accuracy, ()),
+        (roc_auc, ()),
+        (top_k_intersection, (3,)),
+    ],
+)
+def test_what_is_no_mask_is_refused_instead_of_counted(measure, rest):
+    """As users call it: in the tests, the annotations are checked first."""
+    numbers = [np.asarray(MASK, np.uint8), 255 * np.asarray(MASK, np.int32), MASK.astype(jnp.float32)]
+    for mask in (*numbers, MASK[:6], MASK[:1], MASK[0], MASK[:, :, None], jnp.stack([MASK] * 3)):
+        with pytest.raises(ValueError, match=r"the mask must be bool \[12, 12\] as the saliency.*of numbers: mask > 0"):
+            inspect.unwrap(measure)(OBJECT, mask, *rest)

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int, Num
 
 from groupcam_jax.checks import check_count
 from groupcam_jax.metrics.component import largest_component
+from groupcam_jax.metrics.ranking import checked
 from groupcam_jax.targets import class_logits
 from groupcam_jax.types import Label, Logits, ObjectMask, Saliency, Scalar
 
@@ -62,7 +63,11 @@ def mask_overlap(saliency: Saliency, mask: ObjectMask, threshold: float | Scalar
     """The intersection over union of an object's mask and the salient region.
 
     NaN without an object, or for a map that is not finite.
+
+    Raises:
+      ValueError: a mask that is not bool, or of another shape.
     """
+    mask = checked(mask, saliency)
     region = salient_region(saliency, threshold)
     shared = (region & mask).sum()
     both = region.sum() + mask.sum() - shared

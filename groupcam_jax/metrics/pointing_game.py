@@ -18,6 +18,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 
+from groupcam_jax.metrics.ranking import checked
 from groupcam_jax.types import ObjectMask, Saliency, Scalar
 
 
@@ -54,7 +55,11 @@ def hit(saliency: Saliency, mask: ObjectMask, tolerance: float | Scalar = 0.0) -
 
     Returns:
       1 or 0; NaN without an object, for a map that is not finite, or for a tolerance below 0.
+
+    Raises:
+      ValueError: a mask that is not bool, or of another shape.
     """
+    mask = checked(mask, saliency)
     height, width = saliency.shape
     row, column = jnp.unravel_index(saliency.argmax(), saliency.shape)
     down = (jnp.arange(height) - row)[:, None] ** 2
@@ -68,14 +73,26 @@ def energy_inside(saliency: Saliency, mask: ObjectMask) -> Scalar:
     """The share of the saliency that lies on the object; the saliency must not be negative.
 
     0 for a map of zeros, NaN if there is no object.
+
+    Raises:
+      ValueError: a mask that is not bool, or of another shape.
     """
+    mask = checked(mask, saliency)
     total = saliency.sum()
     share = jnp.where(total == 0, 0, jnp.where(mask, saliency, 0).sum() / jnp.where(total == 0, 1, total))
     return jnp.where(mask.any(), share, jnp.nan)
 
 
 def is_difficult(mask: ObjectMask, others_present: Bool[Array, ""]) -> Bool[Array, ""]:
-    """Whether a category belongs to the difficult subset: small in its image, and not alone there."""
+    """Whether a category belongs to the difficult subset: small in its image, and not alone there.
+
+    Raises:
+      ValueError: a mask that is not bool, or not `[h, w]`.
+    """
+    if jnp.ndim(mask) != 2 or jnp.result_type(mask) != jnp.bool_:
+        raise ValueError(
+            f"the mask must be bool [h, w], got {jnp.result_type(mask)}{[*jnp.shape(mask)]}; of numbers: mask > 0"
+        )
     return (mask.mean() < 0.25) & others_present
 
 
