@@ -26,6 +26,7 @@ from groupcam_jax.evaluation.studies import ablation, localization, measures, po
 from groupcam_jax.evaluation.studies.pointing_game import mean_over_categories
 from groupcam_jax.evaluation.study import Item, Study
 from groupcam_jax.metrics import mask_of_boxes
+from groupcam_jax.program.params import partition
 from groupcam_jax.types import Classifier
 
 
@@ -158,6 +159,26 @@ def test_blank_maps_are_told_of_and_count_for_nothing():
     assert summary["Spearman, mean"].value == 0.5
     assert summary["blank maps, %"].value == 50
     assert summary["Spearman, first module"].n == 0
+
+
+def test_a_blank_map_of_the_trained_network_passes_no_sanity_check():
+    """One of a randomised network passes none either; the second picture has neither."""
+    apply, params = models.plain()
+    maps = np.random.default_rng(0).random((3, 28, 28), np.float32)
+
+    def explain(arrays, asked):
+        del asked
+        trained = all(np.array_equal(one, own) for one, own in zip(arrays, partition(params)[0], strict=True))
+        return np.where([[[trained]], [[False]], [[not trained]]], 0, maps)
+
+    images, labels = np.zeros((3, 28, 28, 3), np.float32), np.zeros(3, np.int32)
+    boxes, masks = np.zeros((3, 1, 4), np.float32), np.zeros((3, 28, 28), bool)
+    batch = Batch(0, np.arange(3), ("a", "b", "c"), images, labels, boxes, labels[:, None], masks, labels == 1, ())
+    classifier = Classifier(apply, params, lambda image: image, list("abcde"), None, 28)
+    values = sanity_check.programs(Study(classifier, {}, {"it": explain}, 3, 0))["it, cascading"](batch)
+    np.testing.assert_array_equal(values["blank"], [[1.0] * 4, [0.0] * 4, [1.0] * 4])
+    for measure in ("spearman", "ssim", "hog"):
+        np.testing.assert_array_equal(np.isfinite(values[measure]), values["blank"] == 0)
 
 
 def test_a_table_is_json_and_tells_correlations_in_three_digits(tmp_path):

@@ -70,6 +70,14 @@ def test_an_explanation_of_the_image_alone_does_not_change():
     np.testing.assert_allclose(jnp.stack(found), 1, atol=1e-5)
 
 
+def test_a_constant_map_of_the_trained_weights_does_not_pass():
+    def explain(params):
+        return jnp.eye(16) * jnp.any(params["fc"]["kernel"] != PARAMS["fc"]["kernel"]).astype(jnp.float32)
+
+    _, found = sanity_check(explain, PARAMS, cascading(PARAMS, ORDER, KEY))
+    assert jnp.isnan(jnp.stack(found)).all()
+
+
 def test_nothing_to_randomise():
     with pytest.raises(ValueError, match="randomized is empty: expected cascading"):
         sanity_check(lambda params: jnp.zeros((16, 16)), PARAMS, cascading(PARAMS, [], KEY))

@@ -84,7 +84,9 @@ def sanity_check(
       randomized: `cascading(params, order, key)` or `independent(params, order, key)`.
 
     Returns:
-      The modules in the order of randomisation, and the similarities `[modules]` after each.
+      The modules in the order of randomisation, and the similarities `[modules]` after each. They are NaN if the map of
+      the trained weights is constant: it resembles nothing, and would seem to pass. One that becomes constant has lost
+      all resemblance, see `similarity`: count such maps.
 
     Raises:
       ValueError: nothing is randomised, or see `cascading`.
@@ -93,7 +95,9 @@ def sanity_check(
     if not steps:
         raise ValueError("randomized is empty: expected cascading(params, order, key), or independent, of modules")
     paths, saliencies = zip(*steps, strict=True)
-    return [*paths], jax.vmap(similarity, (None, 0))(explain(params), jnp.stack(saliencies))
+    trained = explain(params)
+    found = jax.vmap(similarity, (None, 0))(trained, jnp.stack(saliencies))
+    return [*paths], jax.tree.map(lambda values: jnp.where(trained.max() == trained.min(), jnp.nan, values), found)
 
 
 def check_modules(params: Params, order: list[str]) -> None:

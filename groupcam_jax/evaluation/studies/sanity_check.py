@@ -1,7 +1,7 @@
 """Sanity checks: how similar maps stay as the network loses its weights (Adebayo et al., arXiv:1810.03292).
 
 Both ways of randomising are measured at eight modules, evenly spaced from the last to the first. Similarity is to the
-map of the trained network; low is good. Blank maps resemble nothing: they are left out, and counted.
+map of the trained network; low is good. Blank maps, of either network, resemble nothing: they are left out and counted.
 """
 
 import functools
@@ -64,9 +64,10 @@ def programs(study: Study) -> dict[str, BatchProgram]:
                 maps.append(explain(partition(tree())[0], asked))
                 values.append(similarities(maps[0], maps[-1]))
             stages = {name: np.stack([np.asarray(one[name]) for one in values], axis=1) for name in values[0]}
-            # A blank map resembles nothing: it passes no check, and is reported separately.
-            brightest = np.stack(maps[1:], axis=1).max((2, 3))
-            blank = np.where(np.isnan(brightest), np.nan, brightest == 0).astype(np.float32)
+            # A blank map, of either network, resembles nothing: it passes no check, and is reported separately.
+            brightest = np.stack(maps, axis=1).max((2, 3))
+            either = brightest[:, :1] * brightest[:, 1:]
+            blank = np.where(np.isnan(either), np.nan, either == 0).astype(np.float32)
             stages = {name: np.where(blank, np.nan, values) for name, values in stages.items()} | {"blank": blank}
             names = np.array([list(trees[way])] * len(batch.ids))
             return {**stages, "modules": names, "maps": np.stack(maps, axis=1), "picture": batch.images}
@@ -77,7 +78,7 @@ def programs(study: Study) -> dict[str, BatchProgram]:
 
 
 def mean_of(name: str) -> Callable[[Row], float | None]:
-    """The mean over those modules of a row whose map is not blank."""
+    """The mean over those modules of a row for which no map is blank."""
 
     def known_mean(row: Row) -> float | None:
         known = [value for value in row[name] if value is not None]
@@ -111,6 +112,7 @@ EXPERIMENT = Experiment(
     summarize,
     Ranking("Spearman, mean", mean_of("spearman"), -1),
     draw,
+    version=2,
     variants=variants,
     needs=need_class,
 )
