@@ -326,19 +326,31 @@ def test_the_record_of_what_is_done_looks_numbers_up():
     assert ledger.left() == {0: 2, 1: 4, 2: 2}
 
 
-def ranked(method, picture, value):
-    return {"id": picture, "method": method, "value": value}
-
-
 def test_ranks_are_of_pictures_that_are_known_for_every_method_and_equal_means_share_theirs():
     values = {"best": [9, 8, 7, None], "one": [1, 5, 3, 0], "other": [5, 1, 3, 0], "worst": [0, 0, 0, 99]}
-    rows = [ranked(method, f"p{place}", one) for method, ones in values.items() for place, one in enumerate(ones)]
+    rows = [row(place, f"p{place}", method, one) for method, ones in values.items() for place, one in enumerate(ones)]
     middle, low, high = ranks(rows, [*values], "value", 1)
     assert middle.tolist() == [1, 2.5, 2.5, 4]
     assert (low[0], high[0], low[3], high[3]) == (1, 1, 4, 4), "whatever pictures are drawn"
     assert (low[1], high[1]) == (2, 3)
     assert ranks(rows, [*values], "value", -1)[0].tolist() == [4, 2.5, 2.5, 1]
-    assert ranks([ranked("a", "p", None), ranked("b", "p", 1.0)], ["a", "b"], "value", 1) is None
+    assert ranks([row(0, "p", "a", None), row(0, "p", "b", 1.0)], ["a", "b"], "value", 1) is None
+
+
+def test_ranks_count_every_category_of_a_picture_and_draw_them_together():
+    """By the last category of each, the worse method would be first; drawn one by one, it would be at times."""
+    values = {"better": [9, 0, 0, 1], "worse": [0, 1, 1, 0.5]}
+    pictures = ["p", "p", "p", "q"]
+    rows = [row(n, pictures[n], method, one) for method, ones in values.items() for n, one in enumerate(ones)]
+    middle, low, high = ranks(rows, [*values], "value", 1)
+    assert [*middle, *low, *high] == [1, 2] * 3
+
+
+def test_means_of_the_same_values_in_another_order_share_their_rank():
+    values = np.random.default_rng(0).random(100).round(6).tolist()
+    rows = [row(n, f"p{n}", m, one) for m in range(5) for n, one in enumerate(np.roll(values, 17 * m).tolist())]
+    assert len({sum(np.roll(values, 17 * m)) for m in range(5)}) > 1, "they differ by rounding"
+    assert ranks(rows, range(5), "value", 1)[0].tolist() == [3] * 5
 
 
 def test_methods_are_measured_as_by_the_metrics_alone_and_placed_where_the_network_is_right():

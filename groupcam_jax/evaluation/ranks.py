@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
 from groupcam_jax.evaluation.estimates import RESAMPLES
-from groupcam_jax.evaluation.records import Row
+from groupcam_jax.evaluation.records import DIGITS, Row
 from groupcam_jax.plots import Shown
 
 
@@ -45,18 +45,23 @@ def ranks_figure(rows: Sequence[Row], measures: Mapping[str, int]) -> Figure:
 def ranks(
     rows: Sequence[Row], methods: Sequence[str], measure: str, better: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """The rank of each method's mean, and its 95 % interval by the bootstrap over pictures.
+    """The rank of each method's mean, and its 95 % interval by the bootstrap over pictures, with all rows of each.
 
-    Only pictures that the measure knows for every method count; None if there are none. Equal means share their ranks.
+    Only rows that the measure knows for every method count; None if there are none. Equal means share their ranks.
     """
-    by_place = {(row["method"], row["id"]): row[measure] for row in rows}
-    pictures = dict.fromkeys(row["id"] for row in rows)
-    values = [[by_place.get((method, picture)) for picture in pictures] for method in methods]
-    table = np.array(values, float)
-    table = table[:, np.isfinite(table).all(0)]
-    if not table.size:
+    by_place = {(row["method"], row["number"]): row[measure] for row in rows}
+    ids = {row["number"]: row["id"] for row in rows}  # a picture has a row for each of its categories
+    table = np.array([[by_place.get((method, number)) for number in ids] for method in methods], float)
+    known = np.isfinite(table).all(0)
+    if not known.any():
         return None
-    drawn = np.random.default_rng(0).multinomial(table.shape[1], [1 / table.shape[1]] * table.shape[1], RESAMPLES)
-    middle = rankdata(-better * table.mean(1))
-    low, high = np.percentile(rankdata(-better * table @ drawn.T, axis=0), (2.5, 97.5), axis=1, method="nearest")
-    return middle, low, high
+    table = table[:, known]
+    pictures, picture = np.unique(np.array([*ids.values()])[known], return_inverse=True)
+    drawn = np.random.default_rng(0).multinomial(len(pictures), [1 / len(pictures)] * len(pictures), RESAMPLES)
+
+    def ranked(weights: np.ndarray) -> np.ndarray:
+        # Rounded as the rows are: the order of a sum decides no rank.
+        return rankdata(-better * np.round(table @ weights / weights.sum(0), DIGITS), axis=0)
+
+    low, high = np.percentile(ranked(drawn[:, picture].T), (2.5, 97.5), axis=1, method="nearest")
+    return ranked(np.ones(len(picture))), low, high
