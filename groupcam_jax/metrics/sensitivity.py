@@ -45,9 +45,9 @@ def max_sensitivity(
       sample_batch: changed images explained at once; None suits the device, see `batches`.
 
     Returns:
-      `measure(image, label, *, key)` of one image `[h, w, c]`: at least 0, and NaN if a saliency holds NaN. The key
-      draws the changes and seeds the explainer, the same way for every image. A saliency of zeros counts as length 1,
-      as in captum.
+      `measure(image, label, *, key)` of one image `[h, w, c]`: at least 0; NaN if a saliency holds NaN, or where the
+      radius is so small that a change is lost in the precision of the image. The key draws the changes and seeds the
+      explainer, the same way for every image. A saliency of zeros counts as length 1, as in captum.
 
     Raises:
       ValueError: samples or sample_batch below 1, radius not positive.
@@ -73,8 +73,7 @@ def local_lipschitz(
 ) -> MeasureExplainer:
     """Builds the metric for an explainer: its largest slope, in saliency per unit of the normalised image.
 
-    Arguments and errors are those of `max_sensitivity`. The result is at least 0; NaN if a saliency holds NaN, or where
-    the radius is so small that a change is lost in the precision of the image.
+    Arguments and errors are those of `max_sensitivity`. The result is at least 0, and NaN where that is.
     """
     return measure_moves(
         "local_lipschitz", lambda moves: (moves.moved / moves.change).max(), explain, radius, samples, sample_batch
@@ -123,7 +122,9 @@ def measure_moves(
             other = random_change(image, key, radius)
             moved = explain(other, label, key=explain_key)
             change = jnp.linalg.norm((other - image).astype(jnp.float32))
-            return Moves(change, jnp.linalg.norm(moved - still), relative_move(still, moved))
+            moves = Moves(change, jnp.linalg.norm(moved - still), relative_move(still, moved))
+            # Lost in the precision of the image, it says nothing: the move of 0 would be the best there is.
+            return jax.tree.map(lambda length: jnp.where(change == 0, jnp.nan, length), moves)
 
         return summarize(map_batched(move, jax.random.split(change_key, samples), sample_batch))
 
