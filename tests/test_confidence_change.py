@@ -74,3 +74,8 @@ def test_vmap_follows_the_predicted_class_and_nan_shows():
     assert np.isnan(of_toy(images[0].at[0, 0].set(jnp.nan), saliencies[0], 1)).all()
     with pytest.raises(ValueError, match=r"saliency \[11, 12\] does not fit the image \[12, 12, 3\]"):
         of_toy(images[0], saliencies[0, 1:])
+
+
+@pytest.mark.parametrize("saliency", [255 * OBJECT, OBJECT - 0.1, OBJECT.at[0, 0].set(jnp.inf)])
+def test_a_map_outside_0_to_1_is_no_veil(saliency):
+    assert np.isnan(jax.jit(measure)(IMAGE, saliency, 1)).all()

@@ -66,7 +66,11 @@ def test_energy_inside():
     assert energy_inside(jnp.ones((12, 12)), MASK) == pytest.approx(24 / 144)
     assert energy_inside(OBJECT + BLANK[0, 0].set(8), MASK) == pytest.approx(24 / 32)
     assert energy_inside(jnp.zeros((12, 12)), MASK) == 0
-    assert jnp.isnan(energy_inside(BLANK[0, 0].set(jnp.nan), MASK))
+    for broken in (jnp.nan, jnp.inf, -1.0):
+        assert jnp.isnan(energy_inside(BLANK[0, 0].set(broken), MASK))
+    for many in (jnp.ones((300, 300), jnp.float16), jnp.full((300, 300), 1e37)):
+        half = jnp.zeros((300, 300), bool).at[:150].set(True)
+        assert energy_inside(many, half) == pytest.approx(0.5), "their sum is beyond the largest number"
 
 
 def test_difficult_are_small_objects_in_company():

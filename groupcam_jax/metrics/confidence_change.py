@@ -50,7 +50,7 @@ def confidence_change(
 
     Returns:
       `measure(image, saliency, label=None, *, key=None) -> ConfidenceChange` of one image `[h, w, c]` and saliency
-      `[h, w]` in [0, 1]; label None is the predicted class. NaN if the image or the saliency is not finite.
+      `[h, w]`; label None is the predicted class. NaN if the image is not finite, or the saliency not in [0, 1].
 
     Raises (in the metric):
       ValueError: image and saliency differ in size, no such class, or not one floating-point image.
@@ -67,7 +67,8 @@ def confidence_change(
         drop = share(jax.nn.relu(whole - veiled), whole)
         increase = (veiled > whole).astype(jnp.float32)
         gain = jnp.where(jnp.maximum(whole, veiled) <= 1, share(jax.nn.relu(veiled - whole), 1 - whole), jnp.nan)
-        valid = jnp.isfinite(saliency).all() & jnp.isfinite(image).all() & jnp.isfinite(whole) & jnp.isfinite(veiled)
+        veils = ((saliency >= 0) & (saliency <= 1)).all()
+        valid = veils & jnp.isfinite(image).all() & jnp.isfinite(whole) & jnp.isfinite(veiled)
         return ConfidenceChange(*(jnp.where(valid, value, jnp.nan) for value in (drop, increase, gain)))
 
     return measure

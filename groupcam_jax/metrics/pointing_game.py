@@ -72,15 +72,16 @@ def hit(saliency: Saliency, mask: ObjectMask, tolerance: float | Scalar = 0.0) -
 def energy_inside(saliency: Saliency, mask: ObjectMask) -> Scalar:
     """The share of the saliency that lies on the object; the saliency must not be negative.
 
-    0 for a map of zeros, NaN if there is no object.
+    0 for a map of zeros; NaN without an object, or for a map that is negative somewhere or not finite.
 
     Raises:
       ValueError: a mask that is not bool, or of another shape.
     """
     mask = checked(mask, saliency)
-    total = saliency.sum()
-    share = jnp.where(total == 0, 0, jnp.where(mask, saliency, 0).sum() / jnp.where(total == 0, 1, total))
-    return jnp.where(mask.any(), share, jnp.nan)
+    highest = saliency.max().astype(jnp.float32)
+    relative = saliency.astype(jnp.float32) / jnp.where(highest == 0, 1, highest)  # their sum is finite
+    share = jnp.where(mask, relative, 0).sum() / jnp.where(highest == 0, 1, relative.sum())
+    return jnp.where(mask.any() & ((saliency >= 0) & jnp.isfinite(saliency)).all(), share, jnp.nan)
 
 
 def is_difficult(mask: ObjectMask, others_present: Bool[Array, ""]) -> Bool[Array, ""]:
