@@ -94,6 +94,14 @@ def test_accuracy_of_each_category_their_mean_and_of_all():
     assert difficult.overall == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize("dtype", [bool, jnp.int32, jnp.float16])
+def test_weights_below_one_count_for_hits_of_any_dtype(dtype):
+    hits = jnp.array([1, 0, 1]).astype(dtype)
+    accuracy = pointing_accuracy(hits, jnp.array([0, 0, 1]), 2, jnp.array([0.5, 1.0, 0.25]))
+    np.testing.assert_allclose(accuracy.by_category, [1 / 3, 1], rtol=1e-6)
+    assert accuracy.overall == pytest.approx(0.75 / 1.75)
+
+
 def test_a_broken_hit_shows_where_it_counts():
     broken = pointing_accuracy(jnp.array([1.0, jnp.nan]), jnp.array([0, 1]), 2)
     np.testing.assert_array_equal(broken.by_category, [1, np.nan])

@@ -98,7 +98,7 @@ def is_difficult(mask: ObjectMask, others_present: Bool[Array, ""]) -> Bool[Arra
 
 
 def pointing_accuracy(
-    hits: Float[Array, " n"], categories: Int[Array, " n"], count: int, weights: Shaped[Array, " n"] | None = None
+    hits: Shaped[Array, " n"], categories: Int[Array, " n"], count: int, weights: Shaped[Array, " n"] | None = None
 ) -> PointingAccuracy:
     """The accuracy over a data set.
 
@@ -111,7 +111,8 @@ def pointing_accuracy(
     Returns:
       The accuracies; all are NaN if any category is out of range.
     """
-    weights = jnp.ones_like(hits) if weights is None else weights.astype(hits.dtype)
+    hits = hits.astype(jnp.float32)
+    weights = jnp.ones_like(hits) if weights is None else weights.astype(jnp.float32)
     weights = jnp.where(((categories >= 0) & (categories < count)).all(), weights, jnp.nan)
     totals = jnp.zeros(count).at[categories].add(jnp.where(weights == 0, 0, hits * weights))
     objects = jnp.zeros(count).at[categories].add(weights)
