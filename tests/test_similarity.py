@@ -101,3 +101,14 @@ def test_all_three_at_once_and_mapped():
     batch = jax.jit(jax.vmap(similarity, (None, 0)))(ONE, smooth(3))
     for values, measure in zip(batch, (spearman, ssim, hog_similarity), strict=True):
         np.testing.assert_allclose(values, [measure(ONE, each) for each in smooth(3)], atol=1e-5)
+
+
+def test_a_map_without_a_whole_cell_has_no_histograms():
+    small = ONE[:15, :20]
+    with pytest.raises(
+        ValueError, match=r"cell=16, but the saliency is \[15, 20\]: no cell is whole; choose a smaller"
+    ):
+        similarity(small, small)
+    assert similarity(small, small, cell=5).hog == pytest.approx(1, abs=1e-5)
+    with pytest.raises(ValueError, match="cell=0: expected at least 1"):
+        hog_similarity(ONE, ONE, cell=0)

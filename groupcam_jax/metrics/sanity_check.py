@@ -89,7 +89,7 @@ def sanity_check(
       all resemblance, see `similarity`: count such maps.
 
     Raises:
-      ValueError: nothing is randomised, or see `cascading`.
+      ValueError: nothing is randomised, maps smaller than 16 x 16 pixels (see `similarity`), or see `cascading`.
     """
     steps = [(path, explain(weights)) for path, weights in randomized]
     if not steps:

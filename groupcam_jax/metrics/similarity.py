@@ -4,7 +4,8 @@
     SSIM       structural similarity, of maps in [0, 1]
     HOG        the correlation of histograms of oriented gradients: 8 directions, cells of 16 x 16 pixels
 
-All are 1 for equal maps. The correlation with a constant map is 0. A map that is not finite gives NaN.
+All are 1 for equal maps, but for HOG where all cells of a map are alike, as those of noise are: then it is 0. So is the
+correlation with a constant map. A map that is not finite gives NaN.
 """
 
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from groupcam_jax.checks import check_count
 from groupcam_jax.types import Saliency, Scalar
 
 
@@ -26,7 +28,11 @@ class Similarity(NamedTuple):
 
 
 def similarity(one: Saliency, other: Saliency, cell: int = 16) -> Similarity:
-    """Compares two maps in [0, 1] of at least 11 x 11 pixels, by HOG in cells of `cell` x `cell`."""
+    """Compares two maps in [0, 1] of at least 11 x 11 pixels, by HOG in cells of `cell` x `cell`.
+
+    Raises:
+      ValueError: cell below 1, or above a side of the maps.
+    """
     return Similarity(spearman(one, other), ssim(one, other), hog_similarity(one, other, cell))
 
 
@@ -42,7 +48,11 @@ def ssim(one: Saliency, other: Saliency) -> Scalar:
 
 
 def hog_similarity(one: Saliency, other: Saliency, cell: int = 16) -> Scalar:
-    """The correlation of the two maps' histograms of oriented gradients, in [-1, 1]."""
+    """The correlation of the two maps' histograms of oriented gradients, in [-1, 1].
+
+    Raises:
+      ValueError: cell below 1, or above a side of the maps.
+    """
     return unless_broken(correlation(oriented_gradients(one, cell), oriented_gradients(other, cell)), one, other)
 
 
@@ -58,7 +68,15 @@ def oriented_gradients(saliency: Saliency, cell: int, directions: int = 8) -> Fl
     """Histograms of oriented gradients (Dalal and Triggs, 2005), each cell clipped at 0.2 of its length (L2-Hys).
 
     Pixels beyond the last whole cell are left out.
+
+    Raises:
+      ValueError: see `hog_similarity`.
     """
+    check_count("cell", cell)
+    if min(saliency.shape) < cell:
+        raise ValueError(
+            f"cell={cell}, but the saliency is {[*saliency.shape]}: no cell is whole; choose a smaller one"
+        )
     down = jnp.pad(saliency[2:] - saliency[:-2], ((1, 1), (0, 0)))
     across = jnp.pad(saliency[:, 2:] - saliency[:, :-2], ((0, 0), (1, 1)))
     size = jnp.hypot(down, across)

@@ -46,7 +46,7 @@ def randomisations(study: Study) -> dict[str, dict[str, Callable[[], Params]]]:
 @jax.jit
 def similarities(ones: Float[Array, "n h w"], others: Float[Array, "n h w"]) -> Measured:
     """How similar two batches of maps are; as many cells of HOG as 16 pixels give at 224 x 224."""
-    return jax.vmap(functools.partial(similarity, cell=ones.shape[1] // 14))(ones, others)._asdict()
+    return jax.vmap(functools.partial(similarity, cell=max(1, ones.shape[1] // 14)))(ones, others)._asdict()
 
 
 def programs(study: Study) -> dict[str, BatchProgram]:
