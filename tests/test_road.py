@@ -1,5 +1,8 @@
 """ROAD by hand, and on the perfect, the inverted and the constant map."""
 
+import functools
+import inspect
+
 import jax
 import jax.numpy as jnp
 import models
@@ -7,7 +10,7 @@ import numpy as np
 import pytest
 from seen_object import IMAGE, OBJECT, sees_object
 
-from groupcam_jax.metrics import is_predicted, road
+from groupcam_jax.metrics import is_predicted, road, sensitivity_n
 
 KEY = jax.random.key(0)
 SHOWN = OBJECT[:, :, None] * IMAGE  # a bright object on a dark ground
@@ -116,8 +119,19 @@ def test_it_says_what_is_wrong():
         measure(IMAGE, OBJECT, 1)
     with pytest.raises(ValueError, match=r"saliency \[11, 12\] does not fit"):
         measure(IMAGE, OBJECT[1:], 1, key=KEY)
-    with pytest.raises(ValueError, match=r"leave no pixel of the image \[2, 2, 3\]"):
+    with pytest.raises(ValueError, match=r"are no pixel, or all, of the image \[2, 2, 3\]"):
         measure(IMAGE[:2, :2], OBJECT[:2, :2], 1, key=KEY)
-    for percentages in ([], [0], [20, 100]):
-        with pytest.raises(ValueError, match="between 0 and 100"):
-            road(sees_object, None, percentages=percentages)
+    with pytest.raises(ValueError, match=r"percentages=\[0.1\] are no pixel, or all, of the image \[12, 12, 3\]"):
+        road(sees_object, None, percentages=[0.1])(IMAGE, OBJECT, 1, key=KEY)
+
+
+@pytest.mark.parametrize("build", [road, sensitivity_n])
+def test_percentages_are_a_list_or_an_array_of_them(build):
+    build = functools.partial(inspect.unwrap(build), sees_object, None)  # the tests check the annotations first
+    for percentages in ([], [0], [20, 100], 10, np.array([]), np.array([[10]])):
+        with pytest.raises(
+            ValueError, match=r"percentages=.*: expected at least one in a list, each between 0 and 100"
+        ):
+            build(percentages=percentages)
+    few, same = (build(percentages=some)(IMAGE, OBJECT, 1, key=KEY) for some in (np.arange(10, 30, 10), [10, 20]))
+    jax.tree.map(np.testing.assert_array_equal, few, same)

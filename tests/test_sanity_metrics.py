@@ -94,6 +94,6 @@ def test_what_is_no_module_is_refused_instead_of_left_as_trained(randomize):
             next(randomize(PARAMS, order, KEY))
 
     for order in (["stem", *ORDER], ["['conv1']['kernel']"]):
-        known = r"order has \S+: no such module. Those of the weights are: \['conv1'\], \['conv2'\], \['fc'\], \['stem'"
+        known = r"order has \S+: no such module; there are: \['conv1'\], \['conv2'\], \['fc'\], \['stem'"
         with pytest.raises(ValueError, match=known):
             start(order)

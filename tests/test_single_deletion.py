@@ -56,6 +56,16 @@ def test_a_constant_map_and_a_blind_score_have_no_correlation(value):
     assert measure(IMAGE, 1 - OBJECT, 1) == pytest.approx(-1)
 
 
+def test_a_score_that_only_rounding_moves_has_no_correlation():
+    def hardly(params, images):
+        score = 1000 + 1e-4 * images[:, 0, 0, 0]  # two of float32's steps
+        return jnp.stack([0 * score, score], axis=1)
+
+    saliency = jax.random.uniform(KEY, (12, 12))
+    assert hardly(None, IMAGE[None])[0, 1] > hardly(None, 0 * IMAGE[None])[0, 1]
+    assert single_deletion(hardly, None)(IMAGE, saliency, 1) == 0
+
+
 def test_vmap_follows_the_predicted_class_and_the_key():
     apply, params = models.plain()
     images = jnp.stack([models.image(seed=seed) for seed in range(3)])

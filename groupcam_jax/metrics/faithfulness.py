@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 
 from groupcam_jax.batches import map_batched
 from groupcam_jax.checks import check_batch, check_count, check_saliency, known_label, require_key
-from groupcam_jax.metrics.measure import Measure
+from groupcam_jax.metrics.measure import Measure, check_percentages, pixel_counts
 from groupcam_jax.metrics.similarity import correlation
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import Baseline, constant
@@ -61,8 +61,7 @@ def sensitivity_n(
         not one floating-point image.
       TypeError: when measuring: no key.
     """
-    if len(percentages) == 0 or not all(0 < percentage < 100 for percentage in percentages):
-        raise ValueError(f"percentages={[*percentages]}: expected at least one, each between 0 and 100")
+    check_percentages(percentages)
     check_count("samples", samples)
     if samples == 1:
         raise ValueError("samples=1: expected at least 2, one alone does not correlate")
@@ -71,9 +70,7 @@ def sensitivity_n(
     def measure(image, saliency, label=None, *, key=None):
         check_saliency(image, saliency)
         hide_key, draw_key = jax.random.split(require_key(key, "sensitivity_n"))
-        counts = [round(saliency.size * percentage / 100) for percentage in percentages]
-        if not 0 < min(counts) <= max(counts) < saliency.size:
-            raise ValueError(f"percentages={[*percentages]} are no pixel, or all, of the image {[*image.shape]}")
+        counts = pixel_counts(percentages, image)
         image, saliency = jnp.asarray(image), jnp.asarray(saliency, jnp.float32)
         cut = cut_at_image(model_apply, params, image)
         label, _ = cut.classify(known_label(label))

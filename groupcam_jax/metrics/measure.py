@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax.numpy as jnp
+import numpy as np
 
 from groupcam_jax.checks import known_label
 from groupcam_jax.program.cut import cut_at_image
@@ -31,3 +32,22 @@ def confidence_of(
     image = jnp.asarray(image)
     cut = cut_at_image(model_apply, params, image)
     return cut.confidence(score, cut.classify(known_label(label))[0]), image.astype(jnp.float32)
+
+
+def check_percentages(percentages: Any) -> None:
+    """Raises ValueError unless these are percentages of an image's pixels, each a part of them."""
+    if np.ndim(percentages) != 1 or not len(percentages) or not all(0 < one < 100 for one in percentages):
+        raise ValueError(f"percentages={percentages!r}: expected at least one in a list, each between 0 and 100")
+
+
+def pixel_counts(percentages: Any, image: Any) -> list[int]:
+    """How many pixels the percentages of an image are, rounded.
+
+    Raises:
+      ValueError: a percentage that is no pixel or all of them.
+    """
+    pixels = image.shape[0] * image.shape[1]
+    counts = [round(pixels * percentage / 100) for percentage in percentages]
+    if not 0 < min(counts) <= max(counts) < pixels:
+        raise ValueError(f"percentages={percentages!r} are no pixel, or all, of the image {[*image.shape]}")
+    return counts

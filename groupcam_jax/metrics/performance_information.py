@@ -49,7 +49,7 @@ def performance_information(
     score: Target = probability,
     step_batch: int | None = None,
 ) -> Measure[PerformanceInformation]:
-    """Builds the metric for a classifier: one forward pass per share, plus two.
+    """Builds the metric for a classifier: one forward pass per share, plus three, 16 by default.
 
     Args:
       model_apply: `logits = model_apply(params, images)`, see `types.Model`.

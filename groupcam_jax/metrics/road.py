@@ -23,7 +23,7 @@ from groupcam_jax.batches import map_batched
 from groupcam_jax.checks import check_batch, check_saliency, require_key
 from groupcam_jax.metrics.imputation import impute
 from groupcam_jax.metrics.insertion_deletion import Curve, salient_order
-from groupcam_jax.metrics.measure import Measure, confidence_of
+from groupcam_jax.metrics.measure import Measure, check_percentages, confidence_of, pixel_counts
 from groupcam_jax.targets import Target, class_logits, probability
 from groupcam_jax.types import Label, Logits, Model, Params, Scalar
 
@@ -61,21 +61,18 @@ def road(
       more salient. NaN if image or saliency holds NaN or infinity.
 
     Raises:
-      ValueError: a percentage not between 0 and 100, or no percentages; step_batch below 1; when measuring: image and
-        saliency differ in size, an image so small that all its pixels are removed, no such class, or not one
+      ValueError: a percentage not between 0 and 100, or no percentages; step_batch below 1; when measuring: a
+        percentage that is no pixel or all of them, image and saliency differ in size, no such class, or not one
         floating-point image.
       TypeError: when measuring: no key.
     """
-    if not percentages or not all(0 < percentage < 100 for percentage in percentages):
-        raise ValueError(f"percentages={[*percentages]}: expected at least one, each between 0 and 100")
+    check_percentages(percentages)
     check_batch("step_batch", step_batch)
 
     def measure(image, saliency, label=None, *, key=None):
         check_saliency(image, saliency)
         key = require_key(key, "road")
-        counts = [round(saliency.size * percentage / 100) for percentage in percentages]
-        if max(counts) == saliency.size:
-            raise ValueError(f"percentages={[*percentages]} leave no pixel of the image {[*image.shape]}")
+        counts = pixel_counts(percentages, image)
         confidence, image = confidence_of(model_apply, params, image, label, score)
         order = salient_order(saliency)
         orders = jnp.stack([order, saliency.size - 1 - order])

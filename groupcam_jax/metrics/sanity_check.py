@@ -105,7 +105,7 @@ def check_modules(params: Params, order: list[str]) -> None:
     leaves = jax.tree_util.tree_leaves_with_path(params)
     known = dict.fromkeys(module_of(path) for path, leaf in leaves if is_traced(leaf))
     if strange := [path for path in order if path not in known]:
-        raise ValueError(f"order has {strange[0]!r}: no such module. Those of the weights are: {', '.join(known)}")
+        raise ValueError(f"order has {strange[0]!r}: no such module; there are: {', '.join(known)}")
 
 
 def permuted(params: Params, chosen: list[str], key: PRNGKey) -> Params:

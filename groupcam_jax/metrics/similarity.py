@@ -13,7 +13,7 @@ from typing import NamedTuple
 import dm_pix
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from groupcam_jax.checks import check_count
 from groupcam_jax.types import Saliency, Scalar
@@ -98,10 +98,14 @@ def unit_length(vectors: Array) -> Array:
 def correlation(one: Array, other: Array) -> Scalar:
     """Pearson's correlation; 0 if either array varies by no more than rounding errors."""
     parts = [values - values.mean() for values in (one, other)]
-    varies = [(part**2).sum() > 1e-12 * (values**2).sum() for part, values in zip(parts, (one, other), strict=True)]
     scale = jnp.sqrt((parts[0] ** 2).sum() * (parts[1] ** 2).sum())
-    either = varies[0] & varies[1]
-    return jnp.where(either, (parts[0] * parts[1]).sum() / jnp.where(either, scale, 1), 0)
+    both = varies(one) & varies(other)
+    return jnp.where(both, (parts[0] * parts[1]).sum() / jnp.where(both, scale, 1), 0)
+
+
+def varies(values: Array) -> Bool[Array, ""]:
+    """Whether values differ by more than rounding errors."""
+    return ((values - values.mean()) ** 2).sum() > 1e-12 * (values**2).sum()
 
 
 def unless_broken(value: Scalar, one: Saliency, other: Saliency) -> Scalar:

@@ -6,7 +6,8 @@
 
 Hesse et al. delete the parts of drawn birds (arXiv:2308.06248), and the patches of photographs (IDSDS,
 arXiv:2407.11910) of which the classifier has seen some without patches as it was trained: to any other a hole is
-something new, and some of the drop is the hole's. Patches that tie share their mean rank; a constant map has 0.
+something new, and some of the drop is the hole's. Patches that tie share their mean rank; a constant map has 0,
+and so has a score that does not vary beyond rounding errors.
 """
 
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 from groupcam_jax.batches import map_batched
 from groupcam_jax.checks import check_batch, check_count, check_saliency, known_label, typed_key
 from groupcam_jax.metrics.measure import Measure
-from groupcam_jax.metrics.similarity import spearman
+from groupcam_jax.metrics.similarity import spearman, varies
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages.perturb import Baseline, constant
 from groupcam_jax.stages.score import masked_confidence
@@ -74,6 +75,7 @@ def single_deletion(
         attributed = moved.reshape(grid, height // grid, grid, width // grid).sum((1, 3))
         left = map_batched(lambda one: confidence((patch != one).astype(jnp.float32)), patches, patch_batch)
         found = spearman(attributed, -left.reshape(grid, grid))
+        found = jnp.where(varies(left) | jnp.isnan(found), found, 0)  # the ranks would be those of rounding errors
         return jnp.where(jnp.isfinite(image).all(), found, jnp.nan)
 
     return measure
