@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from seen_object import MASK, OBJECT
 
-from groupcam_jax.metrics import energy_inside, hit, is_difficult, mask_of_boxes, pointing_accuracy
+from groupcam_jax.metrics import best_overlap, energy_inside, hit, is_difficult, mask_of_boxes, pointing_accuracy
 
 BLANK = jnp.zeros((12, 12)).at
 
@@ -21,6 +21,18 @@ def test_boxes_cover_the_pixels_whose_centres_they_hold():
     np.testing.assert_array_equal(mask_of_boxes(boxes, (4, 5)), expected)
     np.testing.assert_array_equal(mask_of_boxes(jnp.array([[3, 2, 9, 6]]), (12, 12)), MASK)
     assert not mask_of_boxes(jnp.zeros((0, 4)), (4, 5)).any()
+
+
+def test_what_are_no_boxes_is_told():
+    """As users call it: in the tests, the annotations are checked first."""
+    mask, overlap = (inspect.unwrap(function) for function in (mask_of_boxes, best_overlap))
+    for boxes in (jnp.arange(4.0), [3, 2, 9, 6], jnp.zeros((2, 3, 4)), jnp.zeros((4, 3))):
+        for measure in (lambda boxes: mask(boxes, (12, 12)), lambda boxes: overlap(jnp.arange(4.0), boxes)):
+            with pytest.raises(ValueError, match=r"the boxes must be \[n, 4\], got \[.*\]; of one box: boxes\[None\]"):
+                measure(boxes)
+    np.testing.assert_array_equal(mask([[3, 2, 9, 6]], (12, 12)), MASK)
+    with pytest.raises(ValueError, match=r"shape=\[12, 12, 3\]: expected height and width of the map"):
+        mask_of_boxes(jnp.zeros((1, 4)), (12, 12, 3))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int, Num
 
 from groupcam_jax.checks import check_count
 from groupcam_jax.metrics.component import largest_component
+from groupcam_jax.metrics.pointing_game import sides_of
 from groupcam_jax.metrics.ranking import checked
 from groupcam_jax.targets import class_logits
 from groupcam_jax.types import Label, Logits, ObjectMask, Saliency, Scalar
@@ -48,8 +49,11 @@ def best_overlap(box: Box, boxes: Num[Array, "n 4"]) -> Scalar:
     """The highest intersection over union of a box with any object's box; boxes without area count as 0.
 
     NaN if no object's box has an area, or the box is NaN.
+
+    Raises:
+      ValueError: boxes that are not `[n, 4]`.
     """
-    left, top, right, bottom = jnp.moveaxis(boxes.astype(jnp.float32), 1, 0)
+    left, top, right, bottom = sides_of(boxes)
     width = jnp.minimum(right, box[2]) - jnp.maximum(left, box[0])
     height = jnp.minimum(bottom, box[3]) - jnp.maximum(top, box[1])
     shared = jax.nn.relu(width) * jax.nn.relu(height)

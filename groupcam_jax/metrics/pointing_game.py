@@ -13,7 +13,7 @@ The difficult subset is the pairs of image and category whose objects cover less
 image also shows another category: give `pointing_accuracy` only their hits.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Num, Shaped
@@ -37,12 +37,29 @@ def mask_of_boxes(boxes: Num[Array, "n 4"], shape: tuple[int, ...]) -> ObjectMas
       boxes: left, top, right and bottom in pixels of the map, from edge to edge: a whole map is 0, 0, w, h. Boxes
         without area cover nothing, so they can pad a batch.
       shape: height and width of the map.
+
+    Raises:
+      ValueError: boxes that are not `[n, 4]`, or a shape of other than two sides.
     """
+    if len(shape) != 2:
+        raise ValueError(f"shape={[*shape]}: expected height and width of the map")
     y, x = (jnp.arange(length, dtype=jnp.float32) + 0.5 for length in shape)
-    left, top, right, bottom = (side[:, None] for side in boxes.astype(jnp.float32).T)
+    left, top, right, bottom = (side[:, None] for side in sides_of(boxes))
     rows = (y[None] > top) & (y[None] < bottom)
     columns = (x[None] > left) & (x[None] < right)
     return (rows[:, :, None] & columns[:, None, :]).any(0)
+
+
+def sides_of(boxes: Any) -> Float[Array, "4 n"]:
+    """The left, top, right and bottom sides of boxes.
+
+    Raises:
+      ValueError: boxes that are not `[n, 4]`.
+    """
+    boxes = jnp.asarray(boxes, jnp.float32)
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"the boxes must be [n, 4], got {[*boxes.shape]}; of one box: boxes[None]")
+    return boxes.T
 
 
 def hit(saliency: Saliency, mask: ObjectMask, tolerance: float | Scalar = 0.0) -> Scalar:
