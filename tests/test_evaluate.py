@@ -153,6 +153,17 @@ def hits(folder):
     return figures(folder)["centre"]["hit"]["value"]
 
 
+def test_rows_of_another_run_are_measured_again_and_those_of_a_smaller_one_kept(pictures, tmp_path):
+    assert evaluate(tmp_path / "other", pictures, "--seed", "1")[0] == 0
+    assert evaluate(tmp_path / "out", pictures, "--limit", "1")[0] == 0
+    record = tmp_path / "out" / "pointing-game" / "rows-0.jsonl"
+    with record.open("ab") as file:
+        file.write((tmp_path / "other" / "pointing-game" / "rows-0.jsonl").read_bytes())
+    code, told = evaluate(tmp_path / "out", pictures)
+    assert "the model, its weights or the options of centre changed since 3 rows were measured" in told
+    assert (code, len(rows(tmp_path / "out"))) == (0, 1 + 4 + 3)
+
+
 def test_what_is_corrected_or_damaged_is_named_and_measured_again(pictures, tmp_path):
     lines = [json.loads(line) for line in (pictures / "boxes.jsonl").read_text().splitlines()]
     write_boxes(pictures, [{**line, "boxes_xyxy": [[0, 0, 3, 3]]} for line in lines])

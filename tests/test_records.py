@@ -167,12 +167,21 @@ def test_rows_of_all_processes_count_once_in_one_order_if_they_are_of_this_data_
     append_rows(tmp_path / "rows-1.jsonl", [row(2, "c"), row(0, "a"), row(1, "b", picture="old")])
     append_rows(tmp_path / "rows-0.jsonl", [row(1, "b"), row(0, "a", code="old"), row(0, "a", "k", code="old")])
     append_rows(tmp_path / "rows-2.jsonl", [row(2, "c", BROKEN, code=""), row(9, "gone"), row(2, "x", "k", "old", "d")])
-    origin = Origin(["p"] * 3, {"m": "c", "k": "d", BROKEN: ""}.__getitem__)
+    origin = Origin(["p"] * 3, {"m": "c", "k": "d", BROKEN: ""}.__getitem__, "r")
     own, strange = origin.sort_out(read_rows(*(tmp_path / f"rows-{process}.jsonl" for process in range(4))))
     assert [(one["number"], one["method"]) for one in own] == [(0, "m"), (1, "m"), (2, BROKEN), (2, "m")]
     assert all(one["picture"] == "p" for one in own)
     assert [(one["number"], one["method"]) for one in strange] == [(0, "k"), (2, "k"), (9, "m")]
     assert origin.differences(strange) == ["the picture or annotation of x, gone", "the code of k"]
+
+
+def test_rows_of_another_run_do_not_count_and_those_that_name_none_do():
+    """Rows of another model, copied into the folder, have the same pictures and the same code."""
+    rows = [{**row(0, "a"), "run": "other"}, {**row(1, "b"), "run": "r"}, row(2, "c")]
+    origin = Origin(["p"] * 3, {"m": "c"}.__getitem__, "r")
+    own, strange = origin.sort_out(rows)
+    assert ([one["id"] for one in own], [one["id"] for one in strange]) == (["b", "c"], ["a"])
+    assert origin.differences(strange) == ["the model, its weights or the options of m"]
 
 
 def test_a_picture_is_known_by_its_annotation_and_its_content(tmp_path):

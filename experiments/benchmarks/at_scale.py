@@ -19,6 +19,7 @@ difference is the machine's is not known.
 
 import functools
 import io
+import json
 import multiprocessing
 import resource
 import tempfile
@@ -36,6 +37,7 @@ from skimage import data
 from experiments.benchmarks.free_study import METHODS, SIZE, blank_pictures, free_job, free_programs
 from groupcam_jax.evaluation.contenders import method_version
 from groupcam_jax.evaluation.data import batches, open_data, resize_straight
+from groupcam_jax.evaluation.data.examples import digest
 from groupcam_jax.evaluation.ledger import Ledger, Origin
 from groupcam_jax.evaluation.machine import machine
 from groupcam_jax.evaluation.manifest import check
@@ -110,9 +112,8 @@ def record(folder: Path, count: int, batch: int) -> Figures:
     ledger = Ledger((), programs, count, batch)
     with measuring(found, "record", count):
         check(folder, job.manifest)
-        origin = Origin(
-            job.dataset.identities(), functools.cache(functools.partial(method_version, free_programs.__module__))
-        )
+        version = functools.cache(functools.partial(method_version, free_programs.__module__))
+        origin = Origin(job.dataset.identities(), version, digest(json.dumps(job.manifest, sort_keys=True)))
         parts = batches(job.dataset, job.transform, batch)
         run_share(programs, parts, ledger, origin, folder, 0, count * len(programs), UNSEEN)
     return found

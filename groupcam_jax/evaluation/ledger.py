@@ -15,31 +15,38 @@ class Origin(NamedTuple):
     Attributes:
       pictures: `Dataset.identity` of all of them.
       version: of the code, by method.
+      run: identifies the model and all else that the manifest says of the run.
     """
 
     pictures: Sequence[str]
     version: Callable[[str], str]
+    run: str
 
     def of(self, number: int, method: str) -> Row:
-        """What a row says of it; a row of other data or code says something else."""
+        """What a row says of it; a row of other data or code, or of another run, says something else."""
         picture = self.pictures[number] if number < len(self.pictures) else None
-        return {"picture": picture, "code": self.version(method)}
+        return {"picture": picture, "code": self.version(method), "run": self.run}
 
     def sort_out(self, rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
         """The latest row of each picture and method from here, sorted; and others, which none of these replaces."""
         own, strange = {}, {}
         for row in rows:
             place = row["number"], row["method"]
-            (own if row.items() >= self.of(*place).items() else strange)[place] = row
+            before = {"run": self.run}  # rows of earlier versions do not tell: their folder's manifest speaks for them
+            (own if (before | row).items() >= self.of(*place).items() else strange)[place] = row
         return [own[place] for place in sorted(own)], [strange[place] for place in sorted({*strange} - {*own})]
 
     def differences(self, rows: Iterable[Row]) -> list[str]:
         """What has changed since rows were measured."""
-        names: dict[str, dict[str, None]] = {"the picture or annotation": {}, "the code": {}}
+        names: dict[str, dict[str, None]] = {
+            "the picture or annotation": {},
+            "the code": {},
+            "the model, its weights or the options": {},
+        }
         for row in rows:
             now = self.of(row["number"], row["method"])
-            for what, name, key in zip(names, (row["id"], row["method"]), now, strict=True):
-                if row[key] != now[key]:
+            for what, name, key in zip(names, (row["id"], row["method"], row["method"]), now, strict=True):
+                if row.get(key, now[key]) != now[key]:
                     names[what][name] = None
         return [f"{what} of {shortened(changed)}" for what, changed in names.items() if changed]
 

@@ -1,6 +1,7 @@
 """One run of an experiment: measures what is left, then makes the table and figures from all rows."""
 
 import functools
+import json
 
 from rich.console import Console
 
@@ -32,7 +33,7 @@ def run(job: Job, console: Console, errors: Console) -> Outcome:
             errors.print(damaged, style="red", markup=False)
     programs = job.experiment.programs(job.study)
     version = functools.cache(functools.partial(method_version, job.experiment.programs.__module__))
-    origin = Origin(job.dataset.identities(), version)
+    origin = Origin(job.dataset.identities(), version, digest(json.dumps(job.manifest, sort_keys=True)))
     contents = digest(*origin.pictures)
     rows = adopt(job.folder, origin, errors)
     ledger = Ledger(rows, programs, job.pictures, job.study.batch)
