@@ -248,6 +248,7 @@ def test_logits_that_are_nan_are_no_result(pictures, tmp_path, experiment, title
     options = ["--methods", "grad_cam", "--model", f"{factory}:factory"]
     code, told = evaluate(tmp_path / "out", pictures, *options, experiment=experiment)
     assert code == 1
+    assert f"{title}: 4 of 4 pictures were left out (0, 1, 2 and 1 more): their " in told
     assert f"{title}: no value is finite; its maps, or the logits, are NaN" in told
 
 

@@ -18,6 +18,7 @@ from groupcam_jax.evaluation.estimates import RESAMPLES, draws, estimate
 from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger
 from groupcam_jax.evaluation.manifest import fingerprint
+from groupcam_jax.evaluation.outcome import without_value
 from groupcam_jax.evaluation.programs import ask_own, make_study, measuring
 from groupcam_jax.evaluation.ranks import ranks
 from groupcam_jax.evaluation.records import make_row
@@ -151,6 +152,12 @@ def test_pictures_without_a_result_are_no_errors():
     objects = summary.pop("objects' boxes, share of the picture")
     assert objects.n == 2
     assert {column.n for column in summary.values()} == {1}
+
+
+def test_pictures_without_a_value_are_counted_by_method():
+    rows = {"a": [{"id": "x", "energy": None}, {"id": "y", "energy": 0.5}], "b": [{"id": "x", "energy": 0.5}]}
+    [told] = without_value(pointing_game.EXPERIMENT, rows)
+    assert told == "Pointing game, a: 1 of 2 pictures were left out (x): their energy inside is NaN"
 
 
 def test_blank_maps_are_told_of_and_count_for_nothing():

@@ -11,6 +11,7 @@ from groupcam_jax.evaluation.ledger import BROKEN, Ledger, shortened
 from groupcam_jax.evaluation.markdown import WIDTH
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.report import Summary, summary_table, write_report
+from groupcam_jax.evaluation.study import Experiment
 from groupcam_jax.files import whole_file
 
 
@@ -63,7 +64,7 @@ def conclude(
             with whole_file(job.folder / f"{name}.png") as file:
                 figure.savefig(file, format="png")
     gaps = list(missing(job, ledger, summary))
-    for message in [*left_out(broken, job.pictures), *gaps]:
+    for message in [*left_out(broken, job.pictures), *without_value(job.experiment, by_method), *gaps]:
         errors.print(message, style="red", markup=False)
     return Outcome(not gaps, by_method, summary, figures)
 
@@ -75,6 +76,17 @@ def left_out(broken: Sequence[Row], pictures: int) -> Iterator[str]:
         by_reason.setdefault(row["error"].removeprefix(f"{row['id']}: "), []).append(row["id"])
     for reason, ids in by_reason.items():
         yield f"{len(ids)} of {pictures} pictures were left out ({shortened(ids)}): {reason}"
+
+
+def without_value(experiment: Experiment, by_method: Mapping[str, Sequence[Row]]) -> Iterator[str]:
+    """Tells of pictures that have not the value that ranks them, by method: a table says nothing of them but in n."""
+    for method, rows in by_method.items():
+        ids = [row["id"] for row in rows if experiment.ranking.value(row) is None]
+        if ids:
+            yield (
+                f"{experiment.title}, {method}: {len(ids)} of {len(rows)} pictures were left out ({shortened(ids)}): "
+                f"their {experiment.ranking.name} is NaN"
+            )
 
 
 def missing(job: Job, ledger: Ledger, summary: Summary) -> Iterator[str]:
