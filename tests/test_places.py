@@ -131,3 +131,37 @@ def test_rows_as_tokens_whose_features_are_the_columns_are_a_grid():
     saliency = grad_cam(apply, params)(IMAGE, LABEL)
     assert jnp.ptp(saliency, axis=1).max() == 0
     assert saliency.max() == 1
+
+
+CROPS = {
+    "right half": lambda x: x[:, :, 8:],
+    "centre": lambda x: x[:, 3:9, 4:12],
+    "by number": lambda x: x[:, jnp.arange(6)],
+    "wherever": lambda x: lax.dynamic_slice(x, (0, 0, 8, 0), (len(x), 12, 8, 3)),
+}
+
+
+@pytest.mark.parametrize("crop", CROPS.values(), ids=CROPS)
+def test_a_model_that_crops_the_image_is_refused(crop):
+    """Its grid would be stretched over what it does not see."""
+    bundle = models.plain()
+    with pytest.raises(ValueError, match=r"the model reads image\[.*crop the image before"):
+        grad_cam(lambda params, images: bundle.apply(params, crop(images)), WEIGHTS)(IMAGE, LABEL)
+
+
+WHOLE = {
+    "behind stop_gradient": lambda x: lax.stop_gradient(x[:, 1:]),
+    "a mask": lambda x: jnp.where(jnp.arange(12)[None, :, None, None] < 6, x, 0),
+    "differences": lambda x: x[:, 1:] - x[:, :-1],
+    "halves, and all of it": lambda x: x + jnp.pad(x[:, :6], ((0, 0), (0, 6), (0, 0), (0, 0))),
+    "a border of less than a cell": lambda x: jax.image.resize(x, (len(x), 96, 128, 3), "linear")[:, 4:92, 4:124][
+        :, ::8, ::8
+    ],
+}
+
+
+@pytest.mark.parametrize("change", WHOLE.values(), ids=WHOLE)
+def test_what_is_no_crop_is_explained(change):
+    bundle = models.plain()
+    saliency = grad_cam(lambda params, images: bundle.apply(params, change(images)), WEIGHTS)(IMAGE, LABEL)
+    assert saliency.max() == 1

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 from jax.extend.core import Var
 
+from groupcam_jax.program.crops import check_crop
 from groupcam_jax.program.find import find_activation
 from groupcam_jax.program.flat import Program, trace
 from groupcam_jax.program.inline import Equation, equations_for, shape_of, variables
@@ -57,6 +58,7 @@ def split_program(program: Program, layer: LayerLike) -> Parts:
     if isinstance(layer.at, tuple):
         return Parts(*layer.at, "(features, head)")
     activation = find_activation(program, layer)
+    check_crop(program, activation)
     grid, shape = activation.grid, shape_of(activation.var)
     assert grid is not None
     above, skips = equations_above(program, activation)
