@@ -89,7 +89,7 @@ def finer(*, similar: int = 3, strength: float = 0.6, of: ClassScore = logit) ->
 
     def score(logits: Logits, label: int | Label) -> Scalar:
         values = class_logits(logits)
-        left_out = (jnp.arange(len(values)) == jnp.asarray(label, jnp.int32)) | ~jnp.isfinite(values)
+        left_out = (jnp.arange(len(values), dtype=jnp.int32) == jnp.asarray(label, jnp.int32)) | ~jnp.isfinite(values)
         distance = jnp.where(left_out, jnp.inf, jnp.abs(values - pick(values, label)))
         _, nearest = jax.lax.top_k(-jax.lax.stop_gradient(distance), min(similar, len(values) - 1))
         scores = jax.vmap(lambda other: of(logits, other))(nearest)

@@ -83,7 +83,7 @@ METHODS = {
     "integrated_gradients": Method(functools.partial(g.integrated_gradients, steps=4, step_batch=2)),
     "kernel_shap": Method(functools.partial(g.kernel_shap, segments=g.superpixels(9), samples=40), stochastic=True),
     "kernel_shap given segments": Method(
-        functools.partial(g.kernel_shap, segments=SEGMENTS, samples=14, mask_batch=4), stochastic=True
+        functools.partial(g.kernel_shap, segments=SEGMENTS, samples=14, mask_batch=4)  # 14 are all selections
     ),
     "layer_cam": Method(g.layer_cam),
     "lime": Method(functools.partial(g.lime, segments=g.superpixels(9), samples=40), stochastic=True),

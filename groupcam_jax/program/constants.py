@@ -20,20 +20,21 @@ LARGEST = 1 << 20  # entries; larger ones are not computed
 def constant_values(program: Program) -> Constants:
     """Returns a function that gives the value of an operand, or None if it is no constant."""
     producers = {var: equation for equation in program.equations for var in equation.eqn.outvars}
-    values: dict[Var, np.ndarray | None] = {
-        var: None if isinstance(value, jax.core.Tracer) or is_key(var) else np.asarray(value)
-        for var, value in program.constants.items()
-        if np.size(value) <= LARGEST
-    }
+    values: dict[Var, np.ndarray | None] = {}
 
     def value_of(atom: Atom) -> np.ndarray | None:
         if isinstance(atom, Literal):
             return literal_value(atom)
         if atom not in values:
-            values[atom] = None
+            values[atom] = given(atom) if atom in program.constants else None
             if atom in producers:
                 values.update(computed(atom))
         return values[atom]
+
+    def given(var: Var) -> np.ndarray | None:
+        value = program.constants[var]
+        unknown = isinstance(value, jax.core.Tracer) or is_key(var) or np.size(value) > LARGEST
+        return None if unknown else np.asarray(value)
 
     def computed(var: Var) -> dict[Var, Any]:
         equation = producers[var]
