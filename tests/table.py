@@ -48,6 +48,7 @@ def smooth_grad_cam(model_apply, params, *, layer=None, **options):
 SEGMENTS = np.zeros((4, 12, 12), bool)
 for quarter, corner in enumerate([(0, 0), (0, 6), (6, 0), (6, 6)]):
     SEGMENTS[quarter, corner[0] : corner[0] + 6, corner[1] : corner[1] + 6] = True
+SIXTHS = np.eye(6, dtype=bool).repeat(2, 1)[:, :, None].repeat(12, 2)
 
 METHODS = {
     "ablation_cam": Method(g.ablation_cam),
@@ -83,7 +84,7 @@ METHODS = {
     "integrated_gradients": Method(functools.partial(g.integrated_gradients, steps=4, step_batch=2)),
     "kernel_shap": Method(functools.partial(g.kernel_shap, segments=g.superpixels(9), samples=40), stochastic=True),
     "kernel_shap given segments": Method(
-        functools.partial(g.kernel_shap, segments=SEGMENTS, samples=14, mask_batch=4)  # 14 are all selections
+        functools.partial(g.kernel_shap, segments=SIXTHS, samples=24, mask_batch=4), stochastic=True
     ),
     "layer_cam": Method(g.layer_cam),
     "lime": Method(functools.partial(g.lime, segments=g.superpixels(9), samples=40), stochastic=True),
