@@ -62,6 +62,7 @@ IN_PLACE = {
     ),
     "pyramid": lambda x: x + jax.image.resize(x[:, ::2, ::2], x.shape, "linear"),
     "rolled": lambda x: jnp.roll(x, 1, 1),
+    "in thirds": lambda x: jnp.concatenate([jnp.tanh(x[:, :4]), x[:, 4:8], jnp.sin(x[:, 8:])], 1),
     "every other row": lambda x: x[:, ::2],
     "rows by number": lambda x: x[:, jnp.arange(0, 12, 2)],
     "rows twice": lambda x: jnp.take(x, jnp.array([0, 0, 1, 1, 2, 3, 5, 8, 11]), axis=1),
@@ -92,7 +93,8 @@ def test_rows_picked_from_the_last_are_shown_upright():
 LOSING = {
     "transformed": lambda x: jnp.fft.ifft2(jnp.fft.fft2(x, axes=(1, 2)) * 0.9, axes=(1, 2)).real,
     "sorted": lambda x: jnp.sort(x, 1),
-    "halves": lambda x: jnp.concatenate([x[:, 6:], x[:, :6]], 1),
+    "twice": lambda x: jnp.concatenate([x, x], 1),
+    "mirrored beside it": lambda x: jnp.concatenate([x, x[:, ::-1]], 1),
     "permuted": lambda x: x[:, jnp.array([3, 1, 4, 0, 5, 9, 2, 6, 8, 7, 11, 10])],
     "mixed": lambda x: jnp.einsum("nhwc,hr->nrwc", x, MIX),
     "turned": lambda x: x[:, :, :12] + x[:, :, :12].swapaxes(1, 2),

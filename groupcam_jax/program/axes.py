@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, SupportsIndex, TypeAlias
 
 BATCH, VIEWS, ROWS, COLUMNS, CHANNELS, OTHER = "batch", "views", "rows", "columns", "channels", ""
 LOST = "lost"
@@ -89,6 +89,11 @@ def image_axes(shape: Sequence[int]) -> Axes:
     """The axes of images `[n, h, w, c]`."""
     kinds = zip((BATCH, ROWS, COLUMNS, CHANNELS), shape, strict=True)
     return tuple(Axis((Factor(kind, 1, size),)) for kind, size in kinds)
+
+
+def without(axes: Axes, dropped: Sequence[SupportsIndex]) -> Axes:
+    """The axes that are left."""
+    return tuple(axis for place, axis in enumerate(axes) if place not in dropped)
 
 
 def combined(operands: Sequence[Axes]) -> Axes:

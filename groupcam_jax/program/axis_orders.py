@@ -1,4 +1,4 @@
-"""Where rows and columns are after operations that join, pick, mix or sort them: known only by the numbers they use."""
+"""Where rows and columns are after operations that pick, mix or sort them: known only by the numbers they use."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -7,54 +7,22 @@ import numpy as np
 from jax.extend.core import JaxprEqn
 
 from groupcam_jax.program.axes import (
-    BATCH,
     COLUMNS,
     LOST,
     ROWS,
-    VIEWS,
     Axes,
     Axis,
-    Factor,
     combined,
     lost,
-    plain,
     plain_axes,
+    without,
 )
-from groupcam_jax.program.axis_rules import stacked, without
 from groupcam_jax.program.constants import Constants
 from groupcam_jax.program.inline import shape_of
 
 Rule: TypeAlias = Callable[[JaxprEqn, Sequence[Axes], Constants], Axes]
 PLACES = {ROWS, COLUMNS, LOST}
 SCRAMBLING = {"fft", "sort", "top_k"}
-
-
-def concatenate(eqn: JaxprEqn, operands: Sequence[Axes], constant: Constants) -> Axes:
-    """Tokens beside a grid are other tokens; rows beside most of the rows are their border, mirrored or from the end.
-
-    Of other grids beside each other the order is lost. Several views in a batch, of a mirrored image, say, are an axis
-    that no grid can have.
-    """
-    del constant
-    along = eqn.params["dimension"]
-    rest = combined([without(axes, [along]) for axes in operands])
-    return (*rest[:along], joined([axes[along] for axes in operands], along, rest), *rest[along:])
-
-
-def joined(pieces: Sequence[Axis], along: int, rest: Axes) -> Axis:
-    """The axis of these pieces."""
-    grids = [place for place, axis in enumerate(pieces) if not axis.is_plain]
-    size, longest = sum(axis.size for axis in pieces), max(pieces, key=lambda axis: axis.size)
-    if not grids:  # as older JAX stacks, if all are of one entry
-        return stacked(len(pieces), along, rest) if size == len(pieces) else plain(size)
-    if len(pieces) > 1 and any(BATCH in axis.kinds for axis in pieces):
-        return Axis((Factor(VIEWS, 1, size),))
-    grid = pieces[grids[0]]
-    if len(grids) == 1 and not (grid.is_line and any(axis.is_line for axis in rest)):
-        before, after = (sum(axis.size for axis in some) for some in (pieces[: grids[0]], pieces[grids[0] + 1 :]))
-        return grid._replace(before=grid.before + before, after=grid.after + after)
-    lines = all(axis.is_plain or (axis.is_line and axis.kinds == longest.kinds) for axis in pieces)
-    return longest.resized(size) if longest.is_line and lines and 2 * longest.size > size else lost(grid, size)
 
 
 def dot_general(eqn: JaxprEqn, operands: Sequence[Axes], constant: Constants) -> Axes:
@@ -143,7 +111,6 @@ def scrambled(eqn: JaxprEqn, axes: Axes, shape: Sequence[int]) -> Axes:
 
 
 ORDERS: dict[str, Rule] = {
-    "concatenate": concatenate,
     "dot_general": dot_general,
     "dynamic_slice": dynamic_slice,
     "gather": gather,

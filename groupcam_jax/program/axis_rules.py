@@ -1,7 +1,7 @@
 """How each operation moves, changes or drops the axes of its operands."""
 
 from collections.abc import Callable, Sequence
-from typing import SupportsIndex, TypeAlias
+from typing import TypeAlias
 
 from jax.extend.core import JaxprEqn, Var
 
@@ -9,7 +9,6 @@ from groupcam_jax.program.axes import (
     CHANNELS,
     COLUMNS,
     ROWS,
-    VIEWS,
     Axes,
     Axis,
     Factor,
@@ -19,7 +18,9 @@ from groupcam_jax.program.axes import (
     plain_axes,
     reshaped,
     units,
+    without,
 )
+from groupcam_jax.program.axis_joins import concatenate, stack
 from groupcam_jax.program.inline import shape_of
 
 Rule: TypeAlias = Callable[[JaxprEqn, Sequence[Axes]], Axes]
@@ -40,11 +41,6 @@ def squeeze(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
 
 def reduce(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     return without(operands[0], eqn.params["axes"])
-
-
-def without(axes: Axes, dropped: Sequence[SupportsIndex]) -> Axes:
-    """The axes that are left."""
-    return tuple(axis for place, axis in enumerate(axes) if place not in dropped)
 
 
 def broadcast_in_dim(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
@@ -102,17 +98,6 @@ def pad(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     return tuple(made)
 
 
-def stack(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
-    along, axes = eqn.params["axis"], combined(operands)
-    return (*axes[:along], stacked(len(operands), along, axes), *axes[along:])
-
-
-def stacked(count: int, along: int, axes: Axes) -> Axis:
-    """A new axis among others; before the grid it is one of views, which no grid can have."""
-    grid = [place for place, axis in enumerate(axes) if {ROWS, COLUMNS} & {*axis.kinds}]
-    return Axis((Factor(VIEWS, 1, count),)) if grid and along <= grid[0] and count > 1 else plain(count)
-
-
 def convolution(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     """A convolution's own numbers of dimensions say which axes are space."""
     spec, images, shape = eqn.params["dimension_numbers"], operands[0], shape_of(eqn.outvars[0])
@@ -160,6 +145,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(REDUCTIONS, reduce),
     **dict.fromkeys(WINDOWS, window),
     "broadcast_in_dim": broadcast_in_dim,
+    "concatenate": concatenate,
     "conv_general_dilated": convolution,
     "dynamic_update_slice": first,
     "pad": pad,

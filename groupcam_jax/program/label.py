@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from jax.extend.core import Jaxpr, JaxprEqn, Literal, Var, jaxprs_in_params
 
-from groupcam_jax.program.axes import Axes, agreed, combined, image_axes, plain, plain_axes
+from groupcam_jax.program.axes import Axes, agreed, combined, image_axes, plain, plain_axes, without
 from groupcam_jax.program.axis_orders import ORDERS, SCRAMBLING, scrambled
-from groupcam_jax.program.axis_rules import RULES, cut, place_by_place, without
+from groupcam_jax.program.axis_rules import RULES, cut, place_by_place
 from groupcam_jax.program.constants import Constants, constant_values, literal_value
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Atom, shape_of
