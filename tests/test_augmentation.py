@@ -58,7 +58,7 @@ def test_a_share_of_a_batch_is_augmented():
     shown = batch(images, jnp.full(24, LABEL), jax.random.split(KEYS[0], 24))
     changed = np.asarray((shown != images).any((1, 2, 3)))
     assert 6 <= changed.sum() <= 18
-    whole = jax.vmap(lambda image: g.saliency_augmentation(PLAIN, PARAMS, **OPTIONS)(image, LABEL))(images)
+    whole = jax.jit(jax.vmap(lambda image: g.saliency_augmentation(PLAIN, PARAMS, **OPTIONS)(image, LABEL)))(images)
     np.testing.assert_allclose(shown[changed], whole[changed], atol=1e-6)
     with pytest.raises(TypeError, match="stochastic and needs a key"):
         augment(IMAGE, LABEL)
@@ -71,7 +71,7 @@ def test_no_gradient_passes_through_it():
         shown = g.saliency_augmentation(PLAIN, params, **OPTIONS)(image, LABEL)
         return shown.sum()
 
-    of_params, of_image = jax.grad(loss, (0, 1))(PARAMS, IMAGE)
+    of_params, of_image = jax.jit(jax.grad(loss, (0, 1)))(PARAMS, IMAGE)
     assert all(not leaf.any() for leaf in jax.tree.leaves((of_params, of_image)))
 
 

@@ -1,5 +1,7 @@
 """Rows and columns are followed through what enlarges, borders, picks or mixes them, or the map is refused."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import models
@@ -22,6 +24,7 @@ def features(change, images):
         return jax.nn.relu(models.conv(WEIGHTS["conv1"], x))
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def by_hand(change):
     """Grad-CAM of that activation, stretched over the image."""
     activation = features(change, IMAGE[None])
@@ -32,9 +35,8 @@ def by_hand(change):
 
 
 def explained(change, layer=None):
-    return grad_cam(lambda params, images: models.above(params, features(change, images)), WEIGHTS, layer=layer)(
-        IMAGE, LABEL
-    )
+    explain = grad_cam(lambda params, images: models.above(params, features(change, images)), WEIGHTS, layer=layer)
+    return jax.jit(explain)(IMAGE, LABEL)
 
 
 def resized(method):
