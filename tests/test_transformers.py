@@ -188,11 +188,11 @@ def test_balanced_models_are_explained_by_every_kind_of_method():
     params = noisy(model.init(jax.random.key(0), IMAGE[None]))
     balanced = g.libragrad(model.apply)
     for build in (g.grad_cam, g.gradient, g.layer_cam):
-        saliency, plain = build(balanced, params)(IMAGE, 3), build(model.apply, params)(IMAGE, 3)
+        saliency, plain = (jax.jit(build(apply, params))(IMAGE, 3) for apply in (balanced, model.apply))
         assert saliency.max() > 0.99
         assert jnp.abs(saliency - plain).max() > 0.01
     # A method without gradients gives what it gave.
-    explain = [g.occlusion(apply, params, window=16, stride=16) for apply in (balanced, model.apply)]
+    explain = [jax.jit(g.occlusion(apply, params, window=16, stride=16)) for apply in (balanced, model.apply)]
     np.testing.assert_allclose(explain[0](IMAGE, 3), explain[1](IMAGE, 3), atol=1e-5)
 
 
