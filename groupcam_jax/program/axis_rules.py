@@ -16,11 +16,10 @@ from groupcam_jax.program.axes import (
     lost,
     plain,
     plain_axes,
-    reshaped,
-    units,
     without,
 )
 from groupcam_jax.program.axis_joins import concatenate, stack
+from groupcam_jax.program.axis_reshapes import reshaped, units
 from groupcam_jax.program.inline import shape_of
 
 Rule: TypeAlias = Callable[[JaxprEqn, Sequence[Axes]], Axes]

@@ -21,14 +21,21 @@ from groupcam_jax.program.uses import uses_of
 
 
 class Default(NamedTuple):
-    """The default layer, and remarks on it and on the later ones that it is preferred to, by index."""
+    """The default layer.
+
+    Attributes:
+      entry: the layer.
+      remarks: on it and on the later ones that it is preferred to, by index.
+      lost: the last layer after it whose places the program loses, though the model goes on with them.
+    """
 
     entry: LayerEntry
     remarks: Mapping[int, str]
+    lost: LayerEntry | None
 
 
 def default_layer(program: Program, found: Sequence[LayerEntry]) -> Default:
-    """Chooses the default among activations whose grid is known.
+    """Chooses the default among activations whose grid is known; others may be lost.
 
     Raises:
       ValueError: the logits read no activation in a way that has a gradient.
@@ -51,14 +58,9 @@ def default_layer(program: Program, found: Sequence[LayerEntry]) -> Default:
             break
         remarks[chosen.index] = "pooled"
         chosen = below
-    return Default(chosen, {**remarks, chosen.index: "default"})
-
-
-def lost_after(program: Program, found: Sequence[LayerEntry], entry: LayerEntry) -> LayerEntry | None:
-    """The last activation after another one whose places the program loses, though the model goes on with them."""
-    products = weighted_products(program)
-    lost = [one for one in found if one.is_cut and one.grid is None and one.position > entry.position]
-    return next((one for one in reversed(lost) if any(position > one.position for position in products)), None)
+    lost = [entry for entry in found if entry.is_cut and not entry.grid and chosen.position < entry.position]
+    used = [entry for entry in lost if any(position > entry.position for position in products)]
+    return Default(chosen, {**remarks, chosen.index: "default"}, used[-1] if used else None)
 
 
 def weighted_products(program: Program) -> list[int]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Jaxpr, jaxprs_in_params
 
-from groupcam_jax.program.default import default_layer, lost_after, shares_read
+from groupcam_jax.program.default import default_layer, shares_read
 from groupcam_jax.program.flat import Program, trace
 from groupcam_jax.program.inline import shape_of
 from groupcam_jax.program.layers import LayerEntry, activations
@@ -37,8 +37,7 @@ def list_layers(model_apply: Model, params: Params, image_shape: tuple[int, int,
     remarks = {entry.index: "places lost" for entry in found if entry.grid is None}
     if any(entry.is_cut and entry.grid for entry in found):
         default = default_layer(program, found)
-        lost = lost_after(program, found, default.entry)
-        remarks |= {**default.remarks, default.entry.index: ""} if lost else default.remarks
+        remarks |= {**default.remarks, default.entry.index: ""} if default.lost else default.remarks
     return [dataclasses.replace(entry, remark=remarks.get(entry.index, "")) for entry in found]
 
 
@@ -58,10 +57,10 @@ def find_activation(program: Program, layer: Layer) -> LayerEntry:
                 f"layer=None: everything flows through no spatial activation{beside(program, found)}; "
                 f"name a layer. {listing(found)}"
             )
-        entry = default_layer(program, fitting).entry
-        if lost := lost_after(program, fitting, entry):
-            raise ValueError(f"layer=None: the model goes on after {entry}, in {places_lost(lost)}")
-        return entry
+        default = default_layer(program, fitting)
+        if default.lost:
+            raise ValueError(f"layer=None: the model goes on after {default.entry}, in {places_lost(default.lost)}")
+        return default.entry
     entry = named(program, found, layer.at) if isinstance(layer.at, str) else indexed(found, layer.at)
     fitting = laid_out(program, entry, layer)
     if fitting is None:
