@@ -99,6 +99,10 @@ LOSING = {
     "mirrored beside it": lambda x: jnp.concatenate([x, x[:, ::-1]], 1),
     "permuted": lambda x: x[:, jnp.array([3, 1, 4, 0, 5, 9, 2, 6, 8, 7, 11, 10])],
     "mixed": lambda x: jnp.einsum("nhwc,hr->nrwc", x, MIX),
+    "torn": lambda x: x.reshape(len(x), 8, 24, 8),
+    "half of the tokens": lambda x: jnp.pad(x.reshape(len(x), 192, 8), ((0, 0), (1, 0), (0, 0)))[:, 1:97].reshape(
+        len(x), 6, 16, 8
+    ),
     "turned": lambda x: x[:, :, :12] + x[:, :, :12].swapaxes(1, 2),
 }
 
@@ -155,7 +159,7 @@ def test_a_model_that_crops_the_image_is_refused(crop):
 
 WHOLE = {
     "behind stop_gradient": lambda x: lax.stop_gradient(x[:, 1:]),
-    "a mask": lambda x: jnp.where(jnp.arange(12)[None, :, None, None] < 6, x, 0),
+    "a mask": lambda x: jnp.where(jnp.arange(11)[None, :, None, None] < 6, x[:, 1:], 0),
     "differences": lambda x: x[:, 1:] - x[:, :-1],
     "halves, and all of it": lambda x: x + jnp.pad(x[:, :6], ((0, 0), (0, 6), (0, 0), (0, 0))),
     "a border of less than a cell": lambda x: jax.image.resize(x, (len(x), 96, 128, 3), "linear")[:, 4:92, 4:124][
