@@ -82,9 +82,10 @@ def main(
 
 def report(output: Path, rows: dict[str, list[Row]], model: str) -> None:
     """Writes the agreement of the pictures so far, and prints it."""
-    table = Table("method", *CHANGES, "n", box=box.MARKDOWN)
+    table = Table("method", *CHANGES, "n at least", box=box.MARKDOWN)
     for name, ones in rows.items():
-        table.add_row(name, *(cell(estimate(ones, change)) for change in CHANGES), str(len(ones)))
+        found = [estimate(ones, change) for change in CHANGES]
+        table.add_row(name, *map(cell, found), str(min(one.n for one in found)))
     write_markdown(output / "flipped.md", table)
     write_json(output / "flipped.json", {"rows": rows, "model": model, "machine": machine()})
     Console(width=120).print(table)
