@@ -30,11 +30,12 @@ from groupcam_jax.class_names import find_label
 from groupcam_jax.classifiers import chosen_layer
 from groupcam_jax.cli.main import main
 from groupcam_jax.cli.pictures import read_picture, result_names
-from groupcam_jax.cli.progress import MaskColumn, counted, mask_bar, running
+from groupcam_jax.cli.progress import counted, running
 from groupcam_jax.cli.run import explain_picture
 from groupcam_jax.cli.series import LAYER
 from groupcam_jax.factories import make_classifier
 from groupcam_jax.methods import METHODS, find_methods
+from groupcam_jax.progress_line import Counted, progress_line
 
 FACTORY = """
     import types
@@ -508,7 +509,7 @@ def test_pictures_of_all_kinds(tmp_path):
 
 
 def test_the_line_counts_the_masks_of_all_classes():
-    bar = mask_bar(Console(file=io.StringIO(), force_terminal=True))
+    bar = progress_line(Console(file=io.StringIO(), force_terminal=True), "masks", digits=0)
     progress = counted(functools.partial(score_cam), bar).keywords["progress"]
     with running(bar, "score-cam", classes=2):
         progress(16, 32)
@@ -516,4 +517,4 @@ def test_the_line_counts_the_masks_of_all_classes():
         for _ in range(3):
             progress(16, 32)
         assert bar.finished
-        assert str(MaskColumn().render(bar.tasks[0])).startswith("64 of 64 masks")
+        assert str(Counted("masks", digits=0).render(bar.tasks[0])).startswith("64 of 64 masks")

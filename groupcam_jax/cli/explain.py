@@ -12,11 +12,11 @@ from groupcam_jax.cli.device import compute_on
 from groupcam_jax.cli.kept import NoCache
 from groupcam_jax.cli.options import ClassNames, ModelName, Report, StateDict, Weights
 from groupcam_jax.cli.pictures import Picture, check_given, example
-from groupcam_jax.cli.progress import mask_bar
 from groupcam_jax.cli.results import layers_table
 from groupcam_jax.cli.run import Request, compile_methods
 from groupcam_jax.cli.series import Wanted, explain_series
 from groupcam_jax.methods import find_methods, fix_options
+from groupcam_jax.progress_line import progress_line
 
 
 def explain(
@@ -71,6 +71,7 @@ def explain(
 
         check_replaceable(report)
     labels = [find_label(classifier.class_names, wanted) for wanted in classes or []]
-    request, bar = Request(model, classifier, builders, labels, layer, seed), mask_bar(errors)
+    request = Request(model, classifier, builders, labels, layer, seed)
+    bar = progress_line(errors, "masks", digits=0)
     programs = compile_methods(request, bar, console)
     explain_series(request, programs, pictures, Wanted(output, report, raw, top), bar)

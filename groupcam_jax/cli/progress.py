@@ -1,4 +1,4 @@
-"""A line on the terminal while a method runs: its name, the masks it has scored, and the time."""
+"""The line on the terminal while a method runs: it counts the masks that are scored."""
 
 import contextlib
 import functools
@@ -6,28 +6,9 @@ import inspect
 from collections.abc import Iterator
 
 import jax
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
+from rich.progress import Progress
 
 from groupcam_jax.types import Explainer
-
-
-class MaskColumn(ProgressColumn):
-    """How many masks are scored, out of how many, and how many per second."""
-
-    def render(self, task: Task) -> Text:
-        """The text of the column; empty for methods without masks."""
-        if not task.completed:
-            return Text()
-        speed = f", {task.speed:,.0f} a second" if task.speed else ""
-        return Text(f"{task.completed:,.0f} of {task.total or 0:,.0f} masks{speed}", style="progress.download")
-
-
-def mask_bar(console: Console) -> Progress:
-    """Makes the line; it is shown only on a terminal, and erased at the end."""
-    columns = "{task.description}", BarColumn(), MaskColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def counted(builder: functools.partial[Explainer], bar: Progress) -> functools.partial[Explainer]:

@@ -4,22 +4,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
 
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger, Origin
 from groupcam_jax.evaluation.records import Row, make_row, recording
 from groupcam_jax.evaluation.study import BatchProgram
-
-
-class PictureColumn(ProgressColumn):
-    """How many pictures are measured, and how many per second."""
-
-    def render(self, task: Task) -> Text:
-        """The text of the column."""
-        speed = f", {task.speed:.2f} a second" if task.speed else ""
-        return Text(f"{task.completed:,.0f} of {task.total or 0:,.0f} pictures{speed}", style="progress.download")
+from groupcam_jax.progress_line import progress_line
 
 
 def run_share(
@@ -50,8 +40,7 @@ def run_share(
     def place(number: int, id: str, method: str) -> Row:
         return {"number": number, "id": id, "method": method, **origin.of(number, method)}
 
-    columns = "{task.description}", BarColumn(), PictureColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True) as bar, recording(file) as record:
+    with progress_line(console, "pictures", digits=2) as bar, recording(file) as record:
         task = bar.add_task("", total=total)
         for batch in batches:
             rows = [{**place(one.number, one.id, BROKEN), "error": one.why} for one in batch.broken]

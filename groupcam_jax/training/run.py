@@ -10,11 +10,10 @@ import jax
 import numpy as np
 import optax
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
 from groupcam_jax.bundled import bundled
 from groupcam_jax.evaluation.manifest import claim
-from groupcam_jax.evaluation.runner import PictureColumn
+from groupcam_jax.progress_line import progress_line
 from groupcam_jax.training.checkpoints import open_checkpoints, restore, save
 from groupcam_jax.training.feed import Examples, Source, evaluation_batches, steps_per_epoch, training_batches
 from groupcam_jax.training.log import Epoch, described, epoch_of, read_log, write_events, write_log
@@ -74,12 +73,11 @@ def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
     programs = compile_programs(
         job.classifier, job.network, job.optimizer, job.augment, batch=batch, steps_per_epoch=per_epoch
     )
-    columns = "{task.description}", BarColumn(), PictureColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     with (
         enter(job),
         open_checkpoints(job.folder / "checkpoints") as manager,
         # What is printed must not cut the bar in two: on a terminal both are of one console.
-        Progress(*columns, console=console if console.is_terminal else errors, transient=True) as bar,
+        progress_line(console if console.is_terminal else errors, "pictures", digits=2) as bar,
         stop_requests() as asked_to_stop,
     ):
         state, first = programs.start(job.seed), manager.latest_step() or 0
