@@ -36,8 +36,7 @@ from safetensors.numpy import load_file
 
 import groupcam_jax as g
 from experiments.training.train_vit import apply
-from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.files import write_json
+from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.metrics import energy_inside, hit
 from pretrained.networks.shapes import normalize
 from pretrained.scenes.draw import scene
@@ -94,11 +93,8 @@ def main(
     rows["attention_rollout"] = [estimate(rolled[:, 0]), "", "", estimate(rolled[:, 1]), "", ""]
     shown.add_row("attention_rollout", *rows["attention_rollout"])
     Console(width=200).print(shown)
-    if output is not None:
-        columns = [column.header for column in shown.columns[1:]]
-        write_json(
-            output, {"accuracy": float(right), "n": limit, "columns": columns, "rows": rows, "machine": machine()}
-        )
+    columns = [column.header for column in shown.columns[1:]]
+    write_measured(output, {"accuracy": float(right), "n": limit, "columns": columns, "rows": rows})
 
 
 if __name__ == "__main__":

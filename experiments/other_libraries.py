@@ -35,9 +35,7 @@ from skimage import data
 
 import groupcam_jax as g
 from experiments.libraries import LIBRARIES, SIZE, Library
-from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.evaluation.markdown import write_markdown
-from groupcam_jax.files import write_json
+from groupcam_jax.evaluation.markdown import write_table
 from groupcam_jax.program.params import partition
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -159,12 +157,10 @@ def kept(folder: Path, replaced: list[Library]) -> list[dict[str, Any]]:
 
 def report(folder: Path, rows: list[dict[str, Any]]) -> None:
     """Writes `table.json` and `table.md`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "table.json", {"rows": rows, "machine": machine()})
     table = Table(*COLUMNS, box=box.MARKDOWN)
     for one in rows:
         table.add_row(*(re.sub(r"^\w+ has (no rule for \S+) .*", r"\1", str(one[name])) for name in COLUMNS))
-    write_markdown(folder / "table.md", table)
+    write_table(folder / "table", table, {"rows": rows})
 
 
 if __name__ == "__main__":

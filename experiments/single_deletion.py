@@ -33,10 +33,8 @@ import pretrained
 from groupcam_jax import faster
 from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.estimates import estimate
-from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.evaluation.markdown import write_markdown
+from groupcam_jax.evaluation.markdown import write_table
 from groupcam_jax.evaluation.report import cell
-from groupcam_jax.files import write_json
 from groupcam_jax.metrics import single_deletion
 from pretrained.networks.shapes import normalize
 from pretrained.scenes.draw import scene
@@ -128,10 +126,8 @@ def report(folder: Path, scores: dict[str, dict[str, Any]], inputs: dict[str, An
             cells += [cell(estimate(rows, "score", scale=1)), f"{ranks[name][place]:g}"]
         table.add_row(method, *cells)
     agreement = float(np.corrcoef(*ranks.values())[0, 1])  # of ranks: Spearman's
-    found = {**inputs, "rank correlation of the orders": round(agreement, 3), "means": means, "machine": machine()}
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "table.json", found)
-    write_markdown(folder / "table.md", table)
+    found = {**inputs, "rank correlation of the orders": round(agreement, 3), "means": means}
+    write_table(folder / "table", table, found)
     Console(width=200).print(table)
     print(inputs, f"rank correlation {agreement:.3f}")
 

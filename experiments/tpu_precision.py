@@ -36,8 +36,7 @@ from rich.table import Table
 
 import pretrained
 from groupcam_jax import as_written, group_cam, in_dtype
-from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.files import write_json
+from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.metrics.similarity import spearman
 from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.inline import Equation
@@ -128,8 +127,7 @@ def main(
         rows[name] = dict(zip(names, map(float, figures), strict=True))
         shown.add_row(name, *(f"{figure:.5f}" for figure in figures))
         print(name, *figures, flush=True)
-        if output is not None:
-            write_json(output, {"scenes": scenes, "rows": rows, "machine": machine()})
+        write_measured(output, {"scenes": scenes, "rows": rows})
     Console(width=120).print(shown)
 
 

@@ -39,12 +39,11 @@ from groupcam_jax.evaluation.contenders import method_version
 from groupcam_jax.evaluation.data import batches, open_data, resize_straight
 from groupcam_jax.evaluation.data.examples import digest
 from groupcam_jax.evaluation.ledger import Ledger, Origin
-from groupcam_jax.evaluation.machine import machine
+from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.evaluation.manifest import check
 from groupcam_jax.evaluation.run import run
 from groupcam_jax.evaluation.runner import run_share
 from groupcam_jax.evaluation.section import section
-from groupcam_jax.files import write_json
 from groupcam_jax.report.page import page, write_page
 
 Figures = dict[str, dict[str, float]]
@@ -68,9 +67,8 @@ def main(
                 print(name, {what: round(value, 1) for what, value in measured.items()}, flush=True)
             figures |= found
         size = sum(file.stat().st_size for file in Path(folder).glob("rows-*.jsonl"))
-    if output is not None:
-        told = {"methods": len(METHODS), "batch": batch, "processes": 1, "mb_of_rows": size / 1e6}
-        write_json(output, {**told, "parts": figures, "machine": machine()})
+    told = {"methods": len(METHODS), "batch": batch, "processes": 1, "mb_of_rows": size / 1e6}
+    write_measured(output, {**told, "parts": figures})
 
 
 @contextmanager

@@ -42,8 +42,7 @@ from experiments.benchmarks import running_time_methods, running_time_metrics, t
 from experiments.benchmarks.compiled import LABEL, SIZE, Compiled, compile_explanation
 from experiments.benchmarks.timing import alternate, matrix_product_rate, peak_memory_of, ratio
 from groupcam_jax import group_cam
-from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.files import write_json
+from groupcam_jax.evaluation.machine import write_measured
 from pretrained.catalogue import IMAGENET
 
 GROUPS = 32
@@ -87,15 +86,8 @@ def measure(network: str, runs: int, mask_batch: int | None, images: int, rate: 
     seconds = alternate({name: make() for name, make in contenders(network, mask_batch).items()}, runs)
     batch = ours(network, mask_batch=mask_batch, images=images)
     batched = alternate({"ours": batch.run}, max(1, runs // 2))["ours"]
-    command = [
-        "-m",
-        "experiments.benchmarks.running_time",
-        "--network",
-        network,
-        "--mask-batch",
-        str(mask_batch or 0),
-        "--only",
-    ]
+    options = f"--network {network} --mask-batch {mask_batch or 0} --only"
+    command = ["-m", "experiments.benchmarks.running_time", *options.split()]
     return {
         "median_seconds": {name: statistics.median(times) for name, times in seconds.items()},
         "times_as_fast_as": {name: ratio(times, seconds["ours"]) for name, times in seconds.items() if name != "ours"},
@@ -152,8 +144,7 @@ def main(
     results = {name: measure(name, runs, mask_batch or None, images, rate) for name in network}
     Console(width=120).print(table(results))
     report = {"networks": results, "runs": runs, "mask_batch": mask_batch, "matrix_product_rate": rate}
-    if output is not None:
-        write_json(output, {**report, "machine": machine()})
+    write_measured(output, report)
 
 
 if __name__ == "__main__":

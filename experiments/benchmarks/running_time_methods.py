@@ -52,8 +52,7 @@ from rich.table import Table
 
 from experiments.benchmarks.compiled import LABEL, SIZE, Compiled, compile_explanation
 from experiments.benchmarks.timing import alternate_within, peak_memory_of, ratio
-from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.files import write_json
+from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.methods import METHODS
 from pretrained.catalogue import IMAGENET
 from pretrained.networks.imagenet import normalize
@@ -101,16 +100,8 @@ def measure(network: str, method: str, runs: int, budget: float) -> dict[str, An
     compiled = ours(network, method)
     contenders = {"ours": compiled.run, **({"captum": captum(network, method)} if has_peer(method) else {})}
     first, seconds = alternate_within(contenders, budget, runs)
-    command = [
-        "-m",
-        "experiments.benchmarks.running_time",
-        "methods",
-        "--network",
-        network,
-        "--method",
-        method,
-        "--only",
-    ]
+    options = f"methods --network {network} --method {method} --only"
+    command = ["-m", "experiments.benchmarks.running_time", *options.split()]
     return {
         "median_seconds": {name: statistics.median(times) for name, times in seconds.items()},
         "times_as_fast_as": {name: ratio(times, seconds["ours"]) for name, times in seconds.items() if name != "ours"},
@@ -154,7 +145,5 @@ def main(
     results: dict[str, Any] = {}
     for name in names:
         results[name] = measure(network, name, runs, budget)
-        report = {"network": network, "methods": results, "runs": runs, "budget": budget, "machine": machine()}
-        if output is not None:
-            write_json(output, report)
+        write_measured(output, {"network": network, "methods": results, "runs": runs, "budget": budget})
     Console(width=140).print(table(network, results))

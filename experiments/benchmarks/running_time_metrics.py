@@ -38,10 +38,9 @@ from experiments.benchmarks.timing import alternate, ratio
 from groupcam_jax.batches import map_batched
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.evaluation.contenders import build_methods
-from groupcam_jax.evaluation.machine import machine
+from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.evaluation.studies.insertion_deletion import STEP_BATCH, STEPS
 from groupcam_jax.evaluation.studies.localization import THRESHOLDS
-from groupcam_jax.files import write_json
 
 PASSES, CURVES = "forward passes", "insertion and deletion"
 METHODS = ("grad-cam", "group-cam")
@@ -115,12 +114,7 @@ def main(
     console.print(shown)
     over = ratio(seconds[CURVES], seconds[PASSES])
     console.print(f"{CURVES} take {over:.2f} times the bare forward passes")
-    if output is not None:
-        report = {
-            "model": model,
-            "median_seconds": {name: statistics.median(times) for name, times in seconds.items()},
-            "curves_over_passes": over,
-            "all_seconds": seconds,
-            "machine": machine(),
-        }
-        write_json(output, report)
+    median = {name: statistics.median(times) for name, times in seconds.items()}
+    write_measured(
+        output, {"model": model, "median_seconds": median, "curves_over_passes": over, "all_seconds": seconds}
+    )

@@ -31,8 +31,7 @@ import typer
 
 from experiments.benchmarks.timing import alternate
 from groupcam_jax import gaussian_blur, in_dtype, saliency_augmentation
-from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.files import write_json
+from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.training.step import Augment, Item, first_state, training_step
 from groupcam_jax.training.trainable import trainable
 from groupcam_jax.types import Classifier
@@ -84,12 +83,10 @@ def main(
         "floor_over_plain": floor / seconds["plain"],
         "augmented_over_floor": seconds["augmented"] / floor,
         "memory_mib": {name: memory / 2**20 for name, (_, memory) in programs.items()},
-        "machine": machine(),
     }
     for name in ("seconds", "pictures_per_second", "floor_over_plain", "augmented_over_floor", "memory_mib"):
         print(f"{name}: {figures[name]}", flush=True)
-    if output is not None:
-        write_json(output, figures)
+    write_measured(output, figures)
 
 
 def random_weights(classifier: Classifier) -> Classifier:

@@ -27,9 +27,8 @@ from experiments.benchmarks.timing import alternate, matrix_product_rate, ratio
 from experiments.benchmarks.torch_user_networks import pytorch
 from experiments.benchmarks.user_models import NETWORKS, Network
 from groupcam_jax import as_written, gradient, group_cam, smooth_grad
-from groupcam_jax.evaluation.machine import machine
+from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.evaluation.studies.insertion_deletion import STEPS
-from groupcam_jax.files import write_json
 from groupcam_jax.metrics import insertion_deletion
 from groupcam_jax.types import Model, Params
 
@@ -119,7 +118,5 @@ def main(
     rate, results = matrix_product_rate(), {}
     for name in network:
         results[name] = measure(NETWORKS[name], runs, what, ["ours", *contender])
-        report = {"networks": results, "runs": runs, "matrix_product_rate": rate, "machine": machine()}
-        if output is not None:
-            write_json(output, report)
+        write_measured(output, {"networks": results, "runs": runs, "matrix_product_rate": rate})
     Console(width=120).print(table(results))

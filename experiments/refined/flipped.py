@@ -25,11 +25,9 @@ from experiments.refined.methods import COMPARED, predict, program
 from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.evaluation.data import open_data, resize_shorter_and_crop
 from groupcam_jax.evaluation.estimates import estimate
-from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.evaluation.markdown import write_markdown
+from groupcam_jax.evaluation.markdown import write_table
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.report import cell
-from groupcam_jax.files import write_json
 from groupcam_jax.types import Saliency
 
 CELL = 8
@@ -62,7 +60,6 @@ def main(
     methods: Annotated[str, typer.Option(help="Separated by semicolons.")] = COMPARED,
 ) -> None:
     """Compare maps of pictures and of the same pictures, changed."""
-    output.mkdir(parents=True, exist_ok=True)
     classifier, dataset = load_classifier(model, None), open_data(data)
     explain = {name: program(name, classifier) for name in methods.split(";")}
     rows: dict[str, list[Row]] = {name: [] for name in explain}
@@ -86,8 +83,7 @@ def report(output: Path, rows: dict[str, list[Row]], model: str) -> None:
     for name, ones in rows.items():
         found = [estimate(ones, change) for change in CHANGES]
         table.add_row(name, *map(cell, found), str(min(one.n for one in found)))
-    write_markdown(output / "flipped.md", table)
-    write_json(output / "flipped.json", {"rows": rows, "model": model, "machine": machine()})
+    write_table(output / "flipped", table, {"rows": rows, "model": model})
     Console(width=120).print(table)
 
 

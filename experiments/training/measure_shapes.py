@@ -17,8 +17,7 @@ from rich.progress import track
 from scipy.stats import binomtest
 
 from groupcam_jax import grad_cam, group_cam
-from groupcam_jax.evaluation.machine import machine
-from groupcam_jax.files import write_json
+from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.metrics import hit
 from pretrained.networks.shapes import LAYER, WEIGHTS, ShapesNet, load, normalize
 from pretrained.scenes.draw import SIZE, scene
@@ -69,7 +68,7 @@ def proportion(count: int, n: int) -> dict[str, Any]:
 
 def write_report(path: Path, **figures: Any) -> None:
     """Writes the figures with the machine, and prints them."""
-    write_json(path, {**figures, "machine": machine()})
+    write_measured(path, figures)
     print(path.read_text())
 
 

@@ -1,13 +1,22 @@
-"""The hardware and software behind the figures."""
+"""The hardware and software behind the figures, and figures written beside it."""
 
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jax
+
+from groupcam_jax.files import write_json
+
+
+def write_measured(path: Path | None, figures: Mapping[str, Any]) -> None:
+    """Writes figures as JSON, and what they were measured on; None writes nothing."""
+    if path is not None:
+        write_json(path, {**figures, "machine": machine()})
 
 
 def machine() -> dict[str, Any]:
