@@ -4,6 +4,7 @@ import io
 import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from groupcam_jax.files import whole_file
 from groupcam_jax.types import Pixels
 
 WIDTH = 3.4  # width of a panel, in inches
@@ -29,6 +31,12 @@ class Shown(Figure):
         file = io.BytesIO()
         self.savefig(file, format="png")
         return file.getvalue()
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Writes a figure as PNG, whole or not at all."""
+    with whole_file(path) as file:
+        figure.savefig(file, format="png")
 
 
 def explanation_figure(picture: Pixels, saliencies: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:

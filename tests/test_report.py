@@ -292,6 +292,8 @@ def test_a_notebook_shows_an_explanation_and_its_maps_stay_arrays():
     assert explained.maps["grad-cam"][0] is saliency
     assert explained._repr_html_().count("<") == 2  # the frame alone: all of the page is escaped in it
     assert len(explained.plot().axes) >= 3
+    named = Explained(np.zeros((8, 8, 3), np.uint8), {"grad-cam": [saliency]}, ["red_ball"], [0.5]).plot()
+    assert "red ball  50.0%" in [axes.get_title() for axes in named.axes]
     with pytest.raises(ValueError, match=r"expected a list of 1 maps"):
         Explained(np.zeros((8, 8, 3), np.uint8), {"grad-cam": MAPS}, ["cat"])
     with pytest.raises(ValueError, match=r"before it is preprocessed"):

@@ -1,16 +1,12 @@
-"""The results of a run: lines on the screen, a figure, and raw maps with all that is needed to reproduce them.
-
-Matplotlib is imported where it is used: that takes as long as the rest of an explanation of a small network.
-"""
+"""The results of a run: lines on the screen, and raw maps with all that is needed to reproduce them."""
 
 import datetime
 import json
 import pathlib
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import metadata
-from typing import Any
 
 import jax
 import numpy as np
@@ -58,49 +54,6 @@ def layers_table(classifier: Classifier) -> Table:
         sides = " x ".join(map(str, layer.shape))
         table.add_row(str(layer.index), layer.scope, layer.operation, sides, cut, layer.source, layer.remark)
     return table
-
-
-def save_figure(
-    path: pathlib.Path,
-    classifier: Classifier,
-    picture: Picture,
-    explanations: Mapping[str, Sequence[Explanation]],
-    *,
-    grid: bool,
-) -> None:
-    """Draws the explanations of a picture, by method name, into one PNG: a grid, or one method in detail."""
-    from groupcam_jax.plots import explanation_figure, methods_figure
-
-    first = next(iter(explanations.values()))
-    names = [classifier.class_names[explanation.label].replace("_", " ") for explanation in first]
-    titles = [f"{name}  {e.probability:.1%}" for name, e in zip(names, first, strict=True)]
-    if grid:
-        maps = {method: [e.saliency for e in classes] for method, classes in explanations.items()}
-        figure = methods_figure(picture.pixels, maps, titles)
-    else:
-        figure = explanation_figure(picture.pixels, [e.saliency for e in first], titles)
-    with whole_file(path) as file:
-        figure.savefig(file, format="png")
-
-
-def picture_card(
-    classifier: Classifier, picture: Picture, explanations: Mapping[str, Sequence[Explanation]], top: int
-) -> dict[str, Any]:
-    """The explanations of a picture, by method name, for a page; its likeliest classes are listed as well."""
-    from groupcam_jax.report import Explained
-
-    first = next(iter(explanations.values()))
-    labels, probabilities = [one.label for one in first], first[0].probabilities
-    likeliest = [int(label) for label in np.argsort(-probabilities)[:top]]
-    explained = Explained(
-        picture.pixels,
-        {method: [one.saliency for one in classes] for method, classes in explanations.items()},
-        [classifier.class_names[label] for label in labels],
-        [one.probability for one in first],
-        picture.source,
-        [(classifier.class_names[one], float(probabilities[one])) for one in likeliest if one not in labels],
-    )
-    return explained.card()
 
 
 def save_raw(path: pathlib.Path, request: Request, picture: Picture, method: str, explanation: Explanation) -> None:

@@ -1,21 +1,26 @@
-"""Explains pictures one after the other; what cannot be read or written is named, and the others go on."""
+"""Explains pictures one after the other; what cannot be read or written is named, and the others go on.
+
+Matplotlib is imported where it is used: that takes as long as the rest of an explanation of a small network.
+"""
 
 import importlib
 import pathlib
 import re
 import threading
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 from rich.progress import Progress
 
 from groupcam_jax.cli.consoles import console, errors
 from groupcam_jax.cli.pictures import Picture, read_picture, result_names
-from groupcam_jax.cli.program import Explanation
-from groupcam_jax.cli.results import classes_table, peaks, picture_card, save_figure, save_raw
+from groupcam_jax.cli.results import classes_table, peaks, save_raw
 from groupcam_jax.cli.run import Programs, Request, explain_picture
 from groupcam_jax.pictures.decode import BrokenPicture
+
+if TYPE_CHECKING:
+    from groupcam_jax.report import Explained
 
 LAYER = 40  # characters of a layer in the name of a result
 
@@ -56,7 +61,7 @@ def explain_series(
     counts = {"done": 0, "read": 0, "written": 0}
     cards = []
     # Matplotlib is imported while XLA computes, which leaves Python idle.
-    threading.Thread(target=importlib.import_module, args=["groupcam_jax.plots"], daemon=True).start()
+    threading.Thread(target=importlib.import_module, args=["groupcam_jax.report"], daemon=True).start()
     try:
         for number, one in enumerate(pictures, start=1):
             names = {kind: next(unused) for kind in kinds}
@@ -74,7 +79,7 @@ def explain_series(
                 counts["written"] += 1
                 continue
             if wanted.report is not None:
-                cards.append(picture_card(request.classifier, picture, explained, wanted.top))
+                cards.append(explained.card())
             counts["done"] += 1
     except KeyboardInterrupt:
         told = f"stopped after {counts['done']} of {len(pictures)} pictures; their results are complete"
@@ -110,25 +115,30 @@ def explain_and_save(
     names: dict[str, str],
     bar: Progress,
     which: str,
-) -> dict[str, list[Explanation]]:
+) -> "Explained":
     """Explains a picture with each method, prints what was found, and writes it under the names of its kinds.
 
     Raises:
       OSError: a result cannot be written.
     """
     classifier, several = request.classifier, "methods" in names
-    explained: dict[str, list[Explanation]] = {}
-    took = 0.0
+    found, maps, took = [], {}, 0.0
     for method, explanations, seconds in explain_picture(request, programs, picture, bar, which):
-        if not explained:
+        if not found:
             console.print(classes_table(classifier, picture, explanations[0].probabilities, wanted.top))
-        explained[method] = explanations
+            found = explanations
+        maps[method] = [one.saliency for one in explanations]
         took += seconds
         beside = f"  {method:{max(map(len, programs))}} {seconds:7.2f} s  " if several else "  "
         console.print(peaks(classifier, picture, explanations, beside))
         for one in explanations if wanted.raw else ():
             save_raw(wanted.output / f"{names[method]}-{one.label}.npy", request, picture, method, one)
+    from groupcam_jax.plots import write_figure
+    from groupcam_jax.report.explained import explained
+
+    labels, probabilities = [one.label for one in found], found[0].probabilities
+    shown = explained(picture.pixels, maps, labels, probabilities, classifier.class_names, picture.source, wanted.top)
     figure = wanted.output / f"{next(iter(names.values()))}.png"
-    save_figure(figure, classifier, picture, explained, grid=several)
+    write_figure(figure, shown.plot())
     console.print(f"  explained in {took:.2f} s: {figure}")
-    return explained
+    return shown

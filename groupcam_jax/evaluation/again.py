@@ -1,7 +1,7 @@
 """Explains single pictures of a run again, as they were explained when they were measured."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 import jax
 import numpy as np
@@ -16,10 +16,10 @@ from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.output import below_link
 from groupcam_jax.program.params import partition
-from groupcam_jax.report import Explained
+from groupcam_jax.report.explained import Explained, explained
 from groupcam_jax.types import Image, Model, Params
 
-LISTED = 3  # classes that are named though they are not explained
+LISTED = 3  # of the likeliest classes, which are named though they are not explained
 
 
 def explain_again(
@@ -61,18 +61,9 @@ def explain_again(
         ]
         maps = {method: [explain(arrays, one) for one in shown] for method, explain in study.explainers.items()}
         for place, number in enumerate(batch.numbers):
-            chance, labels = likely[place], classes[place]
-            yield (
-                int(number),
-                Explained(
-                    batch.images[place],
-                    {method: [one[place] for one in found] for method, found in maps.items()},
-                    [names[label] for label in labels],
-                    [float(chance[label]) for label in labels],
-                    batch.ids[place],
-                    [(names[one], float(chance[one])) for one in likeliest(chance) if one not in labels],
-                ),
-            )
+            own = {method: [one[place] for one in found] for method, found in maps.items()}
+            picture, name = batch.images[place], batch.ids[place]
+            yield int(number), explained(picture, own, classes[place], likely[place], names, name, LISTED)
 
 
 def chances(model_apply: Model, params: Params, image: Image) -> Float[Array, " classes"]:
@@ -80,8 +71,3 @@ def chances(model_apply: Model, params: Params, image: Image) -> Float[Array, " 
     _, logits = cut_at_image(model_apply, params, image).classify(None)
     independent = below_link(trace(model_apply, params, image[None])).independent
     return (jax.nn.sigmoid if independent else jax.nn.softmax)(logits)
-
-
-def likeliest(chance: np.ndarray) -> Sequence[int]:
-    """The classes of the highest probabilities."""
-    return [int(label) for label in np.argsort(-chance)[:LISTED]]

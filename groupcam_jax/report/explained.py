@@ -62,7 +62,8 @@ class Explained:
         """Draws the explanation with Matplotlib: one method in detail, several side by side."""
         told = self.probabilities or [None] * len(self.classes)
         titles = [
-            name if chance is None else f"{name}  {chance:.1%}" for name, chance in zip(self.classes, told, strict=True)
+            name.replace("_", " ") + ("" if chance is None else f"  {chance:.1%}")
+            for name, chance in zip(self.classes, told, strict=True)
         ]
         maps = {method: [np.asarray(one) for one in found] for method, found in self.maps.items()}
         if len(maps) > 1:
@@ -91,3 +92,34 @@ class Explained:
         """The page in a frame of its own, so that the styles of page and notebook stay apart."""
         inner = html.escape(page(self.name, [self.card()]))
         return f'<iframe srcdoc="{inner}" style="width: 100%; height: 34rem; border: 0" title="explanation"></iframe>'
+
+
+def explained(
+    picture: Pixels,
+    maps: Mapping[str, Sequence[Any]],
+    labels: Sequence[int],
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    name: str,
+    listed: int,
+) -> Explained:
+    """Puts an explanation together.
+
+    Args:
+      picture: uint8 `[H, W, 3]`.
+      maps: by method, a map `[h, w]` per label.
+      labels: the explained classes.
+      probabilities: of all classes.
+      class_names: of all classes.
+      name: of the picture.
+      listed: how many of the likeliest classes are named, explained or not.
+    """
+    likeliest = [int(label) for label in np.argsort(-probabilities)[:listed]]
+    return Explained(
+        picture,
+        maps,
+        [class_names[label] for label in labels],
+        [float(probabilities[label]) for label in labels],
+        name,
+        [(class_names[label], float(probabilities[label])) for label in likeliest if label not in labels],
+    )
