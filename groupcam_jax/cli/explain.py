@@ -14,7 +14,7 @@ from groupcam_jax.cli.options import ClassNames, ModelName, Report, StateDict, W
 from groupcam_jax.cli.pictures import Picture, check_given, example
 from groupcam_jax.cli.results import layers_table
 from groupcam_jax.cli.run import Request, compile_methods
-from groupcam_jax.cli.series import Wanted, explain_series
+from groupcam_jax.cli.series import explain_series
 from groupcam_jax.methods import find_methods, fix_options
 from groupcam_jax.progress_line import progress_line
 
@@ -71,7 +71,7 @@ def explain(
 
         check_replaceable(report)
     labels = [find_label(classifier.class_names, wanted) for wanted in classes or []]
-    request = Request(model, classifier, builders, labels, layer, seed)
+    request = Request(model, classifier, builders, labels, layer, seed, output, report, raw, top)
     bar = progress_line(errors, "masks", digits=0)
     programs = compile_methods(request, bar, console)
-    explain_series(request, programs, pictures, Wanted(output, report, raw, top), bar)
+    explain_series(request, programs, pictures, bar)

@@ -1,6 +1,7 @@
 """Compiles the requested methods one by one, and runs them on a picture."""
 
 import functools
+import pathlib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
@@ -27,6 +28,10 @@ class Request(NamedTuple):
       labels: the classes to explain; empty for the predicted one.
       layer: the one that was asked for by name or index; None is the usual one.
       seed: for the key of random methods.
+      output: the folder for figures and maps.
+      report: the file of a page to click through, if there is to be one.
+      raw: whether each map is written as well.
+      top: how many of the likeliest classes are printed.
     """
 
     model: str
@@ -35,6 +40,10 @@ class Request(NamedTuple):
     labels: list[int]
     layer: str | None
     seed: int
+    output: pathlib.Path
+    report: pathlib.Path | None
+    raw: bool
+    top: int
 
 
 Programs: TypeAlias = Mapping[str, ExplainPicture]

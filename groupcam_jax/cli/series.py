@@ -8,7 +8,7 @@ import pathlib
 import re
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import typer
 from rich.progress import Progress
@@ -25,28 +25,8 @@ if TYPE_CHECKING:
 LAYER = 40  # characters of a layer in the name of a result
 
 
-class Wanted(NamedTuple):
-    """What is written.
-
-    Attributes:
-      output: the folder for figures and maps.
-      report: the file of a page to click through, if there is to be one.
-      raw: whether each map is written as well.
-      top: how many of the likeliest classes are printed.
-    """
-
-    output: pathlib.Path
-    report: pathlib.Path | None
-    raw: bool
-    top: int
-
-
 def explain_series(
-    request: Request,
-    programs: Programs,
-    pictures: Sequence[pathlib.Path | Picture],
-    wanted: Wanted,
-    bar: Progress,
+    request: Request, programs: Programs, pictures: Sequence[pathlib.Path | Picture], bar: Progress
 ) -> None:
     """Explains pictures in turn, each a path or read already.
 
@@ -73,12 +53,12 @@ def explain_series(
                 continue
             which = f"{number} of {len(pictures)}: " if len(pictures) > 1 else ""
             try:
-                explained = explain_and_save(request, programs, picture, wanted, names, bar, which)
+                explained = explain_and_save(request, programs, picture, names, bar, which)
             except OSError as error:
                 errors.print(f"results of {picture.source} not written: {error}", style="red", markup=False)
                 counts["written"] += 1
                 continue
-            if wanted.report is not None:
+            if request.report is not None:
                 cards.append(explained.card())
             counts["done"] += 1
     except KeyboardInterrupt:
@@ -86,12 +66,12 @@ def explain_series(
         errors.print(told, style="red")
         raise typer.Exit(130) from None
     finally:
-        if wanted.report is not None and cards:
+        if request.report is not None and cards:
             from groupcam_jax.report.page import page, write_page
 
             about = {"network": request.model, "methods": ", ".join(programs)}
-            write_page(wanted.report, page("Explanations", cards, about))
-            console.print(f"report of {len(cards)} pictures: {wanted.report}")
+            write_page(request.report, page("Explanations", cards, about))
+            console.print(f"report of {len(cards)} pictures: {request.report}")
     for what in ("read", "written"):
         if counts[what]:
             errors.print(f"{counts[what]} of {len(pictures)} pictures could not be {what}", style="red")
@@ -108,13 +88,7 @@ def read(source: pathlib.Path, size: int) -> Picture:
 
 
 def explain_and_save(
-    request: Request,
-    programs: Programs,
-    picture: Picture,
-    wanted: Wanted,
-    names: dict[str, str],
-    bar: Progress,
-    which: str,
+    request: Request, programs: Programs, picture: Picture, names: dict[str, str], bar: Progress, which: str
 ) -> "Explained":
     """Explains a picture with each method, prints what was found, and writes it under the names of its kinds.
 
@@ -125,20 +99,20 @@ def explain_and_save(
     found, maps, took = [], {}, 0.0
     for method, explanations, seconds in explain_picture(request, programs, picture, bar, which):
         if not found:
-            console.print(classes_table(classifier, picture, explanations[0].probabilities, wanted.top))
+            console.print(classes_table(classifier, picture, explanations[0].probabilities, request.top))
             found = explanations
         maps[method] = [one.saliency for one in explanations]
         took += seconds
         beside = f"  {method:{max(map(len, programs))}} {seconds:7.2f} s  " if several else "  "
         console.print(peaks(classifier, picture, explanations, beside))
-        for one in explanations if wanted.raw else ():
-            save_raw(wanted.output / f"{names[method]}-{one.label}.npy", request, picture, method, one)
+        for one in explanations if request.raw else ():
+            save_raw(request.output / f"{names[method]}-{one.label}.npy", request, picture, method, one)
     from groupcam_jax.plots import write_figure
     from groupcam_jax.report.explained import explained
 
     labels, probabilities = [one.label for one in found], found[0].probabilities
-    shown = explained(picture.pixels, maps, labels, probabilities, classifier.class_names, picture.source, wanted.top)
-    figure = wanted.output / f"{next(iter(names.values()))}.png"
+    shown = explained(picture.pixels, maps, labels, probabilities, classifier.class_names, picture.source, request.top)
+    figure = request.output / f"{next(iter(names.values()))}.png"
     write_figure(figure, shown.plot())
     console.print(f"  explained in {took:.2f} s: {figure}")
     return shown
