@@ -4,13 +4,14 @@ What is in the batch of a step depends on the seed and the number of the step al
 anywhere. Of several processes each reads its own part of every batch.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import grain
 import numpy as np
 
 from groupcam_jax.evaluation.data import BrokenPicture, Dataset, Example, resize_shorter_and_crop
+from groupcam_jax.evaluation.data.ahead import ahead
 from groupcam_jax.training.crops import random_crop
 
 TRIES = 20  # pictures to try in place of one that cannot be read
@@ -100,14 +101,14 @@ def training_batches(source: Source, steps: range, seed: int, smallest: float) -
                     broken.append(str(error))
                     continue
                 random = np.random.default_rng((seed, step, row))
-                image, mask = random_crop(example.image, object_of(example), source.size, smallest, random)
+                image, mask = random_crop(example.image, example.object_mask, source.size, smallest, random)
                 rows.append(Row(image, class_of(source, example), mask))
                 break
             else:
                 raise ValueError(f"{source.dataset.name}: many pictures in a row cannot be read, such as {broken[-1]}")
         return stacked(rows, broken)
 
-    return ahead(source, steps, read)
+    return ahead(steps, read, source.threads)
 
 
 def evaluation_batches(source: Source) -> Iterator[Examples]:
@@ -132,7 +133,7 @@ def evaluation_batches(source: Source) -> Iterator[Examples]:
             rows.append(row)
         return stacked(rows, broken)
 
-    return ahead(source, range(-(-count // source.batch)), read)
+    return ahead(range(-(-count // source.batch)), read, source.threads)
 
 
 def mine(source: Source, positions: Sequence[int] | np.ndarray) -> list[tuple[int, int]]:
@@ -140,11 +141,6 @@ def mine(source: Source, positions: Sequence[int] | np.ndarray) -> list[tuple[in
     share = source.batch // source.processes
     rows = range(source.process * share, (source.process + 1) * share)
     return [(row, int(positions[row])) for row in rows]
-
-
-def object_of(example: Example) -> np.ndarray | None:
-    """The pixels of the objects of the picture's class, if they are known."""
-    return None if example.masks is None else np.any(example.masks[example.categories == example.label], axis=0)
 
 
 def class_of(source: Source, example: Example) -> int:
@@ -167,10 +163,3 @@ def stacked(rows: Sequence[Row], broken: Sequence[str]) -> Examples:
         np.array([row.counts for row in rows], bool),
         tuple(broken),
     )
-
-
-def ahead(source: Source, indices: range, read: Callable[[int], Examples]) -> Iterator[Examples]:
-    """Reads batches in threads, ahead of use and in order."""
-    options = grain.ReadOptions(num_threads=source.threads, prefetch_buffer_size=2 * source.threads)
-    batches = grain.MapDataset.range(indices.start, indices.stop).map(read)
-    return iter(batches.to_iter_dataset(options)) if indices else iter(())

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from groupcam_jax.evaluation.data.ahead import ahead
 from groupcam_jax.evaluation.data.examples import Dataset, Example
 from groupcam_jax.pictures.decode import BrokenPicture
 
@@ -76,8 +77,6 @@ def batches(
     Raises:
       ValueError: size, limit, threads or processes below 1, or no such process.
     """
-    import grain  # takes a second to import
-
     if min(size, processes, threads, 1 if limit is None else limit) < 1 or not 0 <= process < processes:
         raise ValueError(
             "expected size, limit, threads and processes from 1 on and 0 <= process < processes, "
@@ -96,8 +95,7 @@ def batches(
                 broken.append(Broken(position, error.id, str(error)))
         return _stack(index, numbers, examples, broken)
 
-    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
-    return iter(grain.MapDataset.source(todo).map(read).to_iter_dataset(options)) if todo else iter(())
+    return ahead(todo, read, threads)
 
 
 def _stack(index: int, numbers: Sequence[int], examples: Sequence[Example], broken: Sequence[Broken]) -> Batch:
@@ -111,8 +109,8 @@ def _stack(index: int, numbers: Sequence[int], examples: Sequence[Example], brok
     labels = np.array([example.label for example in examples], np.int32)
     masks = np.zeros(images.shape[:3], bool)
     for mask, example in zip(masks, examples, strict=True):
-        if example.masks is not None:
-            mask[:] = example.masks[example.categories == example.label].any(0)
+        if (known := example.object_mask) is not None:
+            mask[:] = known
     return Batch(
         index,
         np.array(numbers, np.int32),

@@ -28,6 +28,11 @@ class Example(NamedTuple):
     categories: np.ndarray
     masks: np.ndarray | None = None
 
+    @property
+    def object_mask(self) -> np.ndarray | None:
+        """bool `[h, w]`, the pixels of the objects of the label, if they are known."""
+        return None if self.masks is None else np.any(self.masks[self.categories == self.label], axis=0)
+
 
 def digest(*facts: object) -> str:
     """The shortened SHA-256 of facts about a picture; numbers count as JSON writes them, arrays as lists."""
