@@ -4,6 +4,8 @@ import json
 import pathlib
 from collections.abc import Sequence
 
+from groupcam_jax.some import some
+
 
 def read_class_names(path: pathlib.Path) -> list[str]:
     """Reads the names of classes: a line each, or JSON, a list of them or an object from class to name.
@@ -44,7 +46,7 @@ def find_label(class_names: Sequence[str], wanted: str) -> int:
         return found[0]
     if not found:
         raise ValueError(f"--class {wanted}: no class has this in its name; an index works too, 0 to {len(names) - 1}")
-    listed = ", ".join(f"{label} {class_names[label]}" for label in found[:20]) + (", ..." if len(found) > 20 else "")
+    listed = some([f"{label} {class_names[label]}" for label in found], 20)
     raise ValueError(f"--class {wanted}: {len(found)} classes match, choose one: {listed}")
 
 

@@ -95,7 +95,7 @@ def test_pictures_that_nothing_is_said_of(tmp_path, files):
 def test_categories_without_pictures(tmp_path):
     categories = [*COCO["categories"], *({"id": id, "name": f"kind {id}"} for id in range(2, 7))]
     files = {"instances_val.json": COCO | {"categories": categories}, "images/1.jpg": None}
-    with pytest.warns(UserWarning, match=r"5 of 6 categories have no pictures: kind 2, kind 3, kind 4, \.\.\.$"):
+    with pytest.warns(UserWarning, match=r"5 of 6 categories have no pictures: kind 2, kind 3, kind 4 and 2 more$"):
         open_data(make(tmp_path, files))
 
 

@@ -37,7 +37,8 @@ REMEDIES = {
         r"more than once|may be \{found|is that of \{|several categories called"
     ),
     "Nothing, if those were not to be measured. Otherwise move them, or annotate them.": (
-        r"which are left out: |or hidden, are left out|categories have no pictures: \{some|objects without outlines"
+        r"which are left out: |or hidden, are left out|categories have no pictures: \{some\(empty\)"
+        r"|objects without outlines"
     ),
     "Choose the folder of the pictures that were annotated.": r"annotated pictures is in it|no picture is annotated",
     "Prepare the data set again, or copy it again; `git lfs pull` fetches what a pointer stands for.": (

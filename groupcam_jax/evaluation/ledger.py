@@ -1,10 +1,11 @@
 """Which parts of a run are done, and which are left."""
 
 import collections
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from groupcam_jax.evaluation.records import Row
+from groupcam_jax.some import some
 
 BROKEN = ""  # the method of a row that says why a picture could not be read
 
@@ -48,13 +49,7 @@ class Origin(NamedTuple):
             for what, name, key in zip(names, (row["id"], row["method"], row["method"]), now, strict=True):
                 if row.get(key, now[key]) != now[key]:
                     names[what][name] = None
-        return [f"{what} of {shortened(changed)}" for what, changed in names.items() if changed]
-
-
-def shortened(names: Collection[str]) -> str:
-    """The first few names, and how many there are."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join([*names][:3]) + more
+        return [f"{what} of {some(changed)}" for what, changed in names.items() if changed]
 
 
 class Ledger:

@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from groupcam_jax.evaluation.job import Job
-from groupcam_jax.evaluation.ledger import BROKEN, Ledger, shortened
+from groupcam_jax.evaluation.ledger import BROKEN, Ledger
 from groupcam_jax.evaluation.markdown import WIDTH
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.report import Summary, summary_table, write_report
 from groupcam_jax.evaluation.study import Experiment
 from groupcam_jax.files import whole_file
+from groupcam_jax.some import some
 
 
 class Outcome(NamedTuple):
@@ -75,7 +76,7 @@ def left_out(broken: Sequence[Row], pictures: int) -> Iterator[str]:
     for row in broken:
         by_reason.setdefault(row["error"].removeprefix(f"{row['id']}: "), []).append(row["id"])
     for reason, ids in by_reason.items():
-        yield f"{len(ids)} of {pictures} pictures were left out ({shortened(ids)}): {reason}"
+        yield f"{len(ids)} of {pictures} pictures were left out ({some(ids)}): {reason}"
 
 
 def without_value(experiment: Experiment, by_method: Mapping[str, Sequence[Row]]) -> Iterator[str]:
@@ -84,7 +85,7 @@ def without_value(experiment: Experiment, by_method: Mapping[str, Sequence[Row]]
         ids = [row["id"] for row in rows if experiment.ranking.value(row) is None]
         if ids:
             yield (
-                f"{experiment.title}, {method}: {len(ids)} of {len(rows)} pictures were left out ({shortened(ids)}): "
+                f"{experiment.title}, {method}: {len(ids)} of {len(rows)} pictures were left out ({some(ids)}): "
                 f"their {experiment.ranking.name} is NaN"
             )
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from groupcam_jax.files import whole_file
+from groupcam_jax.some import some
 
 Row = dict[str, Any]
 DIGITS = 6  # decimals of the values in a row
@@ -119,9 +120,9 @@ def mend(path: Path) -> str | None:
             file.writelines(one.removesuffix(b"\n") + b"\n" for one in kept)
     if not damaged:
         return None
-    some = ", ".join(map(str, damaged[:5])) + (", ..." if len(damaged) > 5 else "")
     return (
-        f"{path}, line {some}: not as written; {len(damaged)} such lines are in {aside.name} now, to be measured again"
+        f"{path}, line {some(damaged, 5)}: not as written; {len(damaged)} such lines are in {aside.name} now, "
+        "to be measured again"
     )
 
 

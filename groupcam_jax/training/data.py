@@ -4,6 +4,7 @@ from pathlib import Path
 
 from groupcam_jax.evaluation.data import Dataset, Example, open_data
 from groupcam_jax.evaluation.data.drawn import open_scenes
+from groupcam_jax.some import some
 
 HELD_OUT = ("val", "valid", "validation")
 
@@ -68,15 +69,10 @@ def require_same_categories(training: Dataset, validation: Dataset) -> None:
     """Refuses data sets whose labels mean different things, or nothing."""
     known, found = set(training.categories), set(validation.categories)
     if missing := sorted(known - found):
-        raise ValueError(f"{validation.name} has no pictures of {listed(missing)}, which {training.name} has")
+        raise ValueError(f"{validation.name} has no pictures of {some(missing, 5)}, which {training.name} has")
     if strangers := sorted(found - known):
-        raise ValueError(f"{validation.name} has pictures of {listed(strangers)}, which {training.name} has not")
+        raise ValueError(f"{validation.name} has pictures of {some(strangers, 5)}, which {training.name} has not")
     if len(known) < 2:
-        raise ValueError(f"{training.name} has one category, {listed([*known])}; expected two at least to tell apart")
+        raise ValueError(f"{training.name} has one category, {some(known)}; expected two at least to tell apart")
     if training.categories != validation.categories:
         raise ValueError(f"{training.name} and {validation.name} have the same categories in another order")
-
-
-def listed(names: list[str]) -> str:
-    """The first few names."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

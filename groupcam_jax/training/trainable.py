@@ -21,6 +21,7 @@ from groupcam_jax.program.faster import faster
 from groupcam_jax.program.flat import Program, column, trace
 from groupcam_jax.program.output import below_link
 from groupcam_jax.program.params import array_names, by_name
+from groupcam_jax.some import some
 from groupcam_jax.targets import class_logits
 from groupcam_jax.training.classes import module_of
 from groupcam_jax.training.statistics import statistics
@@ -82,8 +83,8 @@ def trainable(
     found = [] if flax else statistics(program, array_names(classifier.params))
     if doubtful := [name for name in found if name in trained]:
         raise ValueError(
-            f"{', '.join(doubtful[:4])}{' and others' if len(doubtful) > 4 else ''} look like stored statistics of a "
-            "normalisation, which gradients must not change; name all that are by --frozen REGULAR_EXPRESSION"
+            f"{some(doubtful, 4)} look like stored statistics of a normalisation, which gradients must not change; "
+            "name all that are by --frozen REGULAR_EXPRESSION"
         )
     fixed = {name: array for name, array in arrays.items() if name not in trained}
     of_float32 = {name: array.dtype for name, array in trained.items() if array.dtype.itemsize < 4}
@@ -122,7 +123,7 @@ def require_found(pattern: str, arrays: Arrays) -> None:
     except re.error as error:
         raise ValueError(f"--frozen {pattern}: is no regular expression: {error}") from error
     if not found:
-        raise ValueError(f"--frozen {pattern}: finds none of the arrays {', '.join([*arrays][:4])}, ...")
+        raise ValueError(f"--frozen {pattern}: finds none of the arrays {some(arrays, 4)}")
 
 
 def program_of(classifier: Classifier) -> Program:

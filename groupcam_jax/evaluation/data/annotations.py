@@ -8,7 +8,7 @@ from pathlib import Path
 
 from groupcam_jax.evaluation.data.annotation import Annotation, identity, read_annotated
 from groupcam_jax.evaluation.data.examples import Dataset
-from groupcam_jax.evaluation.data.listing import some
+from groupcam_jax.some import some
 
 
 def annotated_dataset(folder: Path, categories: Iterable[str], annotations: Sequence[Annotation]) -> Dataset:

@@ -14,10 +14,10 @@ from typing import Any
 from groupcam_jax.evaluation.data.annotation import Annotation
 from groupcam_jax.evaluation.data.annotations import repeated
 from groupcam_jax.evaluation.data.boxes import Size, checked_box
-from groupcam_jax.evaluation.data.listing import some
 from groupcam_jax.evaluation.data.objects import Objects
 from groupcam_jax.evaluation.data.outlines import Runs, read_outline
 from groupcam_jax.evaluation.data.values import four_numbers, identifier, picture_size, require_object
+from groupcam_jax.some import some
 
 
 def _read_images(records: list[Any], listed: Objects) -> dict[int | str, tuple[str, Size | None]]:

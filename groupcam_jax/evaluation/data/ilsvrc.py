@@ -14,9 +14,9 @@ from groupcam_jax.evaluation.data.annotation import Annotation
 from groupcam_jax.evaluation.data.annotations import annotated_dataset, repeated
 from groupcam_jax.evaluation.data.boxes import inclusive_box
 from groupcam_jax.evaluation.data.examples import Dataset
-from groupcam_jax.evaluation.data.listing import some
 from groupcam_jax.evaluation.data.objects import Objects
 from groupcam_jax.evaluation.data.values import read_text
+from groupcam_jax.some import some
 
 PICTURES = Path("Data", "CLS-LOC")
 

@@ -9,6 +9,7 @@ from groupcam_jax.evaluation.data.annotation import Annotation
 from groupcam_jax.evaluation.data.annotations import annotated_dataset
 from groupcam_jax.evaluation.data.examples import Dataset
 from groupcam_jax.evaluation.data.listing import find_folders, find_pictures
+from groupcam_jax.some import some
 
 WORDNET_ID = re.compile(r"n\d{8}")
 
@@ -31,7 +32,7 @@ def open_image_folder(folder: Path) -> Dataset:
         pictures[path.relative_to(folder).parts[0]].append(path)
     if empty := [name for name in names if not pictures[name]]:
         raise FileNotFoundError(
-            f"{folder}: {len(empty)} of {len(names)} categories have no pictures: {', '.join(empty[:5])}; put pictures "
+            f"{folder}: {len(empty)} of {len(names)} categories have no pictures: {some(empty, 5)}; put pictures "
             "there, or choose the folder whose folders are the categories"
         )
     only = folder / names[0]
@@ -41,7 +42,7 @@ def open_image_folder(folder: Path) -> Dataset:
     if all(map(WORDNET_ID.fullmatch, names)):
         categories = [id for id, _ in bundled("networks.imagenet").class_index()]
     if strangers := sorted(set(names) - set(categories)):
-        raise ValueError(f"{folder}: {', '.join(strangers[:5])} are WordNet ids, but no classes of ImageNet")
+        raise ValueError(f"{folder}: {some(strangers, 5)} are WordNet ids, but no classes of ImageNet")
     labels = {name: label for label, name in enumerate(categories)}
     annotations = [
         Annotation(path.relative_to(folder).as_posix(), path, labels[name]) for name in names for path in pictures[name]

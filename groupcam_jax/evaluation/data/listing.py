@@ -5,6 +5,8 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from groupcam_jax.some import some
+
 PICTURES = (
     ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".npy", ".pbm", ".pgm", ".png",
     ".pnm", ".ppm", ".tif", ".tiff", ".webp",
@@ -45,11 +47,6 @@ def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
         warnings.warn(message, stacklevel=2)
         found = sorted(set(found) - set(hidden))
     return found
-
-
-def some(things: list[Path] | list[str]) -> str:
-    """The first three of several things."""
-    return ", ".join(map(str, things[:3])) + (", ..." if len(things) > 3 else "")
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from groupcam_jax.evaluation.data.listing import some
+from groupcam_jax.some import some
 
 
 class Objects:

@@ -17,9 +17,10 @@ from groupcam_jax.evaluation.data.annotations import (
 )
 from groupcam_jax.evaluation.data.boxes import Box, Size, checked_box
 from groupcam_jax.evaluation.data.examples import Dataset
-from groupcam_jax.evaluation.data.listing import find_files, find_folders, find_pictures, some
+from groupcam_jax.evaluation.data.listing import find_files, find_folders, find_pictures
 from groupcam_jax.evaluation.data.objects import Objects
 from groupcam_jax.evaluation.data.values import number, picture_size, read_text
+from groupcam_jax.some import some
 
 
 def find_voc(folder: Path) -> list[Path]:
