@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 @contextlib.contextmanager
@@ -28,11 +28,11 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-def write_json(path: Path, content: object) -> None:
-    """Writes a whole file of indented JSON.
+def write_json(path: Path, content: object, **options: Any) -> None:
+    """Writes a whole file of indented JSON, with such options of `json.dumps` as `default`.
 
     Raises:
       TypeError: the content holds something that JSON has no form for.
     """
     with whole_file(path) as file:
-        file.write(f"{json.dumps(content, indent=2)}\n".encode())
+        file.write(f"{json.dumps(content, indent=2, **options)}\n".encode())

@@ -21,7 +21,7 @@ from experiments.fine_tuning.train import DRAWN, DRAWN_AFTER, spaced
 from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.records import read_rows
 from groupcam_jax.files import whole_file
-from groupcam_jax.plots import draw_overlay
+from groupcam_jax.plots import draw_overlay, write_figure
 
 NOT_COLUMNS = ("arm", "seed", "epoch", "loss")
 
@@ -29,20 +29,15 @@ NOT_COLUMNS = ("arm", "seed", "epoch", "loss")
 def write_figures(folder: Path, task: Task) -> None:
     """Writes all three into the folder of a run."""
     rows = read_rows(folder / "epochs.jsonl")
-    save(folder / "accuracy.png", accuracy_figure(rows))
+    write_figure(folder / "accuracy.png", accuracy_figure(rows))
     maps = [folder / f"maps-{'group-cam-' if epoch else ''}{epoch}.npz" for epoch in DRAWN_AFTER]
     if all(file.exists() for file in maps):
         name = [*task.tests][-1]
         pictures = spaced(task.tests[name].images, DRAWN)
-        save(folder / "maps.png", maps_figure(pictures, [np.load(file)[name].astype(np.float32) for file in maps]))
+        shown = [np.load(file)[name].astype(np.float32) for file in maps]
+        write_figure(folder / "maps.png", maps_figure(pictures, shown))
     with whole_file(folder / "table.md") as file:
         file.write(table(rows, json.loads((folder / "before.json").read_text())).encode())
-
-
-def save(path: Path, figure: Figure) -> None:
-    """Writes a figure, whole or not at all."""
-    with whole_file(path) as file:
-        figure.savefig(file, format="png")
 
 
 def table(rows: list[dict[str, Any]], before: dict[str, float]) -> str:

@@ -1,7 +1,6 @@
 """The results of a run: lines on the screen, and raw maps with all that is needed to reproduce them."""
 
 import datetime
-import json
 import pathlib
 import shlex
 import sys
@@ -15,7 +14,7 @@ from rich.table import Table
 from groupcam_jax.cli.pictures import Picture
 from groupcam_jax.cli.program import Explanation
 from groupcam_jax.cli.run import Request
-from groupcam_jax.files import whole_file
+from groupcam_jax.files import whole_file, write_json
 from groupcam_jax.program.find import list_layers
 from groupcam_jax.types import Classifier
 
@@ -74,5 +73,4 @@ def save_raw(path: pathlib.Path, request: Request, picture: Picture, method: str
         "device": jax.devices()[0].device_kind,
         "versions": {name: metadata.version(name) for name in ("groupcam-jax", "jax", "jaxlib", "numpy")},
     }
-    with whole_file(path.with_suffix(".json")) as file:
-        file.write(json.dumps(manifest, indent=2, default=repr).encode())
+    write_json(path.with_suffix(".json"), manifest, default=repr)

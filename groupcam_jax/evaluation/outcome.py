@@ -12,7 +12,7 @@ from groupcam_jax.evaluation.markdown import WIDTH
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.report import Summary, summary_table, write_report
 from groupcam_jax.evaluation.study import Experiment
-from groupcam_jax.files import whole_file
+from groupcam_jax.plots import write_figure
 from groupcam_jax.some import some
 
 
@@ -62,8 +62,7 @@ def conclude(
         drawn = [row for found in by_method.values() for row in found]
         figures = job.experiment.draw(job.folder, drawn) if job.experiment.draw else {}
         for name, figure in figures.items():
-            with whole_file(job.folder / f"{name}.png") as file:
-                figure.savefig(file, format="png")
+            write_figure(job.folder / f"{name}.png", figure)
     gaps = list(missing(job, ledger, summary))
     for message in [*left_out(broken, job.pictures), *without_value(job.experiment, by_method), *gaps]:
         errors.print(message, style="red", markup=False)

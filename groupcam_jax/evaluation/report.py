@@ -1,6 +1,5 @@
 """The report of a run: a table in Markdown, and the same in JSON with all that is needed to reproduce it."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.table import Table
 from groupcam_jax.evaluation.estimates import Estimate
 from groupcam_jax.evaluation.machine import machine
 from groupcam_jax.evaluation.markdown import write_markdown
-from groupcam_jax.files import whole_file
+from groupcam_jax.files import write_json
 
 Summary = Mapping[str, Mapping[str, Estimate]]  # method -> column -> figure
 
@@ -62,7 +61,5 @@ def write_report(folder: Path, title: str, summary: Summary, manifest: Mapping[s
         for method, columns in summary.items()
     }
     report = {"title": title, "figures": figures, **manifest, "machine": machine()}
-    content = json.dumps(report, indent=2, default=str, allow_nan=False)
+    write_json(folder / "table.json", report, default=str, allow_nan=False)
     write_markdown(folder / "table.md", summary_table(title, summary))
-    with whole_file(folder / "table.json") as file:
-        file.write(f"{content}\n".encode())
