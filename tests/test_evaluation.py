@@ -18,8 +18,8 @@ from groupcam_jax.evaluation.estimates import RESAMPLES, draws, estimate
 from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger
 from groupcam_jax.evaluation.manifest import fingerprint
+from groupcam_jax.evaluation.measuring import ask_own, make_study, measuring
 from groupcam_jax.evaluation.outcome import without_value
-from groupcam_jax.evaluation.programs import ask_own, make_study, measuring
 from groupcam_jax.evaluation.ranks import ranks
 from groupcam_jax.evaluation.records import make_row
 from groupcam_jax.evaluation.report import write_report

@@ -106,7 +106,7 @@ def decode(folder: Path, count: int, batch: int) -> Figures:
 def record(folder: Path, count: int, batch: int) -> Figures:
     """The rows of all methods are drawn and written."""
     job, found = free_job(folder, blank_pictures(count), batch), Figures()
-    programs = job.experiment.programs(job.study)
+    programs = job.experiment.compile(job.study)
     ledger = Ledger((), programs, count, batch)
     with measuring(found, "record", count):
         check(folder, job.manifest)

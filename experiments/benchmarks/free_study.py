@@ -9,7 +9,7 @@ import numpy as np
 from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.data import Batch, Dataset, Example, resize_straight
 from groupcam_jax.evaluation.job import Job
-from groupcam_jax.evaluation.programs import make_study
+from groupcam_jax.evaluation.measuring import make_study
 from groupcam_jax.evaluation.studies.insertion_deletion import EXPERIMENT, STEPS
 from groupcam_jax.evaluation.study import BatchProgram, Study
 from groupcam_jax.types import Classifier
@@ -61,7 +61,7 @@ def free_job(folder: Path, dataset: Dataset, batch: int) -> Job:
     """A run of ten methods that measures nothing, and records and reports it all."""
     classifier = free_classifier()
     study = make_study(classifier, build_methods(METHODS, classifier, {"mask_batch": 8}), batch, 0)
-    experiment = EXPERIMENT._replace(title="Random values", programs=free_programs)
+    experiment = EXPERIMENT._replace(title="Random values", compile=free_programs)
     manifest = {"experiment": "random-values", "batch": batch}
     return Job(experiment, study, dataset, resize_straight, None, manifest, {}, folder, 0, 1)
 

@@ -38,7 +38,7 @@ from groupcam_jax.evaluation.data import by_category, open_data, resize_shorter_
 from groupcam_jax.evaluation.devices import meet
 from groupcam_jax.evaluation.job import Job
 from groupcam_jax.evaluation.manifest import fingerprint, hold, place_of
-from groupcam_jax.evaluation.programs import make_study
+from groupcam_jax.evaluation.measuring import make_study
 from groupcam_jax.evaluation.run import run
 from groupcam_jax.evaluation.section import Section, section
 from groupcam_jax.evaluation.study import Experiment

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from groupcam_jax.evaluation.data import Dataset, Example, batches
 from groupcam_jax.evaluation.devices import spread
-from groupcam_jax.evaluation.programs import items
+from groupcam_jax.evaluation.measuring import items
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.study import Asked, Ranking, Study
 from groupcam_jax.program.cut import cut_at_image

@@ -31,8 +31,8 @@ def run(job: Job, console: Console, errors: Console) -> Outcome:
         number = file.stem.removeprefix("rows-")  # of the process that wrote it, and maybe writes it now
         if int(number) % job.processes == job.process and (damaged := mend(file)):
             errors.print(damaged, style="red", markup=False)
-    programs = job.experiment.programs(job.study)
-    version = functools.cache(functools.partial(method_version, job.experiment.programs.__module__))
+    programs = job.experiment.compile(job.study)
+    version = functools.cache(functools.partial(method_version, job.experiment.compile.__module__))
     origin = Origin(job.dataset.identities(), version, digest(json.dumps(job.manifest, sort_keys=True)))
     contents = digest(*origin.pictures)
     rows = adopt(job.folder, origin, errors)

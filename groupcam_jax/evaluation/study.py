@@ -116,7 +116,7 @@ class Experiment(NamedTuple):
     Attributes:
       title: of its table.
       methods: those it compares by default.
-      programs: makes one program per method of a study, or per variant of a method.
+      compile: makes one program per method of a study, or per variant of a method.
       summarize: turns the rows of one method into the figures of its columns.
       ranking: by what a method's pictures are better or worse.
       draw: `draw(folder, rows)` turns rows into figures by file name; the folder is the run's.
@@ -128,7 +128,7 @@ class Experiment(NamedTuple):
 
     title: str
     methods: Sequence[str]
-    programs: Callable[[Study], Mapping[str, BatchProgram]]
+    compile: Callable[[Study], Mapping[str, BatchProgram]]
     summarize: Callable[[Sequence[Row]], Mapping[str, Estimate]]
     ranking: Ranking
     draw: Callable[[Path, Sequence[Row]], Mapping[str, Figure]] | None = None

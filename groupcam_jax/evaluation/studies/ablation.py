@@ -10,7 +10,7 @@ import numpy as np
 
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.estimates import Estimate, estimate
-from groupcam_jax.evaluation.programs import Labels, Maps, ask_predicted, make_study, measuring
+from groupcam_jax.evaluation.measuring import Labels, Maps, ask_predicted, make_study, measuring
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.studies.insertion_deletion import AREAS, STEP_BATCH, STEPS
 from groupcam_jax.evaluation.studies.sweeps import GROUPS, PERCENTILES, draw

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.estimates import Estimate, estimate
+from groupcam_jax.evaluation.measuring import Labels, Maps, measuring
 from groupcam_jax.evaluation.needs import need_class
-from groupcam_jax.evaluation.programs import Labels, Maps, measuring
 from groupcam_jax.evaluation.records import Row, map_file
 from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Ranking, Study
 from groupcam_jax.metrics.pointing_game import energy_inside

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.figures import Panel, curves_figure
-from groupcam_jax.evaluation.programs import Labels, Maps, ask_predicted, measuring
+from groupcam_jax.evaluation.measuring import Labels, Maps, ask_predicted, measuring
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Ranking, Study, predicted_class
 from groupcam_jax.metrics.insertion_deletion import curve_places, pixel_curves

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from groupcam_jax.evaluation.estimates import Estimate, estimate
 from groupcam_jax.evaluation.figures import Panel, curves_figure
+from groupcam_jax.evaluation.measuring import Labels, Maps, measuring
 from groupcam_jax.evaluation.needs import need_box
-from groupcam_jax.evaluation.programs import Labels, Maps, measuring
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Ranking, Study
 from groupcam_jax.metrics.localization import (

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 import groupcam_jax.metrics as m
 from groupcam_jax.evaluation.estimates import Estimate, estimate
-from groupcam_jax.evaluation.programs import Labels, Maps, ask_predicted, measuring
+from groupcam_jax.evaluation.measuring import Labels, Maps, ask_predicted, measuring
 from groupcam_jax.evaluation.ranks import ranks_figure
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Ranking, Study, predicted_class

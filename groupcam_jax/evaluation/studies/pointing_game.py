@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groupcam_jax.evaluation.estimates import Estimate, Statistic, estimate
+from groupcam_jax.evaluation.measuring import Labels, Maps, measuring
 from groupcam_jax.evaluation.needs import need_box
-from groupcam_jax.evaluation.programs import Labels, Maps, measuring
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.study import BatchProgram, Experiment, Item, Measured, Ranking, Study
 from groupcam_jax.metrics.pointing_game import energy_inside, hit, is_difficult, mask_of_boxes, pointing_accuracy

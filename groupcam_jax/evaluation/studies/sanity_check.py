@@ -13,8 +13,8 @@ from jaxtyping import Array, Float
 
 from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.estimates import Estimate, estimate
+from groupcam_jax.evaluation.measuring import items, once_in_turn
 from groupcam_jax.evaluation.needs import need_class
-from groupcam_jax.evaluation.programs import items, once_in_turn
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.studies.randomisation import AXES, CASCADING, INDEPENDENT, MEASURES, draw
 from groupcam_jax.evaluation.study import Asked, BatchProgram, Experiment, ExplainBatch, Measured, Ranking, Study
