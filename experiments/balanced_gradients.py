@@ -22,8 +22,9 @@ Rollout, which knows no class, points better than all but the balanced gradients
 """
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -38,10 +39,11 @@ import groupcam_jax as g
 from experiments.training.train_vit import apply
 from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.metrics import energy_inside, hit
+from groupcam_jax.types import Explainer, Model, Params
 from pretrained.networks.shapes import normalize
-from pretrained.scenes.draw import scene
+from pretrained.scenes.draw import Scene, scene
 
-METHODS: dict[str, Any] = {
+METHODS: dict[str, Callable[..., Explainer]] = {
     "grad_cam": g.grad_cam,
     "hires_cam": g.hires_cam,
     "layer_cam": g.layer_cam,
@@ -51,7 +53,7 @@ METHODS: dict[str, Any] = {
 }
 
 
-def measure(build: Any, model: Any, variables: Any, scenes: Any) -> jax.Array:
+def measure(build: Callable[..., Explainer], model: Model, variables: Params, scenes: Scene) -> jax.Array:
     """Pointing and energy of the explanation of each scene's own class, `[n, 2]`."""
 
     def one(variables, scene):

@@ -37,8 +37,9 @@ import groupcam_jax as g
 from experiments.libraries import LIBRARIES, SIZE, Library
 from groupcam_jax.evaluation.markdown import write_table
 from groupcam_jax.program.params import partition
+from groupcam_jax.types import Explainer, Model, Params
 
-METHODS: dict[str, Callable[..., Any]] = {
+METHODS: dict[str, Callable[..., Explainer]] = {
     "group_cam": lambda apply, params: g.group_cam(apply, params, groups=8),
     "grad_cam": g.grad_cam,
     "integrated_gradients": lambda apply, params: g.integrated_gradients(apply, params, steps=4),
@@ -49,7 +50,7 @@ PROJECTIONS = 4  # of the channels, whose gradients are added up
 COLUMNS = ("library", "version", "model", "lines", "default layer", "shape", "cut", "places", *METHODS)
 
 
-def randomize(params: Any) -> Any:
+def randomize(params: Params) -> Params:
     """Adds noise to every weight: a head that a library sets to zero would explain nothing. Variances stay positive."""
     leaves, tree = jax.tree.flatten(params)
 
@@ -63,13 +64,13 @@ def randomize(params: Any) -> Any:
     return jax.tree.unflatten(tree, [*map(noisy, leaves, keys)])
 
 
-def compiled(function: Callable[..., Any], params: Any, image: jax.Array) -> jax.Array:
+def compiled(function: Callable[[Params, jax.Array], jax.Array], params: Params, image: jax.Array) -> jax.Array:
     """Runs a function `(params, image)` with the arrays of the parameters as arguments of the program."""
     arrays, rebuild = partition(params)
     return jax.jit(lambda arrays, image: function(rebuild(arrays), image))(arrays, image)
 
 
-def cut_error(apply: Any, params: Any, image: jax.Array) -> float:
+def cut_error(apply: Model, params: Params, image: jax.Array) -> float:
     """The largest difference of the logits when the model is cut, over their range."""
     features, head = g.split(apply, params, image[None])
     joined = compiled(lambda params, image: head(params, *features(params, image[None])), params, image)
@@ -77,7 +78,7 @@ def cut_error(apply: Any, params: Any, image: jax.Array) -> float:
     return float(jnp.abs(joined - logits).max() / jnp.ptp(logits))
 
 
-def places(apply: Any, params: Any, image: jax.Array) -> int:
+def places(apply: Model, params: Params, image: jax.Array) -> int:
     """How many of four neighbours among the corners of the layer's grid see the image in the right order."""
     features, _ = g.split(apply, params, image[None])
 
@@ -98,7 +99,7 @@ def places(apply: Any, params: Any, image: jax.Array) -> int:
     return int((found[0, :, 0] < found[1, :, 0]).sum() + (found[:, 0, 1] < found[:, 1, 1]).sum())
 
 
-def outcome(method: Callable[..., Any], apply: Any, params: Any, image: jax.Array) -> str:
+def outcome(method: Callable[..., Explainer], apply: Model, params: Params, image: jax.Array) -> str:
     """A tick, "zero", or why there is no map."""
     try:
         saliency = compiled(lambda params, image: method(apply, params)(image), params, image)

@@ -36,8 +36,9 @@ from groupcam_jax.evaluation.estimates import estimate
 from groupcam_jax.evaluation.markdown import write_table
 from groupcam_jax.evaluation.report import cell
 from groupcam_jax.metrics import single_deletion
+from groupcam_jax.types import Images, Model, Params, PRNGKey
 from pretrained.networks.shapes import normalize
-from pretrained.scenes.draw import scene
+from pretrained.scenes.draw import Scene, scene
 
 GRID, BATCH, HELD_OUT = 4, 64, 2031
 METHODS = (
@@ -47,7 +48,7 @@ METHODS = (
 )
 
 
-def with_holes(images: Any, key: Any) -> Any:
+def with_holes(images: Images, key: PRNGKey) -> Images:
     """Images whose patches are zeros, each image with a share of its own between none and half."""
     share_key, hole_key = jax.random.split(key)
     share = jax.random.uniform(share_key, (len(images), 1, 1), maxval=0.5)
@@ -56,7 +57,7 @@ def with_holes(images: Any, key: Any) -> Any:
     return jnp.where(enlarged[..., None], 0, images)
 
 
-def trained_further(apply: Any, variables: Any, steps: int) -> Any:
+def trained_further(apply: Model, variables: Params, steps: int) -> Params:
     """The network after more training on endless scenes with holes; its batch norm stays as it is."""
     optimizer = optax.adam(optax.cosine_decay_schedule(1e-3, steps))
     statistics = {name: tree for name, tree in variables.items() if name != "params"}
@@ -78,7 +79,7 @@ def trained_further(apply: Any, variables: Any, steps: int) -> Any:
     return {**statistics, "params": params}
 
 
-def accuracies(apply: Any, variables: Any, scenes: Any) -> dict[str, float]:
+def accuracies(apply: Model, variables: Params, scenes: Scene) -> dict[str, float]:
     """Per cent right of whole scenes, and of scenes with holes."""
     images = normalize(scenes.image)
     predict = jax.jit(lambda images: apply(variables, images).argmax(1))

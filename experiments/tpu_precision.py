@@ -21,7 +21,7 @@ difference of a pixel of a map in [0, 1]. Ours, 30 scenes (experiments/results/t
 The network's own products are what the maps lose by; the three steps add little.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +40,7 @@ from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.metrics.similarity import spearman
 from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.inline import Equation
+from groupcam_jax.types import LayerLike, Model, Params
 from pretrained.networks.shapes import normalize
 from pretrained.scenes import scene
 
@@ -65,7 +66,7 @@ def on_a_tpu(function: Callable[..., Any], *examples: Any, rounded: Collection[s
     return lambda *arguments: evaluate(closed, arguments, rounded)[0]
 
 
-def evaluate(closed: ClosedJaxpr, arguments: Any, rounded: Collection[str]) -> list[Any]:
+def evaluate(closed: ClosedJaxpr, arguments: Sequence[Any], rounded: Collection[str]) -> list[Any]:
     """Runs a traced function with the products of a TPU."""
     jaxpr = closed.jaxpr
     values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*closed.consts, *arguments], strict=True))
@@ -91,7 +92,7 @@ def step_of(eqn: JaxprEqn) -> str:
     return next((file.name for file in files if file.parent.name == "stages"), "")
 
 
-def contenders(apply: Any, params: Any, layer: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
+def contenders(apply: Model, params: Params, layer: LayerLike) -> Iterator[tuple[str, Callable[..., Any]]]:
     """What is compared with float32, by name: functions of an image and a label."""
     image, label = jnp.zeros((96, 96, 3)), jnp.zeros((), jnp.int32)
     explain = group_cam(apply, params, layer=layer)

@@ -1,9 +1,8 @@
 """The roofline (Williams, 2009): what a device can do at most, measured, and what programs need at least on it."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from experiments.benchmarks.budget import Row
 from experiments.benchmarks.timing import median_within
@@ -11,7 +10,7 @@ from experiments.benchmarks.timing import median_within
 SECONDS = 5.0  # for each measurement
 
 
-def product_rate(dtype: Any, precision: str, size: int) -> float:
+def product_rate(dtype: DTypeLike, precision: str, size: int) -> float:
     """Operations a second of a large matrix product of random numbers.
 
     Args:

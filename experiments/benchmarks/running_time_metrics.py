@@ -41,12 +41,13 @@ from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.evaluation.studies.insertion_deletion import STEP_BATCH, STEPS
 from groupcam_jax.evaluation.studies.localization import THRESHOLDS
+from groupcam_jax.types import Classifier
 
 PASSES, CURVES = "forward passes", "insertion and deletion"
 METHODS = ("grad-cam", "group-cam")
 
 
-def contenders(classifier: Any) -> dict[str, Callable[[], Any]]:
+def contenders(classifier: Classifier) -> dict[str, Callable[[], Any]]:
     """What is timed, by name: compiled functions of nothing, which wait for their result."""
     size, key = classifier.image_size, jax.random.key(0)
     image = jax.random.normal(key, (size, size, 3))

@@ -53,6 +53,7 @@ from experiments.benchmarks.optimized_hlo import Operation, operations
 from groupcam_jax import group_cam, in_dtype
 from groupcam_jax.evaluation.machine import machine
 from groupcam_jax.files import write_json
+from groupcam_jax.types import Images, Params
 from pretrained.catalogue import untrained
 from pretrained.scenes.draw import CLASS_NAMES
 
@@ -86,7 +87,7 @@ def compile_for(devices: list[Any], network: str, dtype: str, images: int, mask_
     classifier = untrained(network, CLASSES.get(network, 1000))
     apply, size = in_dtype(classifier.apply, dtype), classifier.image_size
 
-    def explain(params: Any, images: Any) -> Any:
+    def explain(params: Params, images: Images) -> jax.Array:
         return jax.vmap(group_cam(apply, params, layer=classifier.layer, mask_batch=mask_batch or PASSES))(images)
 
     mesh = Mesh(devices, "images")

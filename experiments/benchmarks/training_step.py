@@ -34,7 +34,7 @@ from groupcam_jax import gaussian_blur, in_dtype, saliency_augmentation
 from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.training.step import Augment, Item, first_state, training_step
 from groupcam_jax.training.trainable import trainable
-from groupcam_jax.types import Classifier
+from groupcam_jax.types import Classifier, Image, Params, PRNGKey
 from pretrained.catalogue import untrained
 
 GROUPS = 16
@@ -56,7 +56,7 @@ def main(
     examples = Item(images, jnp.arange(batch, dtype=jnp.int32))
     apply = in_dtype(classifier.apply, dtype)
 
-    def augment(params: Any, item: Item, key: Any) -> Any:
+    def augment(params: Params, item: Item, key: PRNGKey) -> Image:
         del key  # nothing is drawn
         one = saliency_augmentation(apply, params, groups=GROUPS, layer=classifier.layer, mask_batch=mask_batch)
         return one(item.image, item.label)

@@ -62,7 +62,7 @@ def train_all(task: Task, arms: Sequence[str], seeds: Sequence[int], mask_batch:
 
 
 def train_one(
-    task: Task, programs: Programs, measure: Any, source: Source, arm: str, seed: int, folder: Path
+    task: Task, programs: Programs, measure: "Measure", source: Source, arm: str, seed: int, folder: Path
 ) -> Iterator[dict[str, Any]]:
     """Trains a network; yields a row after each epoch."""
     per_epoch = steps_per_epoch(source)

@@ -19,6 +19,7 @@ from scipy.stats import binomtest
 from groupcam_jax import grad_cam, group_cam
 from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.metrics import hit
+from groupcam_jax.types import Params
 from pretrained.networks.shapes import LAYER, WEIGHTS, ShapesNet, load, normalize
 from pretrained.scenes.draw import SIZE, scene
 
@@ -26,7 +27,7 @@ HELD_OUT = 2026
 ACCURACY_SCENES, HIT_SCENES, BATCH = 10_000, 1_000, 50
 
 
-def measure(variables: Any) -> dict[str, Any]:
+def measure(variables: Params) -> dict[str, Any]:
     """Accuracy and hits, each with the number of scenes and its 95 % interval."""
     module: Any = ShapesNet()
 

@@ -20,6 +20,7 @@ import typer
 from flax.traverse_util import flatten_dict
 
 from groupcam_jax import split
+from groupcam_jax.types import Params
 from pretrained.networks import shapes
 from pretrained.scenes.draw import CLASS_NAMES, SIZE, scene
 from pretrained.torch_files.state_dict import write_safetensors
@@ -66,13 +67,13 @@ def trunk(images: jax.Array) -> jax.Array:
     return features(network.params, images)[0]
 
 
-def apply(variables: Any, images: jax.Array) -> jax.Array:
+def apply(variables: Params, images: jax.Array) -> jax.Array:
     """The logits of normalised images `[n, 96, 96, 3]`."""
     module: Any = Hybrid()
     return module.apply(variables, trunk(images))
 
 
-def train(steps: int, batch: int, rate: float) -> Any:
+def train(steps: int, batch: int, rate: float) -> Params:
     """Trains the transformer; returns its variables."""
     module: Any = Hybrid()
     variables = module.init(jax.random.key(0), jnp.zeros((1, GRID, GRID, 64)))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ class Panel(NamedTuple):
       curves: by method name, `[n, len(x)]`: one curve per picture.
     """
 
-    x: Sequence[Any]
+    x: Sequence[float] | Sequence[str]
     across: str
     up: str
     curves: Mapping[str, np.ndarray]
