@@ -28,7 +28,8 @@ from groupcam_jax.training.augment import find_augmentation
 from groupcam_jax.training.classes import fit_classes
 from groupcam_jax.training.data import open_pair
 from groupcam_jax.training.feed import Source, steps_per_epoch
-from groupcam_jax.training.run import WEIGHTS, Job, fine_tune
+from groupcam_jax.training.job import Job
+from groupcam_jax.training.run import WEIGHTS, fine_tune
 from groupcam_jax.training.stopping import Stopped
 from groupcam_jax.training.trainable import trainable
 

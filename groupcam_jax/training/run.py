@@ -2,62 +2,24 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import jax
 import numpy as np
-import optax
 from rich.console import Console
 
 from groupcam_jax.bundled import bundled
 from groupcam_jax.evaluation.manifest import claim
 from groupcam_jax.progress_line import progress_line
 from groupcam_jax.training.checkpoints import open_checkpoints, restore, save
-from groupcam_jax.training.feed import Examples, Source, evaluation_batches, steps_per_epoch, training_batches
+from groupcam_jax.training.feed import Examples, evaluation_batches, steps_per_epoch, training_batches
+from groupcam_jax.training.job import Job
 from groupcam_jax.training.log import Epoch, described, epoch_of, read_log, write_events, write_log
 from groupcam_jax.training.programs import compile_programs
-from groupcam_jax.training.step import Augment, Outcome, State, params_of
+from groupcam_jax.training.step import Outcome, State, params_of
 from groupcam_jax.training.stopping import Stopped, stop_requests
-from groupcam_jax.training.trainable import Trainable
-from groupcam_jax.types import Classifier
 
 WEIGHTS = "weights.safetensors"
-
-
-class Job(NamedTuple):
-    """What to train, on what, and how.
-
-    Attributes:
-      classifier: what is trained.
-      network: as it is trained, from `trainable`.
-      training: the pictures to train on.
-      validation: the pictures to measure it on, in batches of the same size.
-      rate: the learning rate at a step.
-      optimizer: from gradients to updates.
-      augment: see `training_step`.
-      epochs: how many.
-      every: steps between two checkpoints; None makes one after each epoch.
-      smallest: the part of a picture that a random crop shows at least.
-      seed: of the order, the crops and the augmentation.
-      manifest: what distinguishes this run from others.
-      folder: where the results go.
-    """
-
-    classifier: Classifier
-    network: Trainable
-    training: Source
-    validation: Source
-    rate: optax.Schedule
-    optimizer: optax.GradientTransformation
-    augment: Augment | None
-    epochs: int
-    every: int | None
-    smallest: float
-    seed: int
-    manifest: Mapping[str, object]
-    folder: Path
 
 
 def fine_tune(job: Job, console: Console, errors: Console) -> list[Epoch]:
