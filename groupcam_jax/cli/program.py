@@ -11,7 +11,7 @@ import numpy as np
 
 from groupcam_jax.compiler import compiler_options
 from groupcam_jax.program.flat import trace
-from groupcam_jax.program.output import below_link
+from groupcam_jax.program.output import below_link, probabilities
 from groupcam_jax.program.params import partition
 from groupcam_jax.types import Classifier, Explainer, Pixels
 
@@ -54,8 +54,7 @@ def compile_explainer(
         params = rebuild(arrays)
         model = trace(classifier.apply, params, image[None])  # once, for the method and for the probabilities
         saliency, aux = builder(model, params, has_aux=True)(image, label, key=jax.random.key(seed))
-        link = jax.nn.sigmoid if below_link(model).independent else jax.nn.softmax
-        return saliency, aux.label, link(aux.logits)
+        return saliency, aux.label, probabilities(below_link(model), aux.logits)
 
     def arguments(pixels: Pixels, label: int | None) -> tuple[Any, ...]:
         image = jnp.asarray(classifier.preprocess(pixels), jnp.float32)

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 
-import jax
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -13,8 +12,7 @@ from groupcam_jax.evaluation.measuring import items
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.evaluation.study import Asked, Ranking, Study
 from groupcam_jax.program.cut import cut_at_image
-from groupcam_jax.program.flat import trace
-from groupcam_jax.program.output import below_link
+from groupcam_jax.program.output import probabilities
 from groupcam_jax.program.params import partition
 from groupcam_jax.report.explained import Explained, explained
 from groupcam_jax.types import Image, Model, Params
@@ -68,6 +66,6 @@ def explain_again(
 
 def chances(model_apply: Model, params: Params, image: Image) -> Float[Array, " classes"]:
     """The probabilities of the classes."""
-    _, logits = cut_at_image(model_apply, params, image).classify(None)
-    independent = below_link(trace(model_apply, params, image[None])).independent
-    return (jax.nn.sigmoid if independent else jax.nn.softmax)(logits)
+    cut = cut_at_image(model_apply, params, image)
+    _, logits = cut.classify(None)
+    return probabilities(cut.program, logits)

@@ -12,13 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal, Var
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.flat import Program, trace
 from groupcam_jax.program.inline import Equation, variables
 from groupcam_jax.program.layers import floating_shape
-from groupcam_jax.types import Images, Model, Params
+from groupcam_jax.types import Images, Logits, Model, Params
 
 MOST = 40  # equations that a softmax may take
 LINKS: dict[str, Callable[[Array], Array]] = {
@@ -50,6 +50,11 @@ def below_link(program: Program) -> Program:
         )
     independent = link == "sigmoid" and floating_shape(logits)[1] > 1
     return program._replace(equations=without(program.equations, tail), logits=logits, independent=independent)
+
+
+def probabilities(program: Program, logits: Logits) -> Float[Array, " classes"]:
+    """The probabilities of the classes, from their logits; the program ends in these."""
+    return (jax.nn.sigmoid if program.independent else jax.nn.softmax)(logits)
 
 
 def without(equations: Sequence[Equation], left_out: Sequence[Equation]) -> list[Equation]:
