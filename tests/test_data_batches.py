@@ -68,11 +68,10 @@ def test_a_batch_of_broken_pictures():
     assert batch.images.shape[0] == batch.labels.shape[0] == batch.boxes.shape[0] == 0
 
 
-@pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.parametrize("processes", [1, 2, 3, 7])
-def test_processes_share_the_same_batches(processes, threads):
+def test_processes_share_the_same_batches(processes):
     whole = run()
-    shares = [run(process=process, processes=processes, threads=threads) for process in range(processes)]
+    shares = [run(process=process, processes=processes) for process in range(processes)]
     assert sum(map(len, shares)) == len(whole)
     for process, share in enumerate(shares):
         for index, batch in share.items():
@@ -109,7 +108,7 @@ def test_other_errors_are_not_hidden():
 
 
 @pytest.mark.parametrize("options", [
-    {"size": 0}, {"limit": 0}, {"processes": 0}, {"process": 2, "processes": 2}, {"process": -1}, {"threads": 0},
+    {"size": 0}, {"limit": 0}, {"processes": 0}, {"process": 2, "processes": 2}, {"process": -1},
 ])  # fmt: skip
 def test_numbers_that_make_no_sense(options):
     with pytest.raises(ValueError, match="expected size, limit"):

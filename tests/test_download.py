@@ -267,7 +267,8 @@ import pathlib, runpy, sys
 source, name, url, cache = sys.argv[1:]
 module = runpy.run_path(source)
 print("ready", flush=True)
-print(module["fetch"](url + name, pathlib.Path(cache, name), "sha256:" + name[4:12], progress=False))
+options = {"by_hand": "", "timeout": 30, "progress": False}
+print(module["fetch"](url + name, pathlib.Path(cache, name), "sha256:" + name[4:12], **options))
 """
 
 

@@ -52,11 +52,12 @@ def ratio(slower: list[float], faster: list[float]) -> float:
     return statistics.median(s / f for s, f in zip(slower, faster, strict=True))
 
 
-def matrix_product_rate(size: int = 2048, runs: int = 5) -> float:
+def matrix_product_rate() -> float:
     """The rate of a large float32 matrix product, in operations a second: the machine's practical ceiling."""
+    size = 2048
     matrix = jnp.ones((size, size))
     product = jax.jit(lambda a: jnp.dot(a, a, precision=jax.lax.Precision.HIGHEST))
-    seconds = alternate({"product": lambda: product(matrix).block_until_ready()}, runs)["product"]
+    seconds = alternate({"product": lambda: product(matrix).block_until_ready()}, 5)["product"]
     return 2 * size**3 / min(seconds)
 
 

@@ -25,6 +25,9 @@ from groupcam_jax.training.classes import fit_classes
 from groupcam_jax.types import Classifier
 from pretrained.scenes.draw import CLASS_NAMES, scene
 
+SIZE = 128  # of photographs, in pixels
+SCENES, TEST_SCENES = 200, 10_000
+
 
 class Test(NamedTuple):
     """Pictures held out.
@@ -71,18 +74,18 @@ def open_task(name: str) -> Task:
     return scenes() if name == "scenes" else photographs(name)
 
 
-def photographs(name: str, size: int = 128) -> Task:
+def photographs(name: str) -> Task:
     """EfficientNet-Lite0 of ImageNet, for one of the two sets of photographs."""
     folder = Path(os.environ["GROUPCAM_ASSETS"]) / "data/finetune" / {"leeds": "leeds_on_scenes"}.get(name, name)
     with (folder / "index.csv").open() as file:
         rows = {row["file"]: row for row in csv.DictReader(file)}
     splits = ["val_aligned", "val_conflict", "test_aligned", "test_conflict"] if name == "leeds" else ["val", "test"]
     training = in_memory(folder, "train", rows)
-    before = pretrained.load("efficientnet-lite0")._replace(image_size=size)
+    before = pretrained.load("efficientnet-lite0")._replace(image_size=SIZE)
     classifier = fit_classes(before, training.categories).classifier
     scene_of = Counter((row["class"], row.get("scene")) for row in rows.values() if row.get("aligned") == "1")
     own = {kind: row for (kind, row), _ in reversed(scene_of.most_common())}
-    tests = {split: held_out(in_memory(folder, split, rows), rows, split, own, size) for split in splits}
+    tests = {split: held_out(in_memory(folder, split, rows), rows, split, own) for split in splits}
     return Task(before, classifier, training, name == "leeds", tests, 32, 0.003, 0.3)
 
 
@@ -102,41 +105,41 @@ def in_memory(folder: Path, split: str, rows: Mapping[str, Mapping[str, str]]) -
 
 
 def held_out(
-    dataset: Dataset, rows: Mapping[str, Mapping[str, str]], split: str, own: Mapping[str, str | None], size: int
+    dataset: Dataset, rows: Mapping[str, Mapping[str, str]], split: str, own: Mapping[str, str | None]
 ) -> Test:
     """A split as it is measured: resized and cropped as the paper does."""
-    examples = [resize_shorter_and_crop(dataset[index], round(size * 8 / 7), size) for index in range(len(dataset))]
+    examples = [resize_shorter_and_crop(dataset[index], round(SIZE * 8 / 7), SIZE) for index in range(len(dataset))]
     cue = None
     if "conflict" in split:
         shown = [rows[f"{split}/{example.id}"]["scene"] for example in examples]
         cue = np.array([[own[name] == scene for name in dataset.categories] for scene in shown])
-    objects = [example.masks[0] if example.masks is not None else boxed(example.boxes, size) for example in examples]
+    objects = [example.masks[0] if example.masks is not None else boxed(example.boxes) for example in examples]
     labels = np.array([example.label for example in examples], np.int32)
     return Test(np.stack([example.image for example in examples]), labels, np.stack(objects), cue)
 
 
-def boxed(boxes: np.ndarray, size: int) -> np.ndarray:
+def boxed(boxes: np.ndarray) -> np.ndarray:
     """The pixels within a box, of which the crop may have left nothing."""
-    inside = np.zeros((size, size), bool)
+    inside = np.zeros((SIZE, SIZE), bool)
     for left, top, right, bottom in boxes.round().astype(int):
         inside[top:bottom, left:right] = True
     return inside
 
 
-def scenes(count: int = 200, tests: int = 10_000) -> Task:
+def scenes() -> Task:
     """The embedded network with a new last layer, and scenes whose background betrays the class in training."""
     before = pretrained.load("shapes")
     fresh = jax.tree.map(jnp.zeros_like, before.params["params"]["fc"])
     classifier = before._replace(params={**before.params, "params": {**before.params["params"], "fc": fresh}})
-    drawn = draw(2029, count, cue="own")
+    drawn = draw(2029, SCENES, cue="own")
     examples = [
         Example(f"scene {n}", image, int(label), np.zeros((1, 4), np.float32), np.array([label], np.int32), mask[None])
         for n, (image, label, mask) in enumerate(zip(drawn.images, drawn.labels, drawn.objects, strict=True))
     ]
-    training = Dataset("scenes", CLASS_NAMES, count, examples.__getitem__, lambda index: [])
+    training = Dataset("scenes", CLASS_NAMES, SCENES, examples.__getitem__, lambda index: [])
     held = {
-        "no tint": draw(2030, tests, cue=None),
-        "tint of another": draw(2030, tests, cue="other"),
+        "no tint": draw(2030, TEST_SCENES, cue=None),
+        "tint of another": draw(2030, TEST_SCENES, cue="other"),
     }
     return Task(before, classifier, training, True, held, 32, 0.01, 0.5)
 

@@ -104,7 +104,7 @@ def merge_scored(
     make_mask: Callable[[Seed], Mask],
     seeds: Seed,
     mask_batch: int | None,
-    progress: Progress = None,
+    progress: Progress,
 ) -> Saliency:
     """The sum of all masks `make_mask(seed)`, each times the score of what it reveals."""
 

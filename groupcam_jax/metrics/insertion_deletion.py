@@ -93,7 +93,7 @@ def pixel_curves(
     end: Float[Array, "curves h w c"],
     saliencies: Float[Array, "#curves h w"],
     pixels_per_step: int,
-    step_batch: int | None = None,
+    step_batch: int | None,
 ) -> Float[Array, "curves steps"]:
     """Scores images while their pixels change, the most salient first.
 

@@ -18,6 +18,8 @@ from jaxtyping import Array, Bool, Float
 from groupcam_jax.checks import check_count
 from groupcam_jax.types import Saliency, Scalar
 
+DIRECTIONS = 8  # of gradients, over half a turn
+
 
 class Similarity(NamedTuple):
     """The three measures of one pair of maps, or of several along the first axis."""
@@ -64,7 +66,7 @@ def ranks(saliency: Saliency) -> Float[Array, " pixels"]:
     return (first + behind - 1).astype(jnp.float32) / 2
 
 
-def oriented_gradients(saliency: Saliency, cell: int, directions: int = 8) -> Float[Array, " features"]:
+def oriented_gradients(saliency: Saliency, cell: int) -> Float[Array, " features"]:
     """Histograms of oriented gradients (Dalal and Triggs, 2005), each cell clipped at 0.2 of its length (L2-Hys).
 
     Pixels beyond the last whole cell are left out.
@@ -81,12 +83,12 @@ def oriented_gradients(saliency: Saliency, cell: int, directions: int = 8) -> Fl
     across = jnp.pad(saliency[:, 2:] - saliency[:, :-2], ((0, 0), (1, 1)))
     size = jnp.hypot(down, across)
     upward = jnp.where(down == 0, jnp.abs(across), jnp.sign(down) * across)  # opposite gradients count as one direction
-    direction = jnp.arctan2(jnp.abs(down), upward) * (directions / jnp.pi)
-    place = jnp.minimum(jnp.floor(direction), directions - 1)  # just under a half turn may round up to one
-    member = place[None] == jnp.arange(directions, dtype=jnp.float32)[:, None, None]
+    direction = jnp.arctan2(jnp.abs(down), upward) * (DIRECTIONS / jnp.pi)
+    place = jnp.minimum(jnp.floor(direction), DIRECTIONS - 1)  # just under a half turn may round up to one
+    member = place[None] == jnp.arange(DIRECTIONS, dtype=jnp.float32)[:, None, None]
     rows, columns = saliency.shape[0] // cell, saliency.shape[1] // cell
     votes = jnp.where(member, size[None], 0)[:, : rows * cell, : columns * cell]
-    cells = votes.reshape(directions, rows, cell, columns, cell).mean((2, 4))
+    cells = votes.reshape(DIRECTIONS, rows, cell, columns, cell).mean((2, 4))
     return unit_length(jnp.minimum(unit_length(cells), 0.2)).ravel()
 
 

@@ -26,7 +26,7 @@ def masked_confidence(
 
 
 def confidence_gain(
-    confidence: Callable[[Mask], Scalar], masks: Masks, mask_batch: int | None, progress: Progress = None
+    confidence: Callable[[Mask], Scalar], masks: Masks, mask_batch: int | None, progress: Progress
 ) -> Float[Array, " g"]:
     """The confidence that each mask restores to the hidden image, from g + 1 forward passes.
 

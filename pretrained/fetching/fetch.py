@@ -18,9 +18,7 @@ class DownloadError(OSError):
     """The file could not be downloaded; the message says why, and what to do."""
 
 
-def fetch(
-    url: str, path: Path, digest: str, *, by_hand: str | None = None, timeout: float = 30.0, progress: bool = True
-) -> Path:
+def fetch(url: str, path: Path, digest: str, *, by_hand: str, timeout: float, progress: bool) -> Path:
     """Returns the path, after downloading the file there if it is missing.
 
     The hash is checked each time, before the file is trusted (half a second for the largest). A file with another hash
@@ -31,14 +29,13 @@ def fetch(
       url: what to download.
       path: where it goes.
       digest: an algorithm of hashlib and the first digits of the file's hash, such as "sha256:0676ba61".
-      by_hand: for errors, what a person can do instead; None says where to put the file.
+      by_hand: for errors, what a person can do instead.
       timeout: seconds without an answer, or without a byte, after which the server counts as dead.
       progress: show a progress bar on the standard error.
 
     Raises:
       DownloadError: no network, the server refuses or dies, or the file's hash is wrong.
     """
-    by_hand = by_hand or f"put {url} at {path}"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):

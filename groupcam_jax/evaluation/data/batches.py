@@ -10,6 +10,8 @@ from groupcam_jax.evaluation.data.ahead import ahead
 from groupcam_jax.evaluation.data.examples import Dataset, Example
 from groupcam_jax.pictures.decode import BrokenPicture
 
+THREADS = 4  # each reads a batch; twice as many batches are kept ready
+
 
 class Broken(NamedTuple):
     """A picture that could not be read: its position in the data set, its name, and an error message that names it."""
@@ -57,7 +59,6 @@ def batches(
     process: int = 0,
     processes: int = 1,
     limit: int | None = None,
-    threads: int = 4,
 ) -> Iterator[Batch]:
     """Reads a data set in order, ahead of use.
 
@@ -72,15 +73,14 @@ def batches(
       process: which of the processes this is; it reads the batches b with `b % processes == process`.
       processes: how many share the work.
       limit: how many examples to read, from the first on; None reads all.
-      threads: batches read at once; twice as many are kept ready.
 
     Raises:
-      ValueError: size, limit, threads or processes below 1, or no such process.
+      ValueError: size, limit or processes below 1, or no such process.
     """
-    if min(size, processes, threads, 1 if limit is None else limit) < 1 or not 0 <= process < processes:
+    if min(size, processes, 1 if limit is None else limit) < 1 or not 0 <= process < processes:
         raise ValueError(
-            "expected size, limit, threads and processes from 1 on and 0 <= process < processes, "
-            f"got {size=}, {limit=}, {threads=}, {process=}, {processes=}"
+            "expected size, limit and processes from 1 on and 0 <= process < processes, "
+            f"got {size=}, {limit=}, {process=}, {processes=}"
         )
     count = len(dataset) if limit is None else min(limit, len(dataset))
     todo = [index for index in range(process, -(-count // size), processes) if index not in skip]
@@ -95,7 +95,7 @@ def batches(
                 broken.append(Broken(position, error.id, str(error)))
         return _stack(index, numbers, examples, broken)
 
-    return ahead(todo, read, threads)
+    return ahead(todo, read, THREADS)
 
 
 def _stack(index: int, numbers: Sequence[int], examples: Sequence[Example], broken: Sequence[Broken]) -> Batch:

@@ -26,7 +26,7 @@ DAMAGED = f"its {INFO} or features.json is damaged"
 SMALLEST = 2**16  # bytes of a file of array_record
 
 
-def open_tfds(name: str, split: str = "validation", data_dir: Path | None = None) -> Dataset:
+def open_tfds(name: str, split: str, data_dir: Path | None) -> Dataset:
     """Opens a data set that is already prepared; nothing is downloaded.
 
     Args:
@@ -59,7 +59,7 @@ def is_prepared(folder: Path) -> bool:
     return (folder / INFO).exists()
 
 
-def open_prepared(folder: Path, split: str = "validation") -> Dataset:
+def open_prepared(folder: Path, split: str) -> Dataset:
     """Opens the folder of a prepared data set, such as `coco/2017/1.1.0`; see `open_tfds`."""
     import tensorflow_datasets as tfds  # takes a second to import
 

@@ -23,7 +23,7 @@ def find_instances(folder: Path) -> dict[str, Path]:
     return there or {path.parent.name: path for path in sorted(folder.glob(f"*/{ROBOFLOW}"))}
 
 
-def open_coco(folder: Path, split: str | None = None) -> Dataset:
+def open_coco(folder: Path, split: str | None) -> Dataset:
     """Opens `instances_<split>.json` with its pictures in `images`, or in a folder named after the split.
 
     The annotations may also be in the folder `annotations`. If there is only one split, it need not be named.

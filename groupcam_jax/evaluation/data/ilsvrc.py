@@ -26,7 +26,7 @@ def find_ilsvrc(folder: Path) -> Path | None:
     return next((place for place in (folder, folder / "ILSVRC") if (place / PICTURES).is_dir()), None)
 
 
-def open_ilsvrc(root: Path, split: str | None = None) -> Dataset:
+def open_ilsvrc(root: Path, split: str | None) -> Dataset:
     """Opens Kaggle's folder; its categories are the classes of ImageNet, by their WordNet ids.
 
     Args:

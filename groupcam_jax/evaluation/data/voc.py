@@ -32,7 +32,7 @@ def find_voc(folder: Path) -> list[Path]:
     return [path for path in find_folders(folder) if {"Annotations", "JPEGImages"} <= {p.name for p in path.iterdir()}]
 
 
-def open_voc(folder: Path, split: str | None = None) -> Dataset:
+def open_voc(folder: Path, split: str | None) -> Dataset:
     """Opens a folder in VOC's layout: all of it, or the pictures that `ImageSets/Main/<split>.txt` lists.
 
     The categories are the names of all objects in `Annotations`, sorted, whatever the split. Malformed annotations are
