@@ -8,10 +8,10 @@ from jax.extend.core import JaxprEqn, Var
 
 from groupcam_jax.program.axes import COLUMNS, ROWS, Axes
 from groupcam_jax.program.calls import open_calls
-from groupcam_jax.program.default import holds_product
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Equation, shape_of, variables
 from groupcam_jax.program.label import label_axes
+from groupcam_jax.program.layers import holds_product
 from groupcam_jax.program.layout import Grid, find_grid
 from groupcam_jax.program.read_rules import Read
 from groupcam_jax.program.reads import read_backward

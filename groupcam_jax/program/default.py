@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jax.extend.core import JaxprEqn, Var, jaxprs_in_params
+from jax.extend.core import JaxprEqn, Var
 
 from groupcam_jax.program.axes import Axes
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import shape_of, variables
 from groupcam_jax.program.label import label_axes
-from groupcam_jax.program.layers import PRODUCTS, LayerEntry
+from groupcam_jax.program.layers import LayerEntry, holds_product
 from groupcam_jax.program.reads import read_backward
 from groupcam_jax.program.uses import uses_of
 
@@ -80,12 +80,6 @@ def weighted_products(program: Program) -> list[int]:
         if holds_product(eqn) and (not weights.isdisjoint(read) or mixes_channels(eqn, axes)):
             found.append(position)
     return found
-
-
-def holds_product(eqn: JaxprEqn) -> bool:
-    """Whether an equation is a product, or a loop, branch or call with one inside."""
-    inner = (one for jaxpr in jaxprs_in_params(eqn.params) for one in jaxpr.eqns)
-    return eqn.primitive.name in PRODUCTS or any(map(holds_product, inner))
 
 
 def mixes_channels(eqn: JaxprEqn, axes: Mapping[Var, Axes]) -> bool:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import JaxprEqn, jaxprs_in_params
+from jax.extend.core import JaxprEqn
 from jaxtyping import Array
 
 from groupcam_jax.program.backward import Values
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Equation
-from groupcam_jax.program.layers import PRODUCTS, VIEWS
+from groupcam_jax.program.layers import PRODUCTS, VIEWS, holds_product
 
 SUMS = {
     *("concatenate", "cumsum", "dynamic_slice", "gather", "reduce_sum", "reduce_window_sum", "select_n", "split"),
@@ -115,10 +115,4 @@ def silent(operand: Any) -> Array:
 
 def is_product(eqn: JaxprEqn) -> bool:
     """Whether an equation is a product with weights, maybe inside a function with a custom derivative."""
-    return contains_product(eqn) if eqn.primitive.name == "custom_jvp_call" else eqn.primitive.name in PRODUCTS
-
-
-def contains_product(eqn: JaxprEqn) -> bool:
-    """Whether a product with weights lies in any of the functions that an equation calls."""
-    inner = (eqn for jaxpr in jaxprs_in_params(eqn.params) for eqn in jaxpr.eqns)
-    return any(one.primitive.name in PRODUCTS or contains_product(one) for one in inner)
+    return eqn.primitive.name in {*PRODUCTS, "custom_jvp_call"} and holds_product(eqn)

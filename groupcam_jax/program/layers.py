@@ -8,7 +8,7 @@ module reads (a convolution before its bias).
 import dataclasses
 from collections import Counter
 
-from jax.extend.core import JaxprEqn, Var
+from jax.extend.core import JaxprEqn, Var, jaxprs_in_params
 
 from groupcam_jax.program.axes import LOST
 from groupcam_jax.program.flat import Program
@@ -108,6 +108,12 @@ def operation(eqn: JaxprEqn) -> str:
     """The name of an equation's primitive, or of the function with a custom derivative that it calls."""
     inner = eqn.params["call_jaxpr"].eqns if eqn.primitive.name == "custom_jvp_call" else []
     return inner[0].params.get("name", eqn.primitive.name) if inner else eqn.primitive.name
+
+
+def holds_product(eqn: JaxprEqn) -> bool:
+    """Whether an equation is a product, or a loop, branch or call with one inside."""
+    inner = (one for jaxpr in jaxprs_in_params(eqn.params) for one in jaxpr.eqns)
+    return eqn.primitive.name in PRODUCTS or any(map(holds_product, inner))
 
 
 def floating_shape(var: Var) -> tuple[int, ...]:
