@@ -13,11 +13,10 @@ from jax.extend.core import JaxprEqn, Var
 
 from groupcam_jax.program.axes import Axes
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import shape_of, variables
+from groupcam_jax.program.inline import dependent_on, shape_of, variables
 from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layers import LayerEntry, holds_product
 from groupcam_jax.program.reads import read_backward
-from groupcam_jax.program.uses import uses_of
 
 
 class Default(NamedTuple):
@@ -68,18 +67,15 @@ def weighted_products(program: Program) -> list[int]:
 
     A product with a constant counts if it mixes channels; the matrices that enlarge an image, or pool it, do not.
     """
-    images, weights, found = {program.images}, {*program.params}, []
     axes = label_axes(program)
-    for position, (_, eqn, _) in enumerate(program.equations):
-        read = variables(eqn.invars)
-        if images.isdisjoint(read):
-            if not weights.isdisjoint(read):
-                weights.update(eqn.outvars)
-            continue
-        images.update(eqn.outvars)
-        if holds_product(eqn) and (not weights.isdisjoint(read) or mixes_channels(eqn, axes)):
-            found.append(position)
-    return found
+    weights = dependent_on(program.equations, program.params) - axes.keys()
+    return [
+        position
+        for position, (_, eqn, _) in enumerate(program.equations)
+        if not axes.keys().isdisjoint(eqn.outvars)
+        and holds_product(eqn)
+        and (not weights.isdisjoint(variables(eqn.invars)) or mixes_channels(eqn, axes))
+    ]
 
 
 def mixes_channels(eqn: JaxprEqn, axes: Mapping[Var, Axes]) -> bool:
@@ -98,7 +94,7 @@ def mixes_channels(eqn: JaxprEqn, axes: Mapping[Var, Axes]) -> bool:
 
 def shares_read(program: Program, entries: Sequence[LayerEntry]) -> Iterator[tuple[LayerEntry, float]]:
     """The share of its grid's places that the logits read, of each activation from the last to the first."""
-    pending, dependent = [*entries], uses_of(program.equations, [program.images]).dependent
+    pending, dependent = [*entries], dependent_on(program.equations, [program.images])
     for position, read in read_backward(program):
         while pending and pending[-1].position == position:
             entry = pending.pop()

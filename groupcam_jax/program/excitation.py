@@ -16,7 +16,7 @@ from jax.extend.core import Literal, Var
 
 from groupcam_jax.program.excitation_rules import Excitation, Values, excite_linear, is_product, unweighted
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Constant, Equation, variables
+from groupcam_jax.program.inline import Constant, Equation, dependent_on, variables
 from groupcam_jax.program.params import partition
 from groupcam_jax.program.relus import find_relus, first_of
 from groupcam_jax.types import Params
@@ -129,9 +129,10 @@ hand_on.defvjp(lambda came, activation: (activation, (came, activation)), hand_b
 
 def last_product(program: Program) -> int:
     """The position of the last product of an activation with weights; -1 if there is none."""
-    reached, last = {program.images}, -1
-    for position, (_, eqn, _) in enumerate(program.equations):
-        if not reached.isdisjoint(variables(eqn.invars)):
-            reached.update(eqn.outvars)
-            last = position if is_product(eqn) else last
-    return last
+    dependent = dependent_on(program.equations, [program.images])
+    products = (
+        position
+        for position, (_, eqn, _) in enumerate(program.equations)
+        if is_product(eqn) and not dependent.isdisjoint(eqn.outvars)
+    )
+    return max(products, default=-1)

@@ -87,6 +87,15 @@ def equations_for(equations: Sequence[Equation], outputs: Sequence[Var]) -> list
     return kept[::-1]
 
 
+def dependent_on(equations: Sequence[Equation], inputs: Sequence[Var]) -> set[Var]:
+    """The inputs, and all that the equations compute from them."""
+    dependent = {*inputs}
+    for _, eqn, _ in equations:
+        if not dependent.isdisjoint(variables(eqn.invars)):
+            dependent.update(eqn.outvars)
+    return dependent
+
+
 def variables(atoms: Sequence[Atom]) -> list[Var]:
     """The variables among atoms, without the literals."""
     return [atom for atom in atoms if not isinstance(atom, Literal)]

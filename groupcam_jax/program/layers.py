@@ -80,11 +80,10 @@ def activations(program: Program, *, told: bool = False) -> list[LayerEntry]:
         raise ValueError("the model's logits do not depend on the images: there is nothing to explain")
     axes = label_axes(program)
     readers = Counter(id(atom) for _, eqn, _ in program.equations for atom in eqn.invars)
-    dependent, alive_until, found, unknown = {program.images}, last_use[program.images], [], []
+    alive_until, found, unknown = last_use[program.images], [], []
     for position, (scope, eqn, _) in enumerate(program.equations):
-        if dependent.isdisjoint(variables(eqn.invars)):
+        if axes.keys().isdisjoint(eqn.outvars):
             continue
-        dependent.update(eqn.outvars)
         until = {var: last_use.get(var, -1) for var in eqn.outvars}
         for var in eqn.outvars:
             beside = max([alive_until, *(end for other, end in until.items() if other is not var)])

@@ -4,7 +4,7 @@ import numpy as np
 from jax.extend.core import JaxprEqn, Literal, Var
 
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import shape_of, variables
+from groupcam_jax.program.inline import dependent_on, shape_of
 from groupcam_jax.program.layers import ARITHMETIC, PRODUCTS, VIEWS, operation
 
 
@@ -18,13 +18,12 @@ def check_pooled_linear(head: Program) -> None:
       ValueError: it is not; the message names the first equation that does not fit.
     """
     _, height, width, channels = shape_of(head.images)
-    dependent, pooled = {head.images}, height * width == 1
+    dependent, pooled = dependent_on(head.equations, [head.images]), height * width == 1
     # The channel of each entry of the activation, moved along by the views before the pooling.
     channel = np.broadcast_to(np.arange(channels), (1, height, width, channels))
     for scope, eqn, _ in head.equations:
-        if dependent.isdisjoint(variables(eqn.invars)):
+        if dependent.isdisjoint(eqn.outvars):
             continue
-        dependent.update(eqn.outvars)
         name = eqn.primitive.name
         if not pooled and pools(eqn, channel, height * width):
             pooled = True

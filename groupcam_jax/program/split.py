@@ -11,7 +11,7 @@ from jax.extend.core import Var
 from groupcam_jax.program.crops import check_crop
 from groupcam_jax.program.find import find_activation
 from groupcam_jax.program.flat import Program, trace
-from groupcam_jax.program.inline import Equation, equations_for, shape_of, variables
+from groupcam_jax.program.inline import Equation, dependent_on, equations_for, shape_of, variables
 from groupcam_jax.program.layers import LayerEntry
 from groupcam_jax.types import Features, Head, Images, Layer, LayerLike, Model, Params
 
@@ -84,11 +84,9 @@ def equations_above(program: Program, activation: LayerEntry) -> tuple[list[Equa
 
     Values that depend on the weights alone are computed again above: they are no skips.
     """
-    dependent = {program.images}
-    for _, eqn, _ in program.equations[: activation.position + 1]:
-        if not dependent.isdisjoint(variables(eqn.invars)):
-            dependent.update(eqn.outvars)
-    weights_only = [e for e in program.equations[: activation.position + 1] if dependent.isdisjoint(e.eqn.outvars)]
-    kept = equations_for([*weights_only, *program.equations[activation.position + 1 :]], [program.logits])
+    below, above = program.equations[: activation.position + 1], program.equations[activation.position + 1 :]
+    dependent = dependent_on(below, [program.images])
+    weights_only = [equation for equation in below if dependent.isdisjoint(equation.eqn.outvars)]
+    kept = equations_for([*weights_only, *above], [program.logits])
     read = {var: None for equation in kept for var in variables(equation.eqn.invars)}
     return kept, [var for var in read if var in dependent and var is not activation.var]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import variables
+from groupcam_jax.program.inline import dependent_on
 from groupcam_jax.program.layers import LayerEntry
 
 
@@ -13,16 +13,7 @@ def twins_of(program: Program, found: Sequence[LayerEntry], entry: LayerEntry) -
         return []
     like = (entry.scope, entry.operation, entry.shape, entry.source)
     alike = [one for one in found if (one.scope, one.operation, one.shape, one.source) == like and one is not entry]
-    return [one for one in alike if entry.var not in reached_from(program, one)]
-
-
-def reached_from(program: Program, entry: LayerEntry) -> set[object]:
-    """The values that depend on an activation."""
-    reached: set[object] = {entry.var}
-    for _, eqn, _ in program.equations[entry.position + 1 :]:
-        if not reached.isdisjoint(variables(eqn.invars)):
-            reached.update(eqn.outvars)
-    return reached
+    return [one for one in alike if entry.var not in dependent_on(program.equations, [one.var])]
 
 
 def beside(program: Program, found: Sequence[LayerEntry]) -> str:

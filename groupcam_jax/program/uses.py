@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from jax.extend.core import JaxprEqn, Var
 
-from groupcam_jax.program.inline import Equation, variables
+from groupcam_jax.program.inline import Equation, dependent_on, variables
 from groupcam_jax.program.layers import VIEWS
 
 PASSING = {*VIEWS, "add", "add_any", "max", "reduce_max", "reduce_sum", "reduce_window_sum", "sub"}
@@ -29,14 +29,10 @@ class Uses(NamedTuple):
 def uses_of(equations: Sequence[Equation], inputs: Sequence[Var]) -> Uses:
     """Looks up who reads what."""
     readers: dict[Var, list[JaxprEqn]] = {}
-    dependent = {*inputs}
     for _, eqn, _ in equations:
-        read = {*variables(eqn.invars)}
-        for var in read:
+        for var in {*variables(eqn.invars)}:
             readers.setdefault(var, []).append(eqn)
-        if not dependent.isdisjoint(read):
-            dependent.update(eqn.outvars)
-    return Uses(readers, dependent)
+    return Uses(readers, dependent_on(equations, inputs))
 
 
 def leads(var: Var, uses: Uses, ends: Callable[[Var, JaxprEqn], bool]) -> bool:
