@@ -13,6 +13,7 @@ from seeded import seeded_variables, variable_shapes
 import pretrained
 from groupcam_jax.program.find import find_activation
 from groupcam_jax.program.flat import trace
+from groupcam_jax.program.label import label_axes
 from groupcam_jax.types import Layer
 from pretrained.catalogue import IMAGENET
 from pretrained.convert import to_torch
@@ -56,7 +57,7 @@ def test_every_network_has_its_default_layer():
         size, module = network.image_size, network.build()
         images = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
         program = trace(module.apply, variable_shapes(module), images)
-        activation = find_activation(program, Layer(network.layer))
+        activation = find_activation(program, label_axes(program), Layer(network.layer))
         assert activation.shape[0] == (size // 16 if "features" in network.layer else -(-size // 32))
         assert activation.is_cut
 

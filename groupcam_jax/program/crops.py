@@ -1,21 +1,21 @@
 """Refuses models that crop the image: the grid of a layer is stretched over all of it, over what is not seen too."""
 
 from collections import deque
+from collections.abc import Mapping
 
 import numpy as np
 from jax.extend.core import Var
 
-from groupcam_jax.program.axes import Factor
+from groupcam_jax.program.axes import Axes, Factor
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import shape_of
-from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layers import LayerEntry
 from groupcam_jax.program.reads import read_backward
 
 CUTTING = {"dynamic_slice", "gather", "slice", "split"}
 
 
-def check_crop(program: Program, layer: LayerEntry) -> None:
+def check_crop(program: Program, axes: Mapping[Var, Axes], layer: LayerEntry) -> None:
     """Checks that the model reads the image up to its border, but for less than a cell of the layer's grid.
 
     A mask hides a border without moving the grid: it is no crop.
@@ -24,7 +24,7 @@ def check_crop(program: Program, layer: LayerEntry) -> None:
       ValueError: it does not.
     """
     assert layer.grid is not None
-    if not cuts_image(program):
+    if not cuts_image(program, axes):
         return
     ((_, read),) = deque(read_backward(program), maxlen=1)
     seen = read[program.images]
@@ -44,9 +44,9 @@ def check_crop(program: Program, layer: LayerEntry) -> None:
             )
 
 
-def cuts_image(program: Program) -> bool:
+def cuts_image(program: Program, axes: Mapping[Var, Axes]) -> bool:
     """Whether an operation takes a part of what lies as the pixels do: most models have none."""
-    axes, sides = label_axes(program), shape_of(program.images)[1:3]
+    sides = shape_of(program.images)[1:3]
 
     def is_whole(var: object) -> bool:
         known = axes[var] if isinstance(var, Var) and var in axes else ()

@@ -14,7 +14,6 @@ from jax.extend.core import JaxprEqn, Var
 from groupcam_jax.program.axes import Axes
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import dependent_on, shape_of, variables
-from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layers import LayerEntry, holds_product
 from groupcam_jax.program.reads import read_backward
 
@@ -33,13 +32,13 @@ class Default(NamedTuple):
     lost: LayerEntry | None
 
 
-def default_layer(program: Program, found: Sequence[LayerEntry]) -> Default:
+def default_layer(program: Program, axes: Mapping[Var, Axes], found: Sequence[LayerEntry]) -> Default:
     """Chooses the default among activations whose grid is known; others may be lost.
 
     Raises:
       ValueError: the logits read no activation in a way that has a gradient.
     """
-    cuts, products = [entry for entry in found if entry.is_cut and entry.grid], weighted_products(program)
+    cuts, products = [entry for entry in found if entry.is_cut and entry.grid], weighted_products(program, axes)
     features = [entry for entry in cuts if any(position > entry.position for position in products)] or cuts
     remarks = {entry.index: "class maps" for entry in cuts if entry not in features}
     most, chosen = 0.0, features[-1]
@@ -62,12 +61,11 @@ def default_layer(program: Program, found: Sequence[LayerEntry]) -> Default:
     return Default(chosen, {**remarks, chosen.index: "default"}, used[-1] if used else None)
 
 
-def weighted_products(program: Program) -> list[int]:
+def weighted_products(program: Program, axes: Mapping[Var, Axes]) -> list[int]:
     """The positions of the products of activations with weights, in loops and branches too.
 
     A product with a constant counts if it mixes channels; the matrices that enlarge an image, or pool it, do not.
     """
-    axes = label_axes(program)
     weights = dependent_on(program.equations, program.params) - axes.keys()
     return [
         position

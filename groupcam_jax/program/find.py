@@ -2,17 +2,19 @@
 
 import dataclasses
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import SupportsIndex, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Jaxpr, jaxprs_in_params
+from jax.extend.core import Jaxpr, Var, jaxprs_in_params
 
+from groupcam_jax.program.axes import Axes
 from groupcam_jax.program.default import default_layer, shares_read
 from groupcam_jax.program.flat import Program, trace
 from groupcam_jax.program.inline import shape_of
+from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layers import LayerEntry, activations
 from groupcam_jax.program.layout import find_grid, told_axes
 from groupcam_jax.program.scopes import join_scopes, scope_matches, scope_of
@@ -33,15 +35,16 @@ def list_layers(model_apply: Model, params: Params, image_shape: tuple[int, int,
       written, and which of them is the default.
     """
     program = trace(model_apply, params, jax.ShapeDtypeStruct((1, *image_shape), jnp.float32))
-    found = activations(program)
+    axes = label_axes(program)
+    found = activations(program, axes)
     remarks = {entry.index: "places lost" for entry in found if entry.grid is None}
     if any(entry.is_cut and entry.grid for entry in found):
-        default = default_layer(program, found)
+        default = default_layer(program, axes, found)
         remarks |= {**default.remarks, default.entry.index: ""} if default.lost else default.remarks
     return [dataclasses.replace(entry, remark=remarks.get(entry.index, "")) for entry in found]
 
 
-def find_activation(program: Program, layer: Layer) -> LayerEntry:
+def find_activation(program: Program, axes: Mapping[Var, Axes], layer: Layer) -> LayerEntry:
     """Finds the activation that a user's `Layer` means, by the rule given there.
 
     Raises:
@@ -49,7 +52,7 @@ def find_activation(program: Program, layer: Layer) -> LayerEntry:
       TypeError: the layer is neither a name nor an index.
     """
     told = layer.tokens_to_grid is not None or layer.data_format is not None
-    found = activations(program, told=told)
+    found = activations(program, axes, told=told)
     if layer.at is None:
         fitting = [entry for one in found if (entry := laid_out(program, one, layer))]
         if not any(entry.is_cut and entry.grid for entry in fitting):
@@ -57,7 +60,7 @@ def find_activation(program: Program, layer: Layer) -> LayerEntry:
                 f"layer=None: everything flows through no spatial activation{beside(program, found)}; "
                 f"name a layer. {listing(found)}"
             )
-        default = default_layer(program, fitting)
+        default = default_layer(program, axes, fitting)
         if default.lost:
             raise ValueError(f"layer=None: the model goes on after {default.entry}, in {places_lost(default.lost)}")
         return default.entry

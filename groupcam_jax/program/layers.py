@@ -7,13 +7,13 @@ module reads (a convolution before its bias).
 
 import dataclasses
 from collections import Counter
+from collections.abc import Mapping
 
 from jax.extend.core import JaxprEqn, Var, jaxprs_in_params
 
-from groupcam_jax.program.axes import LOST
+from groupcam_jax.program.axes import LOST, Axes
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import is_floating, shape_of, variables
-from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layout import Grid, find_grid
 from groupcam_jax.program.source import source_of
 
@@ -64,21 +64,21 @@ class LayerEntry:
         return height * width
 
 
-def activations(program: Program, *, told: bool = False) -> list[LayerEntry]:
+def activations(program: Program, axes: Mapping[Var, Axes], *, told: bool = False) -> list[LayerEntry]:
     """Lists the activations of a traced model; last the cuts whose places the program loses.
 
     Args:
       program: the model.
+      axes: of its values, see `label_axes`.
       told: whether the user tells their layout, so that those count of which the program does not tell it.
 
     Raises:
-      ValueError: the logits do not depend on the images, or the model takes them channel-first.
+      ValueError: the logits do not depend on the images.
     """
     batch = floating_shape(program.images)[0]
     last_use = last_uses(program)
     if program.images not in last_use:
         raise ValueError("the model's logits do not depend on the images: there is nothing to explain")
-    axes = label_axes(program)
     readers = Counter(id(atom) for _, eqn, _ in program.equations for atom in eqn.invars)
     alive_until, found, unknown = last_use[program.images], [], []
     for position, (scope, eqn, _) in enumerate(program.equations):

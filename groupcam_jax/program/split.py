@@ -12,6 +12,7 @@ from groupcam_jax.program.crops import check_crop
 from groupcam_jax.program.find import find_activation
 from groupcam_jax.program.flat import Program, trace
 from groupcam_jax.program.inline import Equation, dependent_on, equations_for, shape_of, variables
+from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layers import LayerEntry
 from groupcam_jax.types import Features, Head, Images, Layer, LayerLike, Model, Params
 
@@ -57,8 +58,9 @@ def split_program(program: Program, layer: LayerLike) -> Parts:
     layer = layer if isinstance(layer, Layer) else Layer(layer)
     if isinstance(layer.at, tuple):
         return Parts(*layer.at, "(features, head)")
-    activation = find_activation(program, layer)
-    check_crop(program, activation)
+    axes = label_axes(program)
+    activation = find_activation(program, axes, layer)
+    check_crop(program, axes, activation)
     grid, shape = activation.grid, shape_of(activation.var)
     assert grid is not None
     above, skips = equations_above(program, activation)
