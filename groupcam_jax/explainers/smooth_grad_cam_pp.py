@@ -13,10 +13,10 @@ range instead, and averages Grad-CAM maps of squared gradients. With one copy an
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 
 from groupcam_jax.batches import sum_batched
 from groupcam_jax.checks import check_batch, check_count, check_noise, require_key
+from groupcam_jax.division import divided
 from groupcam_jax.families.class_activation import show_heat
 from groupcam_jax.families.explainer import Aux, make_explainer
 from groupcam_jax.program.cut import cut_at
@@ -72,7 +72,7 @@ def smooth_grad_cam_pp(
         sums = sum_batched(powers, jax.random.split(key, samples), sample_batch)
         first, second, third = (total / samples for total in sums)
         denominator = 2 * second + cut.activation.sum((0, 1), keepdims=True) * third
-        coefficients = jnp.where(denominator == 0, 0, second / jnp.where(denominator == 0, 1, denominator))
+        coefficients = divided(second, denominator)
         weights = (coefficients * jax.nn.relu(first)).sum((0, 1))
         return show_heat((weights[None, None] * cut.activation).sum(2), image), Aux(label, logits)
 

@@ -10,8 +10,7 @@ sum instead.
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-
+from groupcam_jax.division import divided
 from groupcam_jax.families.class_activation import class_activation_map
 from groupcam_jax.types import Activation, Heat
 
@@ -19,6 +18,5 @@ from groupcam_jax.types import Activation, Heat
 @class_activation_map
 def xgrad_cam(activation: Activation, gradient: Activation) -> Heat:
     """XGrad-CAM: the channel weights are gradient means, weighted by the activation."""
-    total = activation.sum((0, 1))
-    weights = (gradient * activation).sum((0, 1)) / jnp.where(total == 0, 1, total)
-    return (jnp.where(total == 0, 0, weights)[None, None] * activation).sum(2)
+    weights = divided((gradient * activation).sum((0, 1)), activation.sum((0, 1)))
+    return (weights[None, None] * activation).sum(2)

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import jax.numpy as jnp
 
+from groupcam_jax.division import divided
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.types import Attribution, Saliency
 
@@ -24,5 +25,4 @@ def total_magnitude(attribution: Attribution) -> Saliency:
 def signed(attribution: Attribution) -> Saliency:
     """The sum of a pixel's channels divided by the largest such magnitude: in [-1, 1], positive for the class."""
     total = attribution.sum(2)
-    largest = jnp.abs(total).max()
-    return jnp.where(largest == 0, 0, total / jnp.where(largest == 0, 1, largest))
+    return divided(total, jnp.abs(total).max())

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax.scipy.special import entr
 from jaxtyping import Array, Float
 
+from groupcam_jax.division import divided
 from groupcam_jax.types import Saliency, Scalar
 
 
@@ -36,6 +37,5 @@ def complexity(saliency: Saliency) -> Scalar:
 def shares_of_total(saliency: Saliency) -> Float[Array, " pixels"]:
     """Each pixel's share of the sum of all magnitudes; equal shares of nothing."""
     magnitudes = jnp.abs(saliency.ravel().astype(jnp.float32))
-    highest = magnitudes.max()
-    relative = jnp.where(highest == 0, 1, magnitudes / jnp.where(highest == 0, 1, highest))  # their sum is finite
+    relative = divided(magnitudes, magnitudes.max(), otherwise=1)  # their sum is finite
     return relative / relative.sum()

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jax.scipy.special import entr
 
 from groupcam_jax.checks import check_count
+from groupcam_jax.division import divided
 from groupcam_jax.metrics.sanity_check import check_modules, permuted
 from groupcam_jax.types import Params, PRNGKey, Saliency, Scalar
 
@@ -47,7 +48,7 @@ def efficient_mprt(
         raise ValueError("order is empty: expected the modules to randomise, see `modules`")
     check_modules(params, order)
     trained, randomised = (histogram_entropy(explain(one), bins) for one in (params, permuted(params, order, key)))
-    return jnp.where(trained == 0, jnp.nan, (randomised - trained) / jnp.where(trained == 0, 1, trained))
+    return divided(randomised - trained, trained, otherwise=jnp.nan)
 
 
 def histogram_entropy(saliency: Saliency, bins: int) -> Scalar:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from groupcam_jax.batches import map_batched
 from groupcam_jax.checks import check_batch, check_count, check_image, known_label, require_key
+from groupcam_jax.division import divided
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages import perturb
 from groupcam_jax.stages.perturb import Baseline, hide
@@ -93,8 +94,7 @@ def infidelity(
             return ((image - other) / unit * attribution).sum(), whole - value(other)
 
         predicted, true = map_batched(predicted_and_true, jax.random.split(key, samples), sample_batch)
-        square = (predicted**2).mean()
-        scale = jnp.where(square == 0, 0, (predicted * true).mean() / jnp.where(square == 0, 1, square))
+        scale = divided((predicted * true).mean(), (predicted**2).mean())
         return Infidelity(*(((factor * predicted - true) ** 2).mean() for factor in (1, scale)))
 
     return measure

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 
+from groupcam_jax.division import divided
 from groupcam_jax.metrics.ranking import checked
 from groupcam_jax.types import ObjectMask, Saliency, Scalar
 
@@ -133,7 +134,7 @@ def pointing_accuracy(
     weights = jnp.where(((categories >= 0) & (categories < count)).all(), weights, jnp.nan)
     totals = jnp.zeros(count).at[categories].add(jnp.where(weights == 0, 0, hits * weights))
     objects = jnp.zeros(count).at[categories].add(weights)
-    by_category = jnp.where(objects == 0, jnp.nan, totals / jnp.where(objects == 0, 1, objects))
+    by_category = divided(totals, objects, otherwise=jnp.nan)
     present = (objects > 0).sum().astype(jnp.float32)
     mean = jnp.where(objects == 0, 0, by_category).sum() / present  # not nanmean: a NaN among the hits must show
     return PointingAccuracy(by_category, mean, totals.sum() / objects.sum())

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jax.extend.core import Literal, Var
 from jaxtyping import Array, Float
 
+from groupcam_jax.division import divided
 from groupcam_jax.program.calls import open_calls
 from groupcam_jax.program.excitation_rules import MAXIMA, SUMS
 from groupcam_jax.program.flat import Program
@@ -111,8 +112,7 @@ def proportional(argument: Array, result: Array) -> Array:
 def proportional_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     """Multiplies by result / argument, which is constant; 0 where the argument is 0."""
     argument, result = primals
-    zero = argument == 0
-    return result, jnp.where(zero, 0, result / jnp.where(zero, 1, argument)) * tangents[0]
+    return result, divided(result, argument) * tangents[0]
 
 
 def no_balance(equation: Equation) -> str:

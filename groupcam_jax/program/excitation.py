@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import Literal, Var
 
+from groupcam_jax.division import divided
 from groupcam_jax.program.excitation_rules import Excitation, Values, excite_linear, is_product, unweighted
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import Constant, Equation, dependent_on, variables
@@ -120,8 +121,7 @@ def hand_on(came: Values, activation: Values) -> Values:
 def hand_back(residuals: tuple[Values, Values], gradient: Values) -> tuple[Values, Values]:
     """Turns r into (activation r) / came, 0 where nothing came."""
     came, activation = residuals
-    share = gradient * activation / jnp.where(came == 0, 1, came)
-    return jnp.where(came == 0, 0, share), jnp.zeros_like(activation)
+    return divided(gradient * activation, came), jnp.zeros_like(activation)
 
 
 hand_on.defvjp(lambda came, activation: (activation, (came, activation)), hand_back)

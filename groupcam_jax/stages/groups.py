@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from groupcam_jax.checks import require_key
+from groupcam_jax.division import divided
 from groupcam_jax.on_host import on_host
 from groupcam_jax.types import Activation, Masks, PRNGKey
 
@@ -95,8 +96,7 @@ def settle_centers(points: Float[Array, "k d"], centers: Float[Array, "g d"], it
 def move_centers(points: Float[Array, "k d"], centers: Float[Array, "g d"]) -> Float[Array, "g d"]:
     """Moves each center to the mean of the points nearest to it."""
     members = nearest(points, centers)
-    count = members.sum(0)[:, None]
-    return jnp.where(count == 0, centers, (members.T @ points) / jnp.where(count == 0, 1, count))
+    return divided(members.T @ points, members.sum(0)[:, None], otherwise=centers)
 
 
 def nearest(points: Float[Array, "k d"], centers: Float[Array, "g d"]) -> Membership:
