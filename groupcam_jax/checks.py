@@ -102,6 +102,12 @@ def check_count(name: str, value: Any, instead: str = "") -> None:
         raise ValueError(f"{name}={value}: expected at least 1{instead}")
 
 
+def check_positive(name: str, value: float, more: str) -> None:
+    """Raises ValueError unless an option is a positive finite number; `more` says in which unit, or gives one."""
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name}={value}: expected a positive number{more}")
+
+
 def check_batch(name: str, batch: int | None) -> None:
     """Raises ValueError or TypeError unless a batch is None or an integer of at least 1."""
     if batch is not None:

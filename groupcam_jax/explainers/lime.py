@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from groupcam_jax.batches import Progress
-from groupcam_jax.checks import check_batch, check_count
+from groupcam_jax.checks import check_batch, check_count, check_positive
 from groupcam_jax.families.segments import Segments, SegmentsAux, least_squares, segments_explainer
 from groupcam_jax.families.superpixels import superpixels
 from groupcam_jax.stages.perturb import Baseline, constant
@@ -67,8 +67,7 @@ def lime(
     """
     check_count("samples", samples)
     check_batch("mask_batch", mask_batch)
-    if not 0 < kernel_width < math.inf:
-        raise ValueError(f"kernel_width={kernel_width}: expected a positive number, such as 0.25")
+    check_positive("kernel_width", kernel_width, ", such as 0.25")
     if not 0 <= ridge < math.inf:
         raise ValueError(f"ridge={ridge}: expected a number, at least 0")
 

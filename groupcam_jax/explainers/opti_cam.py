@@ -14,14 +14,13 @@ a batch of pictures, rises between two tenths of the way, and its demonstration 
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from groupcam_jax.checks import check_count
+from groupcam_jax.checks import check_count, check_positive
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.loops import scan
 from groupcam_jax.program.cut import cut_at
@@ -82,8 +81,7 @@ def opti_cam(
       ValueError, TypeError: in the explainer, see `Explainer`.
     """
     check_count("steps", steps)
-    if not 0 < learning_rate < math.inf:
-        raise ValueError(f"learning_rate={learning_rate}: expected a positive number, such as 0.1")
+    check_positive("learning_rate", learning_rate, ", such as 0.1")
 
     def explain(image, label, key):
         cut = cut_at(model_apply, params, image, layer)

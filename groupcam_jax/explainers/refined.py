@@ -28,7 +28,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from groupcam_jax.checks import check_count
+from groupcam_jax.checks import check_count, check_positive
 from groupcam_jax.explainers.group_cam import group_cam
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.loops import scan, switch
@@ -104,8 +104,7 @@ def refined(
     if not 1 <= len(substrates) <= steps:
         raise ValueError(f"{len(substrates)} substrates in steps={steps}: expected at least one, and a step for each")
     for name, value in {"softness": softness, "step_size": step_size}.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name}={value}: expected a positive number of standard deviations of the map")
+        check_positive(name, value, " of standard deviations of the map")
     if not 0 <= smoothness < math.inf:
         raise ValueError(f"smoothness={smoothness}: expected at least 0, in units of the score")
     if not 0 <= pull * step_size <= 1:

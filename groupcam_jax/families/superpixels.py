@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from groupcam_jax.checks import check_count
+from groupcam_jax.checks import check_count, check_positive
 from groupcam_jax.stages.groups import nearest, settle_centers
 from groupcam_jax.types import Image
 
@@ -32,8 +32,7 @@ def superpixels(count: int = 50, *, compactness: float = 1.0) -> Callable[[Image
       ValueError: count below 1, compactness not positive.
     """
     check_count("count", count)
-    if not 0 < compactness < math.inf:
-        raise ValueError(f"compactness={compactness}: expected a positive number, such as 1.0")
+    check_positive("compactness", compactness, ", such as 1.0")
     return functools.partial(segment, count=count, compactness=compactness)
 
 

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groupcam_jax.batches import map_batched
-from groupcam_jax.checks import check_batch, check_count, require_key
+from groupcam_jax.checks import check_batch, check_count, check_positive, require_key
 from groupcam_jax.types import Explainer, Image, Label, PRNGKey, Saliency, Scalar
 
 
@@ -50,7 +50,7 @@ def max_sensitivity(
       explainer, the same way for every image. A saliency of zeros counts as length 1, as in captum.
 
     Raises:
-      ValueError: samples or sample_batch below 1, radius not positive.
+      ValueError: samples or sample_batch below 1, radius not positive or infinite.
       TypeError: when measuring: no key.
     """
     return measure_moves("max_sensitivity", lambda moves: moves.relative.max(), explain, radius, samples, sample_batch)
@@ -109,8 +109,7 @@ def measure_moves(
 ) -> MeasureExplainer:
     """Builds the metric that summarizes the moves of an explainer at an image."""
     check_count("samples", samples)
-    if not radius > 0:
-        raise ValueError(f"radius={radius}: expected a positive number, in the units of the normalised image")
+    check_positive("radius", radius, ", in the units of the normalised image")
     check_batch("sample_batch", sample_batch)
 
     def measure(image, label, *, key=None):
