@@ -29,7 +29,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import typer
-from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal
+from jax.extend.core import ClosedJaxpr, JaxprEqn
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -39,7 +39,7 @@ from groupcam_jax import as_written, group_cam, in_dtype
 from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.metrics.similarity import spearman
 from groupcam_jax.program.evaluate import run_equation
-from groupcam_jax.program.inline import Equation
+from groupcam_jax.program.inline import Equation, values_of
 from groupcam_jax.types import LayerLike, Model, Params
 from pretrained.networks.shapes import normalize
 from pretrained.scenes import scene
@@ -71,7 +71,7 @@ def evaluate(closed: ClosedJaxpr, arguments: Sequence[Any], rounded: Collection[
     jaxpr = closed.jaxpr
     values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*closed.consts, *arguments], strict=True))
     for eqn in jaxpr.eqns:
-        operands = [atom.val if isinstance(atom, Literal) else values[atom] for atom in eqn.invars]
+        operands = values_of(eqn.invars, values)
         name = eqn.primitive.name
         if name in CALLS:
             results = evaluate(eqn.params[CALLS[name]], operands, rounded)
@@ -82,7 +82,7 @@ def evaluate(closed: ClosedJaxpr, arguments: Sequence[Any], rounded: Collection[
         else:
             results = run_equation(Equation("", eqn), operands)
         values.update(zip(eqn.outvars, results, strict=True))
-    return [atom.val if isinstance(atom, Literal) else values[atom] for atom in jaxpr.outvars]
+    return values_of(jaxpr.outvars, values)
 
 
 def step_of(eqn: JaxprEqn) -> str:

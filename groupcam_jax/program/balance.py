@@ -13,18 +13,17 @@ The values of the model stay what they are.
 """
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Literal, Var
+from jax.extend.core import JaxprEqn, Var
 from jaxtyping import Array, Float
 
 from groupcam_jax.division import divided
 from groupcam_jax.program.calls import open_calls
 from groupcam_jax.program.excitation_rules import MAXIMA, SUMS
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Constant, Equation, is_floating
+from groupcam_jax.program.inline import Equation, is_floating, values_of
 from groupcam_jax.program.layers import PRODUCTS, VIEWS, operation
 from groupcam_jax.program.params import partition
 from groupcam_jax.program.relus import Activations, find_relus
@@ -51,12 +50,11 @@ def run_balanced(program: Program, params: Params, images: Images) -> Float[Arra
     """
     program = open_calls(program)
     found, uses = find_relus(program), uses_of(program.equations, [program.images])
-    values: dict[Var, Constant] = {**program.constants, **dict(zip(program.params, partition(params)[0], strict=True))}
-    values[program.images] = images
+    values = program.given(partition(params)[0], images)
     constant: set[Var] = set()  # values that depend on the image, and that no gradient passes
     for position, equation in enumerate(program.equations):
         eqn = equation.eqn
-        operands: list[Any] = [atom.val if isinstance(atom, Literal) else values[atom] for atom in eqn.invars]
+        operands = values_of(eqn.invars, values)
         moving = [var for var in uses.arrived(eqn) if var not in constant]
         name = eqn.primitive.name
         if moving and position not in found.entrywise and not is_discrete(eqn):
@@ -91,7 +89,7 @@ def argument_of(position: int, found: Activations, equation: Equation) -> Var | 
     return other.argument
 
 
-def is_discrete(eqn: Any) -> bool:
+def is_discrete(eqn: JaxprEqn) -> bool:
     """Whether an equation gives indices, comparisons and the like, which have no derivative."""
     return not any(map(is_floating, eqn.outvars))
 

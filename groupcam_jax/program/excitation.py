@@ -12,12 +12,12 @@ from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Literal, Var
+from jax.extend.core import Literal
 
 from groupcam_jax.division import divided
 from groupcam_jax.program.excitation_rules import Excitation, Values, excite_linear, is_product, unweighted
 from groupcam_jax.program.flat import Program
-from groupcam_jax.program.inline import Constant, Equation, dependent_on, variables
+from groupcam_jax.program.inline import Equation, dependent_on, values_of, variables
 from groupcam_jax.program.params import partition
 from groupcam_jax.program.relus import find_relus, first_of
 from groupcam_jax.types import Params
@@ -74,15 +74,14 @@ def excite(
     """
     # Behind the barrier, weights that a user's jit makes constants are not split by sign while XLA compiles.
     weights = jax.lax.optimization_barrier(partition(params)[0])
-    values: dict[Var, Constant] = {**program.constants, **dict(zip(program.params, weights, strict=True))}
-    values[program.images] = images
+    values = program.given(weights, images)
     excitations, first = {program.images: excitation}, {program.images}
     found, last = find_relus(program), last_product(program)
     if found.others:
         raise ValueError(refusal(program.equations[first_of(found.others)]))
     for position, equation in enumerate(program.equations):
         eqn = equation.eqn
-        operands = [atom.val if isinstance(atom, Literal) else values[atom] for atom in eqn.invars]
+        operands = values_of(eqn.invars, values)
         results = program.run(equation, operands)
         values.update(zip(eqn.outvars, results, strict=True))
         if position in found.inside or excitations.keys().isdisjoint(variables(eqn.invars)):

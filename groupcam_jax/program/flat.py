@@ -58,6 +58,10 @@ class Program(NamedTuple):
         run = evaluator(formed, [*weights, *inputs], outputs)
         return lambda params, *values: run(*self.constants.values(), *partition(params)[0], *values)
 
+    def given(self, weights: Sequence[Any], images: Images) -> dict[Var, Constant]:
+        """The values with which a run of the equations begins."""
+        return {**self.constants, **dict(zip(self.params, weights, strict=True)), self.images: images}
+
     def run(self, equation: Equation, operands: Sequence[Any]) -> list[Array]:
         """Computes one equation of the program."""
         return run_equation(

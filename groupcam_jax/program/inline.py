@@ -1,6 +1,6 @@
 """Inlines calls into one list of equations, each with its scope and the `jax.checkpoint` around it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -99,6 +99,16 @@ def dependent_on(equations: Sequence[Equation], inputs: Sequence[Var]) -> set[Va
 def variables(atoms: Sequence[Atom]) -> list[Var]:
     """The variables among atoms, without the literals."""
     return [atom for atom in atoms if not isinstance(atom, Literal)]
+
+
+def values_of(atoms: Sequence[Atom], known: Mapping[Var, Any]) -> list[Any]:
+    """The values of atoms, of which those of the variables are known."""
+    return [atom.val if isinstance(atom, Literal) else known[atom] for atom in atoms]
+
+
+def replaced(atoms: Sequence[Atom], same: Mapping[Var, Atom]) -> list[Atom]:
+    """The atoms, with others in place of the variables that are the same."""
+    return [atom if isinstance(atom, Literal) else same.get(atom, atom) for atom in atoms]
 
 
 def shape_of(atom: Atom) -> tuple[int, ...]:

@@ -11,12 +11,12 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Literal, Var
+from jax.extend.core import Var
 from jaxtyping import Array, Float
 
 from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.flat import Program, trace
-from groupcam_jax.program.inline import Equation, variables
+from groupcam_jax.program.inline import Equation, values_of, variables
 from groupcam_jax.program.layers import floating_shape
 from groupcam_jax.types import Images, Logits, Model, Params
 
@@ -104,7 +104,7 @@ def run_here(equations: Sequence[Equation], argument: Var, value: Array) -> dict
     values = {argument: value}
     for equation in equations:
         eqn = equation.eqn
-        operands = [atom.val if isinstance(atom, Literal) else values[atom] for atom in eqn.invars]
+        operands = values_of(eqn.invars, values)
         results = operands if eqn.primitive.name == "pvary" else run_equation(equation, operands)
         values.update(zip(eqn.outvars, results, strict=True))
     return values

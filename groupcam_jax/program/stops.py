@@ -6,9 +6,9 @@ logits, all gradients would be 0; there it is left out. Elsewhere, as in a strai
 
 from collections.abc import Sequence
 
-from jax.extend.core import Literal, Var
+from jax.extend.core import Var
 
-from groupcam_jax.program.inline import Atom, Equation, is_floating, variables
+from groupcam_jax.program.inline import Atom, Equation, is_floating, replaced, variables
 
 
 def without_stops(equations: Sequence[Equation], images: Var, logits: Var) -> tuple[list[Equation], Var]:
@@ -19,12 +19,12 @@ def without_stops(equations: Sequence[Equation], images: Var, logits: Var) -> tu
     kept = []
     for equation in equations:
         eqn = equation.eqn
-        operands = [atom if isinstance(atom, Literal) else same.get(atom, atom) for atom in eqn.invars]
+        operands = replaced(eqn.invars, same)
         if eqn.primitive.name == "stop_gradient":
             same.update(zip(eqn.outvars, operands, strict=True))
         else:
             kept.append(equation._replace(eqn=eqn.replace(invars=operands)))
-    last = same.get(logits, logits)
+    (last,) = replaced([logits], same)
     return kept, last if isinstance(last, Var) else logits
 
 
