@@ -42,8 +42,8 @@ from groupcam_jax.evaluation.ledger import Ledger, Origin
 from groupcam_jax.evaluation.machine import write_measured
 from groupcam_jax.evaluation.manifest import check
 from groupcam_jax.evaluation.run import run
-from groupcam_jax.evaluation.runner import run_share
 from groupcam_jax.evaluation.section import section
+from groupcam_jax.evaluation.share import run_share
 from groupcam_jax.report.page import page, write_page
 
 Figures = dict[str, dict[str, float]]
@@ -113,7 +113,7 @@ def record(folder: Path, count: int, batch: int) -> Figures:
         version = functools.cache(functools.partial(method_version, free_programs.__module__))
         origin = Origin(job.dataset.identities(), version, digest(json.dumps(job.manifest, sort_keys=True)))
         parts = batches(job.dataset, job.transform, batch)
-        run_share(programs, parts, ledger, origin, folder, 0, count * len(programs), UNSEEN)
+        run_share(job, programs, parts, ledger, origin, count * len(programs), UNSEEN)
     return found
 
 

@@ -14,7 +14,7 @@ from groupcam_jax.evaluation.ledger import Ledger, Origin
 from groupcam_jax.evaluation.manifest import check, wait_for_others
 from groupcam_jax.evaluation.outcome import Outcome, conclude
 from groupcam_jax.evaluation.records import mend
-from groupcam_jax.evaluation.runner import run_share
+from groupcam_jax.evaluation.share import run_share
 
 
 def run(job: Job, console: Console, errors: Console) -> Outcome:
@@ -58,7 +58,7 @@ def run(job: Job, console: Console, errors: Console) -> Outcome:
     if left:
         rows = []  # they would take memory while more is measured
     try:
-        run_share(programs, parts, ledger, origin, job.folder, job.process, share, errors)
+        run_share(job, programs, parts, ledger, origin, share, errors)
     except KeyboardInterrupt:
         conclude(job, list(programs), adopt(job.folder, origin), contents, console, errors)
         raise

@@ -1,11 +1,11 @@
-"""The loop over a data set: measures what is not done yet, writes the rows, and shows the progress."""
+"""The share of one process of a run: measures what is not done yet, writes the rows, and shows the progress."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from rich.console import Console
 
 from groupcam_jax.evaluation.data import Batch
+from groupcam_jax.evaluation.job import Job
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger, Origin
 from groupcam_jax.evaluation.records import Row, make_row, recording
 from groupcam_jax.evaluation.study import BatchProgram
@@ -13,28 +13,26 @@ from groupcam_jax.progress_line import progress_line
 
 
 def run_share(
+    job: Job,
     programs: Mapping[str, BatchProgram],
     batches: Iterable[Batch],
     ledger: Ledger,
     origin: Origin,
-    folder: Path,
-    process: int,
     total: int,
     console: Console,
 ) -> None:
     """Measures batches and appends their rows.
 
     Args:
+      job: says in which process this is; each writes its own file.
       programs: by method.
       batches: the share of this process.
       ledger: what is done already.
       origin: what the rows come from.
-      folder: the run's.
-      process: the number of this process; each writes its own file.
       total: pictures in the share, each counted once per method.
       console: where to show the progress.
     """
-    file = folder / f"rows-{process}.jsonl"
+    file = job.folder / f"rows-{job.process}.jsonl"
     told: set[str] = set()
 
     def place(number: int, id: str, method: str) -> Row:
@@ -60,7 +58,7 @@ def run_share(
                     place(number, name, method) for number, name in zip(batch.numbers.tolist(), batch.ids, strict=True)
                 ]
                 record(
-                    make_row(folder, place, {name: value[row] for name, value in values.items()})
+                    make_row(job.folder, place, {name: value[row] for name, value in values.items()})
                     for row, place in enumerate(places)
                     if place["number"] not in ledger.done[method]
                 )
