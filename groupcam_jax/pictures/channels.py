@@ -43,8 +43,7 @@ def _grey(image: Image.Image) -> np.ndarray:
 
 def _declared(image: Image.Image) -> int | None:
     tags = getattr(image, "tag_v2", {})
-    largest = tags.get(281)
-    return declared_bits(max(tags.get(258, (16,))), max(largest) if isinstance(largest, tuple) else largest)
+    return declared_bits(max(tags.get(258, (16,))), tags.get(281))
 
 
 def _is_deep(image: Any) -> bool:

@@ -15,15 +15,17 @@ _SAVE = "save it with 8 bits a channel"
 _LEAST = 16  # a picture in 0 to 255 is somewhere brighter than this
 
 
-def declared_bits(bits: int, largest: int | None) -> int | None:
+def declared_bits(bits: int, largest: int | tuple[int, ...] | None) -> int | None:
     """The depth that a TIFF declares, if it is another than that of the container.
 
     Args:
       bits: of a sample.
-      largest: MaxSampleValue, which may be a range, or no more than what happens to be in the picture; None if missing.
+      largest: MaxSampleValue, one or one for each channel, which may be a range, or no more than what happens to be in
+        the picture; None if missing.
     """
     if 8 < bits < 16:
         return bits
+    largest = max(largest) if isinstance(largest, tuple) else largest
     if largest is not None and 0x3FF <= largest <= 0x7FFF and largest & (largest + 1) == 0:
         return largest.bit_length()
     return None

@@ -61,7 +61,7 @@ def read_tiff(content: bytes) -> tuple[Image.Image, int]:
             values = np.moveaxis(values, 0, -1)
         orientation, largest = page.tags.valueof(274, 1), page.tags.valueof(281)
     values = values.reshape(*values.shape[:2], -1)
-    bits = declared_bits(page.bitspersample, max(largest) if isinstance(largest, tuple) else largest)
+    bits = declared_bits(page.bitspersample, largest)
     pixels, lightest = eight_bits(values[..., : len(mode)], bits), np.array(255, np.uint8)
     transparent = TRANSPARENT.get(page.extrasamples, "") if extra else ""
     parts = []

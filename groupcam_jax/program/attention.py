@@ -14,7 +14,7 @@ from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layers import holds_product
 from groupcam_jax.program.layout import Grid, find_grid
 from groupcam_jax.program.read_rules import Read
-from groupcam_jax.program.reads import read_backward
+from groupcam_jax.program.reads import all_reads
 from groupcam_jax.program.relus import find_relus
 from groupcam_jax.program.softmaxes import normalised_axes
 from groupcam_jax.program.uses import uses_of
@@ -60,7 +60,7 @@ def find_attention(program: Program) -> Attentions:
     """Finds the attentions of a program."""
     program = open_calls(program)
     labels, normalised = label_axes(program), normalised_axes(program)
-    reads = [read for _, read in read_backward(program)][-1]  # it gathers as it goes
+    reads = all_reads(program)
     mixes = mixing(program, labels)
     found: list[Attention] = []
     unread: list[Equation] = []

@@ -92,12 +92,6 @@ def gather(eqn: JaxprEqn, operands: Sequence[Axes], constant: Constants) -> Axes
     return tuple(axes)
 
 
-def dynamic_slice(eqn: JaxprEqn, operands: Sequence[Axes], constant: Constants) -> Axes:
-    """A part of each axis, wherever it begins."""
-    del constant
-    return tuple(axis.resized(size) for axis, size in zip(operands[0], eqn.params["slice_sizes"], strict=True))
-
-
 def scrambled(eqn: JaxprEqn, axes: Axes, shape: Sequence[int]) -> Axes:
     """The axes after a sort or a Fourier transform, which leave nothing where it was along some of them."""
     along = {
@@ -112,6 +106,5 @@ def scrambled(eqn: JaxprEqn, axes: Axes, shape: Sequence[int]) -> Axes:
 
 ORDERS: dict[str, Rule] = {
     "dot_general": dot_general,
-    "dynamic_slice": dynamic_slice,
     "gather": gather,
 }

