@@ -16,8 +16,7 @@ from jaxtyping import Array, Float, Int, Num
 
 from groupcam_jax.checks import check_count
 from groupcam_jax.metrics.component import largest_component
-from groupcam_jax.metrics.pointing_game import sides_of
-from groupcam_jax.metrics.ranking import checked
+from groupcam_jax.metrics.objects import checked_mask, sides_of
 from groupcam_jax.targets import class_logits
 from groupcam_jax.types import Label, Logits, ObjectMask, Saliency, Scalar
 
@@ -71,7 +70,7 @@ def mask_overlap(saliency: Saliency, mask: ObjectMask, threshold: float | Scalar
     Raises:
       ValueError: a mask that is not bool, or of another shape.
     """
-    mask = checked(mask, saliency)
+    mask = checked_mask(mask, saliency)
     region = salient_region(saliency, threshold)
     shared = (region & mask).sum()
     both = region.sum() + mask.sum() - shared

@@ -13,13 +13,13 @@ The difficult subset is the pairs of image and category whose objects cover less
 image also shows another category: give `pointing_accuracy` only their hits.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 
 from groupcam_jax.division import divided
-from groupcam_jax.metrics.ranking import checked
+from groupcam_jax.metrics.objects import checked_mask, sides_of
 from groupcam_jax.types import ObjectMask, Saliency, Scalar
 
 
@@ -51,18 +51,6 @@ def mask_of_boxes(boxes: Num[Array, "n 4"], shape: tuple[int, ...]) -> ObjectMas
     return (rows[:, :, None] & columns[:, None, :]).any(0)
 
 
-def sides_of(boxes: Any) -> Float[Array, "4 n"]:
-    """The left, top, right and bottom sides of boxes.
-
-    Raises:
-      ValueError: boxes that are not `[n, 4]`.
-    """
-    boxes = jnp.asarray(boxes, jnp.float32)
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"the boxes must be [n, 4], got {[*boxes.shape]}; of one box: boxes[None]")
-    return boxes.T
-
-
 def hit(saliency: Saliency, mask: ObjectMask, tolerance: float | Scalar = 0.0) -> Scalar:
     """Whether the most salient pixel lies on the object: 1 or 0.
 
@@ -77,7 +65,7 @@ def hit(saliency: Saliency, mask: ObjectMask, tolerance: float | Scalar = 0.0) -
     Raises:
       ValueError: a mask that is not bool, or of another shape.
     """
-    mask = checked(mask, saliency)
+    mask = checked_mask(mask, saliency)
     height, width = saliency.shape
     row, column = jnp.unravel_index(saliency.argmax(), saliency.shape)
     down = (jnp.arange(height) - row)[:, None] ** 2
@@ -95,7 +83,7 @@ def energy_inside(saliency: Saliency, mask: ObjectMask) -> Scalar:
     Raises:
       ValueError: a mask that is not bool, or of another shape.
     """
-    mask = checked(mask, saliency)
+    mask = checked_mask(mask, saliency)
     highest = saliency.max().astype(jnp.float32)
     relative = saliency.astype(jnp.float32) / jnp.where(highest == 0, 1, highest)  # their sum is finite
     share = jnp.where(mask, relative, 0).sum() / jnp.where(highest == 0, 1, relative.sum())

@@ -12,12 +12,11 @@ constant map scores as chance does: the object's share of the image, and 1/2. Qu
 raises where a map of the batch is constant.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from groupcam_jax.checks import check_count
+from groupcam_jax.metrics.objects import checked_mask
 from groupcam_jax.types import ObjectMask, Saliency, Scalar
 
 
@@ -38,7 +37,7 @@ def top_k_intersection(saliency: Saliency, mask: ObjectMask, k: int) -> Scalar:
     check_count("k", k)
     if k > saliency.size:
         raise ValueError(f"k={k}, but the saliency {[*saliency.shape]} has {saliency.size} pixels; choose fewer")
-    return share_of_highest(saliency, checked(mask, saliency), jnp.asarray(k))
+    return share_of_highest(saliency, checked_mask(mask, saliency), jnp.asarray(k))
 
 
 def relevance_rank_accuracy(saliency: Saliency, mask: ObjectMask) -> Scalar:
@@ -54,7 +53,7 @@ def relevance_rank_accuracy(saliency: Saliency, mask: ObjectMask) -> Scalar:
     Raises:
       ValueError: a mask that is not bool, or of another shape.
     """
-    mask = checked(mask, saliency)
+    mask = checked_mask(mask, saliency)
     return share_of_highest(saliency, mask, mask.sum())
 
 
@@ -71,7 +70,7 @@ def roc_auc(saliency: Saliency, mask: ObjectMask) -> Scalar:
     Raises:
       ValueError: a mask that is not bool, or of another shape.
     """
-    mask = checked(mask, saliency)
+    mask = checked_mask(mask, saliency)
     outside = jnp.sort(jnp.where(mask, jnp.inf, saliency).ravel())  # those of the object behind all others
     lower, not_higher = (jnp.searchsorted(outside, saliency, side=side) for side in ("left", "right"))
     # Shares of pixels first: in float32 a sum of ranks loses the order of a small background.
@@ -87,17 +86,3 @@ def share_of_highest(saliency: Saliency, mask: ObjectMask, k: Int[Array, ""]) ->
     places = (k - above.sum()).astype(jnp.float32) / equal.sum().astype(jnp.float32)  # of each that is equal
     inside = (above & mask).sum().astype(jnp.float32) + places * (equal & mask).sum().astype(jnp.float32)
     return jnp.where(mask.any() & jnp.isfinite(saliency).all(), inside / k.astype(jnp.float32), jnp.nan)
-
-
-def checked(mask: Any, saliency: Saliency) -> ObjectMask:
-    """The mask of an object, if it is one: numbers would be counted instead of looked at.
-
-    Raises:
-      ValueError: a mask that is not bool, or of another shape.
-    """
-    if jnp.shape(mask) != saliency.shape or jnp.result_type(mask) != jnp.bool_:
-        raise ValueError(
-            f"the mask must be bool {[*saliency.shape]} as the saliency, got {jnp.result_type(mask)}"
-            f"{[*jnp.shape(mask)]}; of numbers: mask > 0"
-        )
-    return jnp.asarray(mask)
