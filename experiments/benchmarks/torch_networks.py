@@ -107,7 +107,6 @@ class Bfloat16(nn.Module):
             return self.network(x).float()
 
 
-# Name -> module and the layer to explain, as in `pretrained.catalogue.IMAGENET`.
 class Logits(nn.Module):
     """A network of transformers whose output is its logits; it lies in `network`."""
 
@@ -120,6 +119,7 @@ class Logits(nn.Module):
         return self.network(x).logits
 
 
+# Name -> module and the layer to explain, as in `pretrained.catalogue.IMAGENET`.
 NETWORKS = {
     "efficientnet-lite0": (EfficientNetLite, "features"),
     "resnet50": (ResNet50, "layer4.2"),
