@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import ArrayLike
 
 from groupcam_jax.types import Classifier
 from pretrained.convert.hugging_face import EXPECTED, named_classes, read_config
@@ -38,7 +39,7 @@ class Network(NamedTuple):
     build: Callable[..., nn.Module]
     layer: str
     image_size: int = 224
-    preprocess: Callable[[Any], Any] = imagenet.normalize
+    preprocess: Callable[[ArrayLike], jax.Array] = imagenet.normalize
     published: Callable[[str], Path] = download
 
 

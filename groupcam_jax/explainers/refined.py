@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int, Key
 
 from groupcam_jax.checks import check_count, check_positive
 from groupcam_jax.explainers.group_cam import group_cam
@@ -140,7 +141,9 @@ def refined(
     return make_explainer(explain, has_aux=has_aux)
 
 
-def schedule(steps: int, substrates: int, step_size: float, key: PRNGKey) -> Any:
+def schedule(
+    steps: int, substrates: int, step_size: float, key: PRNGKey
+) -> tuple[Float[Array, " steps"], Float[Array, " steps"], Int[Array, " steps"], Key[Array, " steps"]]:
     """For each step the share, the size of the step, the number of the substrate and a key.
 
     The shares are spread evenly, in an order without trend: rising ones would leave the last word to large shares.

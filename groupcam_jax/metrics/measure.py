@@ -1,6 +1,6 @@
 """What most metric builders return, a pure function of one image and its saliency; and the score that it follows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax.numpy as jnp
@@ -40,7 +40,7 @@ def check_percentages(percentages: Any) -> None:
         raise ValueError(f"percentages={percentages!r}: expected at least one in a list, each between 0 and 100")
 
 
-def pixel_counts(percentages: Any, image: Any) -> list[int]:
+def pixel_counts(percentages: Sequence[float], image: Any) -> list[int]:
     """How many pixels the percentages of an image are, rounded.
 
     Raises:

@@ -10,7 +10,6 @@ written.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +17,7 @@ from jax import lax
 from jax.extend.core import JaxprEqn, Literal, Var
 
 from groupcam_jax.program.evaluate import evaluator
-from groupcam_jax.program.inline import Atom, Equation, is_floating, is_spread, variables
+from groupcam_jax.program.inline import Equation, is_floating, is_spread, type_of, variables
 
 ARITHMETIC: dict[str, Callable[..., jax.Array]] = {
     "sub": jnp.subtract,
@@ -97,7 +96,7 @@ def is_affine(eqn: JaxprEqn, value: Var, rank: int, channel: int, fixed: set[Var
     if name not in ARITHMETIC or (name in {"sub", "div"} and operands[0] is not value):
         return False
     (other,) = (atom for atom in operands if atom is not value)
-    if isinstance(other, Var) and (other not in fixed or is_spread(other.aval)):
+    if isinstance(other, Var) and (other not in fixed or is_spread(type_of(other))):
         return False
     sizes = type_of(other).shape  # maybe symbolic: such a size is not 1
     return not sizes or (len(sizes) == rank and all(n == 1 for axis, n in enumerate(sizes) if axis != channel))
@@ -113,11 +112,6 @@ def of_one_type(convolution: JaxprEqn) -> bool:
         and is_floating(convolution.outvars[0])
         and types.pop().itemsize > 1
     )
-
-
-def type_of(atom: Atom) -> Any:
-    """The shape and dtype of an operand."""
-    return atom.aval
 
 
 def merge(convolution: JaxprEqn, formed: JaxprEqn, links: Sequence[JaxprEqn]) -> JaxprEqn:
@@ -149,7 +143,7 @@ def merge(convolution: JaxprEqn, formed: JaxprEqn, links: Sequence[JaxprEqn]) ->
         return [result + along(shift, numbers.out_spec[1]).astype(result.dtype)]
 
     @jax.jit
-    def normalized(*values: jax.Array) -> Any:
+    def normalized(*values: jax.Array) -> list[jax.Array]:
         return lax.platform_dependent(*values, cuda=folded, default=as_written)
 
     with jax.disable_jit(False):  # even while the user debugs: else it is no single call

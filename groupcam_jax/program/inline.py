@@ -1,8 +1,10 @@
 """Inlines calls into one list of equations, each with its scope and the `jax.checkpoint` around it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
@@ -116,11 +118,16 @@ def shape_of(atom: Atom) -> tuple[int, ...]:
     return tuple(map(int, np.shape(atom.val) if isinstance(atom, Literal) else getattr(atom.aval, "shape", ())))
 
 
+def type_of(atom: Atom) -> jax.core.ShapedArray:
+    """The shape and dtype of an array."""
+    return cast(jax.core.ShapedArray, atom.aval)
+
+
 def is_floating(var: Var) -> bool:
     """Whether a value is of a floating type, and so has a gradient."""
     return bool(jnp.issubdtype(getattr(var.aval, "dtype", bool), jnp.floating))
 
 
-def is_spread(type_of_array: Any) -> bool:
+def is_spread(type_of_array: jax.core.ShapedArray) -> bool:
     """Whether a type says how an array is spread over devices, which the steps of a form would each have to say."""
     return any(type_of_array.sharding.spec)

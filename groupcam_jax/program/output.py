@@ -6,7 +6,6 @@ agrees with a softmax, a log-softmax or a sigmoid on random values.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +15,7 @@ from jaxtyping import Array, Float
 
 from groupcam_jax.program.evaluate import run_equation
 from groupcam_jax.program.flat import Program, trace
-from groupcam_jax.program.inline import Equation, values_of, variables
+from groupcam_jax.program.inline import Equation, type_of, values_of, variables
 from groupcam_jax.program.layers import floating_shape
 from groupcam_jax.types import Images, Logits, Model, Params
 
@@ -84,7 +83,7 @@ def ends(program: Program) -> Iterator[tuple[Var, list[Equation]]]:
 
 def link_of(tail: Sequence[Equation], logits: Var, output: Var) -> str | None:
     """Which of the links the equations compute, if any."""
-    of_logits, of_output = cast(Any, logits.aval), cast(Any, output.aval)
+    of_logits, of_output = type_of(logits), type_of(output)
     rounding = max(float(jnp.finfo(of.dtype).eps) for of in (of_logits, of_output))
     with jax.ensure_compile_time_eval():
         drawn = jnp.asarray(3 * np.random.default_rng(0).standard_normal(of_logits.shape), of_logits.dtype)

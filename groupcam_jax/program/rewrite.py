@@ -8,15 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import ShapedArray
 from jax.extend.core import JaxprEqn, Primitive, Var
 
 from groupcam_jax.forms.convolution import forms_of
 from groupcam_jax.forms.form import Bilinear
 from groupcam_jax.forms.pooling import max_pool
 from groupcam_jax.program.fold import fold
-from groupcam_jax.program.inline import Equation, is_spread
+from groupcam_jax.program.inline import Equation, is_spread, type_of
 
-Function: TypeAlias = Callable[..., Any]
+Function: TypeAlias = Callable[..., jax.Array]
 LARGEST_WINDOW = 8  # of a pooling, along each axis: a slice for each place
 
 
@@ -28,10 +29,10 @@ def rewritten(equations: Sequence[Equation], outputs: Sequence[Var], weights: Co
 
 def in_form(eqn: JaxprEqn) -> JaxprEqn:
     """An equation in its form, or as it is if it has none."""
-    find: Any = FORMS.get(eqn.primitive.name)
+    find = FORMS.get(eqn.primitive.name)
     if find is None:
         return eqn
-    types: list[Any] = [var.aval for var in (*eqn.invars, *eqn.outvars)]
+    types = [*map(type_of, (*eqn.invars, *eqn.outvars))]
     if any(map(is_spread, types)) or any(0 in one.shape for one in types):
         return eqn
     function = find(eqn.primitive, *types[:-1], *sorted(eqn.params.items()))
@@ -43,7 +44,9 @@ def in_form(eqn: JaxprEqn) -> JaxprEqn:
 
 
 @functools.cache  # one traced function for all convolutions alike: XLA is given its code once
-def convolution(primitive: Primitive, images: Any, weights: Any, *options: tuple[str, Any]) -> Function | None:
+def convolution(
+    primitive: Primitive, images: ShapedArray, weights: ShapedArray, *options: tuple[str, Any]
+) -> Function | None:
     """The forms of an equation `conv_general_dilated`, None if it stays as it is on every platform."""
     params = dict(options)
     once = (*params["lhs_dilation"], *params["rhs_dilation"], params["batch_group_count"])
@@ -68,7 +71,7 @@ def convolution(primitive: Primitive, images: Any, weights: Any, *options: tuple
     if not forms:
         return None
 
-    def plain(x: jax.Array, kernel: jax.Array) -> Any:
+    def plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
         return primitive.bind(x, kernel, **params)
 
     def laid_out(function: Bilinear) -> Bilinear:
@@ -78,7 +81,7 @@ def convolution(primitive: Primitive, images: Any, weights: Any, *options: tuple
     derivatives = {platform: laid_out(form.derivative) for platform, form in forms.items()}
 
     @jax.custom_jvp
-    def convolve(x: jax.Array, kernel: jax.Array) -> Any:
+    def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
         return lax.platform_dependent(x, kernel, **values, default=plain)
 
     convolve.defjvps(
@@ -89,7 +92,7 @@ def convolution(primitive: Primitive, images: Any, weights: Any, *options: tuple
 
 
 @functools.cache
-def pooling(primitive: Primitive, images: Any, *options: tuple[str, Any]) -> Function | None:
+def pooling(primitive: Primitive, images: ShapedArray, *options: tuple[str, Any]) -> Function | None:
     """The form of an equation `reduce_window_max`, None if it stays as it is."""
     params = dict(options)
     dilated = any(factor != 1 for factor in (*params["base_dilation"], *params["window_dilation"]))
@@ -101,7 +104,7 @@ def pooling(primitive: Primitive, images: Any, *options: tuple[str, Any]) -> Fun
     if not has_sizes(images, [axis for axis, move in enumerate(moves) if move != (1, 1, (0, 0))]):
         return None
 
-    def plain(x: jax.Array) -> Any:
+    def plain(x: jax.Array) -> jax.Array:
         return primitive.bind(x, **params)
 
     def selections(x: jax.Array) -> jax.Array:
@@ -110,9 +113,9 @@ def pooling(primitive: Primitive, images: Any, *options: tuple[str, Any]) -> Fun
     return jax.jit(lambda x: lax.platform_dependent(x, cpu=selections, default=plain))
 
 
-def has_sizes(array: Any, axes: Iterable[int]) -> bool:
+def has_sizes(array: ShapedArray, axes: Iterable[int]) -> bool:
     """Whether the size of an array along each of these axes is a number: in an exported program it may be a symbol."""
     return all(isinstance(array.shape[axis], int) for axis in axes)
 
 
-FORMS = {"conv_general_dilated": convolution, "reduce_window_max": pooling}
+FORMS: dict[str, Callable[..., Function | None]] = {"conv_general_dilated": convolution, "reduce_window_max": pooling}

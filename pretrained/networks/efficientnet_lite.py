@@ -12,11 +12,11 @@ and drop-connect are left out: they are the identity when a trained network is a
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import Array, ArrayLike
 
 # Of each stage: blocks, size of the depthwise kernel, stride of the first block, expansion, channels.
 STAGES = (
@@ -30,7 +30,7 @@ STAGES = (
 )
 
 
-def normalize(pixels: Any) -> Any:
+def normalize(pixels: ArrayLike) -> Array:
     """Scales uint8 `[h, w, 3]` to [-127/128, 1], as the networks were trained."""
     return (jnp.asarray(pixels, jnp.float32) - 127) / 128
 

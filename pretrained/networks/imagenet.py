@@ -1,14 +1,14 @@
 """ImageNet: the names of its classes, and torchvision's normalisation of its pictures."""
 
 from importlib.resources import files
-from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def normalize(pixels: Any) -> Any:
+def normalize(pixels: ArrayLike) -> Array:
     """Scales uint8 `[h, w, 3]` to zero mean and unit variance over ImageNet's pictures, per channel."""
     mean, std = (jnp.asarray(value)[None, None] for value in (MEAN, STD))
     return (jnp.asarray(pixels, jnp.float32) / 255 - mean) / std

@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import ArrayLike
 
 from groupcam_jax.types import Classifier
 from pretrained.networks import imagenet
@@ -56,7 +57,7 @@ def load(name: str, weights: str | os.PathLike[str] | None = None) -> Classifier
     def apply(params: Any, images: jax.Array) -> jax.Array:
         return model.stateless_call(params["params"], params["state"], images, training=False)[0]
 
-    def preprocess(pixels: Any) -> jax.Array:
+    def preprocess(pixels: ArrayLike) -> jax.Array:
         return jnp.asarray(preprocess_input(jnp.asarray(pixels, jnp.float32)))
 
     size = model.input_shape[1] or 224  # MobileNetV3 takes any; its weights were trained at 224

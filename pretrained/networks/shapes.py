@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
+from jaxtyping import Array, ArrayLike
 from safetensors.numpy import load_file
 
 from groupcam_jax.types import Classifier
@@ -50,12 +51,12 @@ class ShapesNet(nn.Module):
         return nn.Dense(self.num_classes, name="fc")(x.mean((1, 2)))
 
 
-def preprocess(pixels: Any) -> Any:
+def preprocess(pixels: ArrayLike) -> Array:
     """Scales uint8 `[h, w, 3]` to about zero mean and unit variance."""
     return normalize(jnp.asarray(pixels, jnp.float32) / 255)
 
 
-def normalize(image: Any) -> Any:
+def normalize(image: Array) -> Array:
     """Scales a scene's image in [0, 1] to about zero mean and unit variance."""
     return (image - 0.5) / 0.25
 
