@@ -63,6 +63,23 @@ def wrong(handler):
     whole_without_range(handler, bytes(len(BODY)))
 
 
+def login(handler):
+    """Sends a page in place of the file, and says that all is well."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/html")
+    handler.end_headers()
+    handler.wfile.write(b"<html>log in</html>")
+
+
+def another_range(handler):
+    """Sends the file from its start, as a range that nobody asked for."""
+    handler.send_response(206)
+    handler.send_header("Content-Range", f"bytes 0-{len(BODY) - 1}/{len(BODY)}")
+    handler.send_header("Content-Length", str(len(BODY)))
+    handler.end_headers()
+    handler.wfile.write(BODY)
+
+
 def moved(handler):
     """Sends on to another host, which is this one by another name."""
     handler.send_response(302)
@@ -168,6 +185,7 @@ def test_no_password_goes_where_a_download_is_sent_on(serve, tmp_path):
         ((cut, cut), ["bytes=0-", f"bytes={HALF}-"]),
         ((cut, whole_without_range), ["bytes=0-", f"bytes={HALF}-"]),
         ((cut_without_range, whole), ["bytes=0-", f"bytes={HALF}-"]),
+        ((cut, another_range), ["bytes=0-", f"bytes={HALF}-"]),
     ],
 )
 def test_a_cut_download_goes_on(serve, replies, ranges, tmp_path):
@@ -185,6 +203,27 @@ def test_the_next_run_goes_on_from_the_part(serve, tmp_path):
     assert (tmp_path / f"{NAME}.part").read_bytes() == BODY[:HALF]
     assert download(server, tmp_path).read_bytes() == BODY
     assert server.ranges[-1] == f"bytes={HALF}-"
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"), [(login, "Deleted; run again"), (cut_without_range, rf"broke after {HALF + 9:,} bytes")]
+)
+def test_what_begins_anew_takes_nothing_from_the_part(serve, reply, message, tmp_path):
+    part = tmp_path / f"{NAME}.part"
+    part.write_bytes(BODY[: HALF + 9])
+    server = serve(reply)
+    with pytest.raises(DownloadError, match=message):
+        download(server, tmp_path)
+    assert files(tmp_path) == {part.name}
+    assert part.read_bytes() == BODY[: HALF + 9]
+    assert download(serve(whole), tmp_path).read_bytes() == BODY
+    assert server.ranges[-1] == f"bytes={HALF + 9}-"
+
+
+def test_what_begins_anew_and_goes_further_is_kept(serve, tmp_path):
+    (tmp_path / f"{NAME}.part").write_bytes(bytes(9))  # of another file
+    assert download(serve(cut_without_range, whole), tmp_path).read_bytes() == BODY
+    assert files(tmp_path) == {NAME}
 
 
 def test_a_part_that_is_whole_is_not_fetched_again(serve, tmp_path):

@@ -1,7 +1,8 @@
 """Fetches a published file once into a cache folder.
 
 It is downloaded as NAME.part, checked against its known hash, and only then renamed: a file under its own name in the
-cache is complete. An interrupted download keeps its part and resumes from there the next time.
+cache is complete. An interrupted download keeps its part and resumes from there the next time. What a server sends from
+the start all the same, be it the file or the page of a login, goes to NAME.part.new, and takes nothing from the part.
 """
 
 import hashlib
@@ -40,15 +41,17 @@ def fetch(url: str, path: Path, digest: str, *, by_hand: str, timeout: float, pr
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
             if not path.exists():  # Another process may have fetched it while this one waited for the lock.
-                part = Path(f"{path}.part")
-                _fetch(url, part, by_hand, timeout, progress)
-                broken = difference(part, digest)
+                part, anew = Path(f"{path}.part"), Path(f"{path}.part.new")
+                come = _fetch(url, part, anew, by_hand, timeout, progress)
+                broken = difference(come, digest)
                 if broken:
-                    part.unlink()
+                    come.unlink()
                     raise DownloadError(
                         f"{path.name}: {broken}; the download is broken or not the file it says. Deleted; run again"
                     )
-                os.replace(part, path)
+                os.replace(come, path)
+                for other in (part, anew):
+                    other.unlink(missing_ok=True)
                 return path
     broken = difference(path, digest)
     if broken:
@@ -80,8 +83,12 @@ class Anonymous(requests.Session):
         self.trust_env = True
 
 
-def _fetch(url: str, part: Path, by_hand: str, timeout: float, progress: bool) -> None:
-    """Downloads `url` to the end of `part`; if the connection breaks, resumes as long as that helps."""
+def _fetch(url: str, part: Path, anew: Path, by_hand: str, timeout: float, progress: bool) -> Path:
+    """Downloads `url` to the end of `part`; if the connection breaks, resumes as long as that helps.
+
+    Returns:
+      Where the answer is that came to its end: `part`, or `anew` where a part was there and the server started over.
+    """
     name = part.name.removesuffix(".part")
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not progress) as bar:
@@ -97,22 +104,28 @@ def _fetch(url: str, part: Path, by_hand: str, timeout: float, progress: bool) -
                 raise DownloadError(f"no network: {by_hand} ({error})") from error
             with response:
                 if response.status_code == requests.codes.requested_range_not_satisfiable:
-                    return  # Nothing comes after `part`: it is whole, or the hash will differ.
+                    return part  # Nothing comes after `part`: it is whole, or the hash will differ.
                 if not response.ok:
                     answer = f"{response.status_code} {response.reason}"
                     raise DownloadError(f"{url} answered {answer}: try again later, or {by_hand}")
+                asked = f"bytes {size}-"  # A server may ignore it and start over.
                 resumed = response.status_code == requests.codes.partial_content
-                kept = size if resumed else 0  # A server may ignore the range and start over.
+                resumed = resumed and response.headers.get("Content-Range", asked).startswith(asked)
+                kept = size if resumed else 0
+                target = part if resumed or not size else anew
                 length = response.headers.get("Content-Length")
                 bar.update(task, completed=kept, total=None if length is None else kept + int(length))
                 try:
-                    with part.open("ab" if resumed else "wb") as file:
+                    with target.open("ab" if resumed else "wb") as file:
                         for chunk in response.iter_content(2**16):
                             file.write(chunk)
                             bar.advance(task, len(chunk))
-                    return
+                    return target
                 except requests.RequestException as error:
                     broken = error
+            if target == anew:  # The longer of the two is kept.
+                os.replace(max(part, anew, key=lambda file: file.stat().st_size), part)
+                anew.unlink(missing_ok=True)
     raise DownloadError(
         f"{name}: the connection broke after {size:,} bytes, which are kept in {part}; run again to go on from "
         f"there, or {by_hand} ({broken})"
