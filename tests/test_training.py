@@ -170,6 +170,16 @@ def test_updated_statistics_are_those_of_whole_pictures(squares):
     assert float(outcome.loss) == pytest.approx(float(loss), rel=1e-5)
 
 
+def test_statistics_cannot_be_both_frozen_and_updated():
+    for pattern in ("batch_stats", "bn1/mean"):
+        with pytest.raises(
+            ValueError, match=rf"--frozen {pattern}: finds only statistics, such as batch_stats/bn1/mean"
+        ):
+            trainable(trained_here.factory(), [pattern], update_statistics=True)
+    assert "batch_stats/bn1/mean" in trainable(trained_here.factory(), ["batch_stats"]).fixed
+    assert "params/bn1/scale" in trainable(trained_here.factory(), ["bn1"], update_statistics=True).fixed
+
+
 @pytest.mark.parametrize("update_statistics", [False, True])
 def test_eight_devices_have_the_losses_of_one(squares, update_statistics, monkeypatch):
     classifier = trained_here.factory()

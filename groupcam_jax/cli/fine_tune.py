@@ -71,10 +71,15 @@ def run(
     momentum: Annotated[float, typer.Option(min=0, max=1)] = 0.9,
     weight_decay: Annotated[float, typer.Option(min=0)] = 1e-4,
     batch_stats: Annotated[
-        Literal["frozen", "updated"], typer.Option(help="Statistics of batch norm, in training and after it.")
+        Literal["frozen", "updated"],
+        typer.Option(help="Statistics of batch norm, in training and after it; all of them."),
     ] = "frozen",
     frozen: Annotated[
-        list[str] | None, typer.Option(help="Regular expression; arrays whose names it finds do not train; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Regular expression; arrays whose names it finds do not train; repeatable. Statistics go by "
+            "--batch-stats."
+        ),
     ] = None,
     dtype: Annotated[
         Literal["float32", "bfloat16"], typer.Option(help="Of the passes; weights are float32.")

@@ -60,15 +60,17 @@ def trainable(
     Args:
       classifier: see `Classifier`.
       frozen: regular expressions; arrays whose names they find do not train.
-      update_statistics: whether batch norm uses and updates the statistics of batches.
+      update_statistics: whether batch norm uses and updates the statistics of batches, also where its weights are
+        frozen: the statistics are those that the layers after it have trained on.
       dtype: in which passes are computed, "float32" or "bfloat16"; the weights stay as they are.
 
     Raises:
-      ValueError: nothing trains, stored statistics would, or there are none to update.
+      ValueError: nothing trains, stored statistics would, or there are none to update; or `frozen` is no expression,
+        or finds nothing, or only what is updated.
     """
     arrays, join = by_name(classifier.params)
     for pattern in frozen:
-        require_found(pattern, arrays)
+        require_found(pattern, arrays, update_statistics)
     flax = isinstance(classifier.params, Mapping) and "params" in classifier.params
     trained = {
         name: array
@@ -116,14 +118,19 @@ def trainable(
     return Trainable(apply, in_training, True, trained, fixed, joined)
 
 
-def require_found(pattern: str, arrays: Arrays) -> None:
-    """Refuses a pattern that is none, or finds nothing."""
+def require_found(pattern: str, arrays: Arrays, update_statistics: bool) -> None:
+    """Refuses a pattern that is none, or finds nothing, or nothing but statistics that are updated all the same."""
     try:
         found = [name for name in arrays if re.search(pattern, name)]
     except re.error as error:
         raise ValueError(f"--frozen {pattern}: is no regular expression: {error}") from error
     if not found:
         raise ValueError(f"--frozen {pattern}: finds none of the arrays {some(arrays, 4)}")
+    if update_statistics and all(name.startswith("batch_stats/") for name in found):
+        raise ValueError(
+            f"--frozen {pattern}: finds only statistics, such as {found[0]}, which --batch-stats updated updates; "
+            "leave out one of the two"
+        )
 
 
 def program_of(classifier: Classifier) -> Program:
