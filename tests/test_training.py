@@ -290,6 +290,11 @@ def test_classes_are_matched_by_their_names():
     assert (fitted.classifier.class_names, [*fitted.class_of]) == (["cat", "dog", "owl"], [0, 1, 2])
     assert "the last layer is kept: 'red' becomes 'cat'" in fitted.told
     assert fitted.classifier.params["params"]["fc"]["kernel"].all()
+    fitted = fit_classes(trained_here.factory(), ["blue", "owl", "red"])  # a shared name stays with its weights
+    assert (fitted.classifier.class_names, [*fitted.class_of]) == (["red", "owl", "blue"], [2, 1, 0])
+    assert fitted.told == "the last layer is kept: 'green' becomes 'owl'; 2 classes have the same names"
+    fitted = fit_classes(trained_here.factory(4, ["cat", "crane", "crane", "dog"]), ["crane", "crane", "dog", "owl"])
+    assert (fitted.classifier.class_names, [*fitted.class_of]) == (["crane", "crane", "owl", "dog"], [0, 1, 3, 2])
     fitted = fit_classes(trained_here.factory(), ["cat", "dog", "owl"], new=True)
     assert not fitted.classifier.params["params"]["fc"]["kernel"].any()
     fitted = fit_classes(trained_here.factory(), ["Red", "red", "green", "blue"])

@@ -1,5 +1,6 @@
 """Fits a classifier to the categories of a data set: by their names, or with a new last layer."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -30,6 +31,8 @@ class Fitted(NamedTuple):
 def fit_classes(classifier: Classifier, categories: Sequence[str], new: bool = False) -> Fitted:
     """Matches classes and categories by name; another number of them gets a new last layer of zeros.
 
+    Of as many, those that only one of the two has are taken for each other in their order.
+
     With zeros all classes are equally probable, so that nothing of the old classes is left to be unlearnt, and no map
     says anything until there is something to say.
 
@@ -45,12 +48,19 @@ def fit_classes(classifier: Classifier, categories: Sequence[str], new: bool = F
     count = len(categories)
     if not new and names == wanted:  # of ImageNet's, two have the same name
         return Fitted(classifier, range(count), "the last layer is kept: same classes")
-    if not new and sorted(names) == sorted(wanted) and len({*names}) == count:
-        return Fitted(classifier, [names.index(name) for name in wanted], "the last layer is kept: same classes")
-    renamed = classifier._replace(class_names=[*categories])
     if not new and len(names) == count:
-        told = f"the last layer is kept: {classifier.class_names[0]!r} becomes {categories[0]!r}, and so on in order"
-        return Fitted(renamed, range(count), told)
+        times = Counter(names), Counter(wanted)
+        shared = {name: label for label, name in enumerate(names) if times[0][name] == times[1][name] == 1}
+        others = [label for label, name in enumerate(names) if name not in shared]
+        left = iter(others)
+        class_of = [shared[name] if name in shared else next(left) for name in wanted]
+        if not others:
+            return Fitted(classifier, class_of, "the last layer is kept: same classes")
+        called = dict(zip(class_of, categories, strict=True))
+        told = f"the last layer is kept: {classifier.class_names[others[0]]!r} becomes {called[others[0]]!r}"
+        told += ", and so on in order" if others[1:] else ""
+        told += f"; {len(shared)} classes have the same names" if shared else ""
+        return Fitted(classifier._replace(class_names=[called[label] for label in range(count)]), class_of, told)
     module: Any = module_of(classifier)
     if not hasattr(module, "num_classes"):
         raise ValueError(
@@ -59,7 +69,8 @@ def fit_classes(classifier: Classifier, categories: Sequence[str], new: bool = F
         )
     told = f"a new last layer for {count} classes, of zeros; the network had {len(names)} others"
     params = new_head(module, count, classifier)
-    return Fitted(renamed._replace(apply=module.clone(num_classes=count).apply, params=params), range(count), told)
+    apply = module.clone(num_classes=count).apply
+    return Fitted(classifier._replace(apply=apply, params=params, class_names=[*categories]), range(count), told)
 
 
 def readable(categories: Sequence[str]) -> Sequence[str]:
