@@ -12,8 +12,9 @@ from flax import linen as nn
 from jaxtyping import ArrayLike
 
 from groupcam_jax.types import Classifier
-from pretrained.convert.hugging_face import EXPECTED, named_classes, read_config
+from pretrained.convert.hugging_face import CONFIG, named_classes, read_config, told_normalization
 from pretrained.convert.names import HUGGING_FACE, fit_names
+from pretrained.convert.normalization import with_normalization, without_normalization
 from pretrained.convert.variables import to_flax, torch_shapes
 from pretrained.fetching.download import download
 from pretrained.fetching.installed import installed
@@ -77,7 +78,8 @@ def load(name: str, weights: str | os.PathLike[str] | None = None, *, state_dict
         checks most of its own.
       weights: a state dict of the network, `.pth` or `.safetensors` (Keras: `.weights.h5`), or what
         `groupcam fine-tune` has written, with its own classes, instead of the published one. The network is built
-        for as many classes as the state dict has.
+        for as many classes as the state dict has. What Hugging Face's and timm's files beside it say of classes and of
+        the mean and deviation of pictures counts, and mean and deviation in the state dict do.
       state_dict: the name of the state dict in a file that has several, such as "state_dict_ema"; or of one module of
         several in it, such as "teacher".
 
@@ -86,7 +88,7 @@ def load(name: str, weights: str | os.PathLike[str] | None = None, *, state_dict
 
     Raises:
       ValueError: no such name, a network without published weights, or a state dict of another network, or that is
-        not finite.
+        not finite, or pictures that are normalised in a way that is not known.
       ImportError: the package with the weights, or Keras on JAX, is not installed; the message says which.
       OSError: the weights cannot be downloaded or read.
     """
@@ -113,17 +115,21 @@ def load(name: str, weights: str | os.PathLike[str] | None = None, *, state_dict
     network = untrained(name)
     expected = torch_shapes(network.params)
     try:
-        arrays, told = fit_names(read_state_dict(source, state_dict), expected)
+        arrays, normalizations = without_normalization(read_state_dict(source, state_dict))
+        arrays, told = fit_names(arrays, expected)
         bias = arrays.get(next(name for name, shape in expected.items() if shape == [1000]))
         if bias is not None and bias.ndim == 1 and 0 < len(bias) != 1000:
             network = untrained(name, len(bias))
             told.append(f"classes: {len(bias)}")
-        if any(HUGGING_FACE in done for done in told):
-            config = read_config(Path(source))
-            if config is None:
-                told.append(f"there is no config.json beside it; took {EXPECTED}")
-            names = named_classes(config or {}, len(network.class_names))
+        if weights is not None:
+            config, more = read_config(Path(weights), any(HUGGING_FACE in done for done in told))
+            normalizations |= told_normalization(config, Path(weights))
+            names = named_classes(config, len(network.class_names))
             network = network._replace(class_names=names or network.class_names)
+            told += [*more, *[f"took the names of its classes from {CONFIG}"] * bool(names)]
+        if normalizations:
+            network, more = with_normalization(network, normalizations)
+            told += more
         if told:
             LOG.warning("%s: %s", source, "; ".join(told))
         return network._replace(params=to_flax(arrays, network.params))

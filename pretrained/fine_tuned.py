@@ -1,4 +1,4 @@
-"""A fine-tuned classifier in one file: its weights, and in the header the names of its classes and its image size.
+"""A fine-tuned classifier in one file: its weights, and in the header its classes, its image size and normalisation.
 
 The arrays are called by their paths in the tree of weights ("params/fc/kernel"), and stored as they are.
 """
@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -15,6 +15,8 @@ from safetensors import SafetensorError, safe_open
 
 from groupcam_jax.program.params import by_name
 from groupcam_jax.types import Classifier, Params
+from pretrained.convert.normalization import normalization
+from pretrained.networks.imagenet import Normalization
 from pretrained.torch_files.state_dict import read_state_dict, write_safetensors
 from pretrained.torch_files.unpickler import CheckpointError
 
@@ -23,12 +25,16 @@ LARGEST = 10_000  # pixels; what is explained first is a blank image of this siz
 
 
 class FineTuned(NamedTuple):
-    """What is in a file: arrays by name, a name for each class, and height and width of the images."""
+    """What is in a file: arrays by name, a name for each class, height and width of the images, and how they are made.
+
+    The normalisation is None where it is the network's own.
+    """
 
     source: Path
     arrays: Mapping[str, np.ndarray]
     class_names: list[str]
     image_size: int
+    normalization: Normalization | None
 
 
 def write_fine_tuned(path: Path, classifier: Classifier) -> None:
@@ -38,7 +44,9 @@ def write_fine_tuned(path: Path, classifier: Classifier) -> None:
       OSError: the folder does not exist or cannot be written.
     """
     arrays = {name: np.asarray(leaf) for name, leaf in by_name(classifier.params)[0].items()}
-    told = {"class_names": [*classifier.class_names], "image_size": classifier.image_size}
+    told: dict[str, Any] = {"class_names": [*classifier.class_names], "image_size": classifier.image_size}
+    if isinstance(classifier.preprocess, Normalization):
+        told |= {"mean": classifier.preprocess.mean, "std": classifier.preprocess.std}
     write_safetensors(path, arrays, {KEY: json.dumps(told)})
 
 
@@ -66,13 +74,14 @@ def read_fine_tuned(path: str | os.PathLike[str]) -> FineTuned | None:
             raise ValueError("class_names are not two names at least")
         if type(size) is not int or not 0 < size <= LARGEST:
             raise ValueError(f"image_size is not between 1 and {LARGEST}")
+        prepared = normalization(told["mean"], told["std"]) if "mean" in told else None
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(f"{Path(path)}: the header of its fine-tuning is broken ({error})") from error
-    return FineTuned(Path(path), read_state_dict(path), names, size)
+    return FineTuned(Path(path), read_state_dict(path), names, size, prepared)
 
 
 def with_weights(classifier: Classifier, tuned: FineTuned) -> Classifier:
-    """Puts fine-tuned weights, class names and image size into a classifier; its `params` may be shapes alone.
+    """Puts fine-tuned weights and what goes with them into a classifier; its `params` may be shapes alone.
 
     Raises:
       ValueError: the file is of another network; the message lists the arrays that differ.
@@ -94,4 +103,6 @@ def with_weights(classifier: Classifier, tuned: FineTuned) -> Classifier:
     broken = next((name for name, array in tuned.arrays.items() if not np.isfinite(array).all()), None)
     if broken is not None:
         raise ValueError(f"{tuned.source}: weights are NaN or infinite, of {broken} at least")
-    return classifier._replace(params=params, class_names=tuned.class_names, image_size=tuned.image_size)
+    prepare = tuned.normalization or classifier.preprocess
+    names, size = tuned.class_names, tuned.image_size
+    return classifier._replace(params=params, preprocess=prepare, class_names=names, image_size=size)

@@ -23,6 +23,7 @@ from pretrained.convert.hugging_face import read_config
 from pretrained.convert.names import fit_names, from_hugging_face
 from pretrained.convert.variables import torch_shapes
 from pretrained.fine_tuned import KEY, read_fine_tuned, write_fine_tuned
+from pretrained.networks.imagenet import class_index, normalize
 from pretrained.torch_files.state_dict import read_state_dict, write_safetensors
 from pretrained.torch_files.unpickler import CheckpointError
 
@@ -274,18 +275,18 @@ def test_what_hugging_face_says_beside_the_weights(tmp_path, caplog):
         ({"0": "LABEL_0", "1": "LABEL_1"}, ["class 0", "class 1"]),
         ({"0": "cat"}, ["class 0", "class 1"]),
         ({"0": "cat", "1": 1}, ["class 0", "class 1"]),
-        (["cat", "dog"], ["class 0", "class 1"]),
+        (["cat", "dog"], ["cat", "dog"]),
     ]:
         config.write_text(json.dumps({"hidden_act": "relu", "layer_type": "basic", "id2label": labels}))
         assert catalogue.load("resnet18", tmp_path / "model.safetensors").class_names == names
     config.write_text('{"downsample_in_bottleneck": true}')
     with pytest.raises(
-        ValueError, match=r"config\.json says downsample_in_bottleneck = True: another network than ours"
+        ValueError, match=r"config\.json beside it says downsample_in_bottleneck = True: another network than ours"
     ):
-        read_config(tmp_path / "model.safetensors")
+        read_config(tmp_path / "model.safetensors", theirs=True)
     config.write_text("[")
     with pytest.raises(ValueError, match=r"config\.json beside it is damaged"):
-        read_config(tmp_path)
+        read_config(tmp_path, theirs=True)
 
 
 def hugging_face(name):
@@ -329,24 +330,141 @@ def test_weights_that_would_give_no_map_are_refused(name, array, message):
         loaded(TOY | {name: array})
 
 
-def test_the_network_has_as_many_classes_as_its_weights(tmp_path, monkeypatch, caplog):
-    class Net(nn.Module):
-        num_classes: int = 1000
+class Net(nn.Module):
+    """A network of a catalogue of its own."""
 
-        @nn.compact
-        def __call__(self, x):
-            return nn.Dense(self.num_classes, name="fc")(nn.Conv(3, (3, 3), name="conv1")(x).mean((1, 2)))
+    num_classes: int = 1000
 
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(self.num_classes, name="fc")(nn.Conv(3, (3, 3), name="conv1")(x).mean((1, 2)))
+
+
+@pytest.fixture
+def only_net(monkeypatch):
     monkeypatch.setitem(catalogue.IMAGENET, "net", catalogue.Network(Net, "conv1"))
     monkeypatch.setattr(catalogue, "NAMES", ("net",))
-    head = {"fc.weight": np.ones((7, 3), np.float32), "fc.bias": np.arange(7, dtype=np.float32)}
-    stem = {"conv1.weight": np.ones((3, 3, 3, 3), np.float32), "conv1.bias": np.zeros(3, np.float32)}
-    write_safetensors(tmp_path / "w.safetensors", {f"backbone.{name}": array for name, array in (head | stem).items()})
+
+
+def weights_of_net(classes):
+    return {
+        "fc.weight": np.ones((classes, 3), np.float32),
+        "fc.bias": np.arange(classes, dtype=np.float32),
+        "conv1.weight": np.ones((3, 3, 3, 3), np.float32),
+        "conv1.bias": np.zeros(3, np.float32),
+    }
+
+
+def normalising(mean, std, stem="normalize."):
+    """The weights of a network that normalises its pictures itself."""
+    inner = {f"model.{name}": array for name, array in weights_of_net(3).items()}
+    return inner | {
+        f"{stem}{name}": np.float32(value).reshape(1, -1, 1, 1) for name, value in [("mean", mean), ("std", std)]
+    }
+
+
+HALF, QUARTER, USUAL = [0.5] * 3, [0.25] * 3, ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+PROCESSOR = "preprocessor_config.json"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "files", "black", "source"),
+    [
+        (normalising(HALF, QUARTER), {}, -2, "normalize.mean and std"),
+        (normalising(HALF, QUARTER, "model.new_"), {}, -2, "model.new_mean and std"),
+        (weights_of_net(3), {PROCESSOR: {"image_mean": HALF, "image_std": HALF}}, -1, PROCESSOR),
+        (weights_of_net(3), {PROCESSOR: {"image_mean": 127.5, "image_std": 51, "do_rescale": False}}, -2.5, PROCESSOR),
+        (weights_of_net(3), {PROCESSOR: {"do_normalize": False, "image_mean": None}}, 0, PROCESSOR),
+        (weights_of_net(3), {"config.json": {"pretrained_cfg": {"mean": HALF, "std": QUARTER}}}, -2, "config.json"),
+        (weights_of_net(3), {"config.json": {"architecture": "net", "mean": HALF, "std": HALF}}, -1, "config.json"),
+        (normalising(*USUAL), {}, None, None),
+        (weights_of_net(3), {PROCESSOR: dict(zip(("image_mean", "image_std"), USUAL, strict=True))}, None, None),
+        (
+            {f"net.{name}": array for name, array in weights_of_net(3).items()} | {"criterion.weight": np.ones(3)},
+            {"config.json": ["lr"]},  # a weight for each class, and somebody's own configuration
+            None,
+            None,
+        ),
+    ],
+)
+def test_pictures_are_normalised_as_those_of_the_training(only_net, arrays, files, black, source, tmp_path, caplog):
+    write_safetensors(tmp_path / "model.safetensors", arrays)
+    for name, told in files.items():
+        (tmp_path / name).write_text(json.dumps(told))
+    model = catalogue.load("net", tmp_path)
+    pixels = np.zeros((1, 1, 3), np.uint8)
+    if source is None:
+        assert model.preprocess is normalize
+        assert "normalised by" not in caplog.text
+    else:
+        np.testing.assert_allclose(model.preprocess(pixels), np.full((1, 1, 3), black), atol=1e-6)
+        assert f", by {source}, and not as usual for this network" in caplog.text
+    write_fine_tuned(tmp_path / "tuned.safetensors", model)  # a fine-tuning goes on from there
+    (tmp_path / "config.json").unlink(missing_ok=True)
+    again = catalogue.load("net", tmp_path / "tuned.safetensors")
+    np.testing.assert_array_equal(again.preprocess(pixels + 9), model.preprocess(pixels + 9))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "processor", "message"),
+    [
+        (
+            weights_of_net(3) | {"bn0.running_mean": np.zeros(3)},
+            {},
+            r"bn0\.running_mean has three .* no bn0\.running_std",
+        ),
+        (normalising([123.7, 116.3, 103.5], [1, 1, 1]), {}, "expected three numbers each, of pixels"),
+        (normalising(HALF, [0, 1, 1]), {}, "expected three numbers each, of pixels"),
+        (
+            normalising(HALF, HALF),
+            {"image_mean": HALF, "image_std": QUARTER},
+            r"and preprocessor_config\.json normalise .*two",
+        ),
+        (weights_of_net(3), {"image_mean": HALF, "image_std": [1, 2]}, r"std \[1, 2\]: expected three numbers"),
+        (weights_of_net(3), {"image_mean": 0.5, "image_std": 10**400}, "expected three numbers"),
+        (weights_of_net(3), {"image_mean": 0.5, "image_std": 0.5, "rescale_factor": {}}, r"of pixels times \{\}"),
+        (weights_of_net(3), {"image_mean": 0.5, "image_std": 0.5, "rescale_factor": 0}, "of pixels times 0"),
+        (weights_of_net(3), [], r"preprocessor_config\.json beside it is damaged: expected a JSON object"),
+    ],
+)
+def test_a_normalisation_that_is_not_understood_is_refused(only_net, arrays, processor, message, tmp_path):
+    write_safetensors(tmp_path / "w.safetensors", arrays)
+    (tmp_path / PROCESSOR).write_text(json.dumps(processor))
+    with pytest.raises(ValueError, match=message):
+        catalogue.load("net", tmp_path / "w.safetensors")
+
+
+def test_classes_are_named_by_what_lies_beside_any_weights(only_net, tmp_path, caplog):
+    names = ["cat", "dog", "owl"]
+    for config, named in [
+        ({"label_names": names, "num_classes": 3}, names),
+        ({"label_names": {"2": "owl", "0": "cat", "1": "dog"}, "id2label": None}, names),
+        ({"model_type": "timm_wrapper", "id2label": dict(zip("012", names, strict=True)), "hidden_act": "gelu"}, names),
+        ({"label_names": names[:2]}, ["class 0", "class 1", "class 2"]),
+    ]:
+        write_safetensors(
+            tmp_path / "w.safetensors", {f"timm_model.{name}": it for name, it in weights_of_net(3).items()}
+        )
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        caplog.clear()
+        assert catalogue.load("net", tmp_path / "w.safetensors").class_names == named
+        assert ("took the names of its classes from config.json" in caplog.text) == (named == names)
+    (tmp_path / "config.json").write_text("{")  # of something else, perhaps
+    catalogue.load("net", tmp_path / "w.safetensors")
+    assert "left out: " in caplog.text
+    write_safetensors(tmp_path / "w.safetensors", weights_of_net(1000))
+    (tmp_path / "config.json").write_text(json.dumps({"label_names": [id for id, _ in class_index()]}))
+    assert catalogue.load("net", tmp_path / "w.safetensors").class_names[281] == "tabby"
+
+
+def test_the_network_has_as_many_classes_as_its_weights(only_net, tmp_path, caplog):
+    arrays = weights_of_net(7)
+    write_safetensors(tmp_path / "w.safetensors", {f"backbone.{name}": array for name, array in arrays.items()})
     model = catalogue.load("net", tmp_path / "w.safetensors")
     assert model.apply(model.params, jnp.ones((1, 5, 5, 3))).shape == (1, 7)
     assert model.class_names == [f"class {label}" for label in range(7)]
     assert caplog.messages == [f"{tmp_path / 'w.safetensors'}: took those under 'backbone.'; classes: 7"]
-    write_safetensors(tmp_path / "w.safetensors", head | stem | {"fc.bias": np.full(7, np.nan, np.float32)})
+    write_safetensors(tmp_path / "w.safetensors", arrays | {"fc.bias": np.full(7, np.nan, np.float32)})
     with pytest.raises(ValueError, match=r"w\.safetensors: weights are NaN or infinite, .*\n  fc\.bias has 7 of 7"):
         catalogue.load("net", tmp_path / "w.safetensors")
     with pytest.raises(ValueError, match=r"--state-dict ema: it goes with --weights"):
@@ -369,6 +487,7 @@ def test_one_logit_for_two_classes_is_loaded_again(tmp_path):
         ({"class_names": ["cat"]}, "'image_size'"),
         ({"class_names": ["cat"], "image_size": 8}, "class_names are not two names at least"),
         ({"class_names": ["cat", "dog"], "image_size": 10**6}, "image_size is not between 1 and 10000"),
+        ({"class_names": ["cat", "dog"], "image_size": 8, "mean": 0.5, "std": 0}, "expected three numbers each"),
         ([], "header of its fine-tuning is broken"),
     ],
 )

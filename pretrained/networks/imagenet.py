@@ -1,17 +1,30 @@
 """ImageNet: the names of its classes, and torchvision's normalisation of its pictures."""
 
+from dataclasses import dataclass
 from importlib.resources import files
 
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+@dataclass(frozen=True)
+class Normalization:
+    """Scales uint8 `[h, w, 3]` to zero mean and unit variance over the pictures of a data set, per channel.
+
+    Attributes:
+      mean: of red, green and blue from 0 to 1 over those pictures.
+      std: their standard deviations.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __call__(self, pixels: ArrayLike) -> Array:
+        mean, std = (jnp.asarray(value)[None, None] for value in (self.mean, self.std))
+        return (jnp.asarray(pixels, jnp.float32) / 255 - mean) / std
 
 
-def normalize(pixels: ArrayLike) -> Array:
-    """Scales uint8 `[h, w, 3]` to zero mean and unit variance over ImageNet's pictures, per channel."""
-    mean, std = (jnp.asarray(value)[None, None] for value in (MEAN, STD))
-    return (jnp.asarray(pixels, jnp.float32) / 255 - mean) / std
+normalize = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def class_names() -> list[str]:
