@@ -13,7 +13,7 @@ from jaxtyping import ArrayLike
 
 from groupcam_jax.types import Classifier
 from pretrained.convert.hugging_face import CONFIG, named_classes, read_config, told_normalization
-from pretrained.convert.names import HUGGING_FACE, fit_names
+from pretrained.convert.names import HUGGING_FACE, fit_names, prefixes, require_last
 from pretrained.convert.normalization import with_normalization, without_normalization
 from pretrained.convert.variables import to_flax, torch_shapes
 from pretrained.fetching.download import download
@@ -87,8 +87,8 @@ def load(name: str, weights: str | os.PathLike[str] | None = None, *, state_dict
       The classifier with its weights, preprocessing and class names.
 
     Raises:
-      ValueError: no such name, a network without published weights, or a state dict of another network, or that is
-        not finite, or pictures that are normalised in a way that is not known.
+      ValueError: no such name, a network without published weights, or a state dict of another network, or of a larger
+        one, or that is not finite, or pictures that are normalised in a way that is not known.
       ImportError: the package with the weights, or Keras on JAX, is not installed; the message says which.
       OSError: the weights cannot be downloaded or read.
     """
@@ -115,9 +115,14 @@ def load(name: str, weights: str | os.PathLike[str] | None = None, *, state_dict
     network = untrained(name)
     expected = torch_shapes(network.params)
     try:
-        arrays, normalizations = without_normalization(read_state_dict(source, state_dict))
-        arrays, told = fit_names(arrays, expected)
-        bias = arrays.get(next(name for name, shape in expected.items() if shape == [1000]))
+        saved, normalizations = without_normalization(read_state_dict(source, state_dict))
+        arrays, told = fit_names(saved, expected)
+        last = next(name for name, shape in expected.items() if shape == [1000])
+        bias, weight = arrays.get(last), arrays.get(last.replace("bias", "weight"))
+        if weight is not None and weight.ndim == 2 and expected.keys() <= arrays.keys():
+            taken = {id(array) for array in arrays.values()}
+            left_out = {name: array for name, array in saved.items() if id(array) not in taken}
+            require_last(left_out, weight, [prefix for prefix in prefixes(saved, expected) if prefix])
         if bias is not None and bias.ndim == 1 and 0 < len(bias) != 1000:
             network = untrained(name, len(bias))
             told.append(f"classes: {len(bias)}")

@@ -434,6 +434,32 @@ def test_a_normalisation_that_is_not_understood_is_refused(only_net, arrays, pro
         catalogue.load("net", tmp_path / "w.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("classes", "beside", "read"),
+    [
+        (1000, {"head.weight": (3, 1000), "head.bias": (3,)}, "logits"),
+        (7, {"head.1.weight": (2, 7)}, "logits"),
+        (7, {"scale.weight": (7, 7), "scale.bias": (7,)}, "logits"),
+        (1000, {"head.weight": (5, 3), "head.bias": (5,)}, "features"),
+        (7, {"projector.weight": (5, 3), "projector.bias": (5,)}, None),  # fc is its own, and was trained
+        (7, {"criterion.weight": (7, 7), "criterion.centers": (5, 7)}, None),
+        (1000, {"teacher.conv1.bias": (9,), "teacher.fc.weight": (1000, 3)}, None),
+    ],
+)
+def test_a_part_of_a_larger_network_is_not_taken_for_it(only_net, classes, beside, read, tmp_path):
+    arrays = {f"backbone.{name}": array for name, array in weights_of_net(classes).items()}
+    arrays |= {name: np.ones(shape, np.float32) for name, shape in beside.items()}
+    write_safetensors(tmp_path / "w.safetensors", arrays)
+    if read is not None:
+        with pytest.raises(
+            ValueError, match=rf"{next(iter(beside))} .* reads the {read} of this network.*--state-dict"
+        ):
+            catalogue.load("net", tmp_path / "w.safetensors")
+    part = None if read is None else "backbone"
+    model = catalogue.load("net", tmp_path / "w.safetensors", state_dict=part)
+    assert len(model.class_names) == classes
+
+
 def test_classes_are_named_by_what_lies_beside_any_weights(only_net, tmp_path, caplog):
     names = ["cat", "dog", "owl"]
     for config, named in [

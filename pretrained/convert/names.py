@@ -75,6 +75,33 @@ def prefixes(names: Collection[str], expected: Collection[str]) -> list[str]:
     return [name.removesuffix(first) for name in names if name == first or name.endswith(f".{first}")]
 
 
+def require_last(left_out: Mapping[str, np.ndarray], weight: np.ndarray, others: Collection[str]) -> None:
+    """Refuses a network that is a part of a larger one, whose classes come from a layer after it.
+
+    Such a layer reads the logits; or it reads the features in place of a last layer that still has ImageNet's classes.
+    A square matrix without a bias is of a loss.
+
+    Args:
+      left_out: what is in the state dict and not of the network.
+      weight: of the network's last layer, `[classes, features]`.
+      others: prefixes of other networks in the state dict, whose layers read what is their own.
+
+    Raises:
+      ValueError: there is such a layer.
+    """
+    classes, features = weight.shape
+    for name, array in left_out.items():
+        if array.ndim != 2 or not name.endswith(".weight") or name.startswith((*others,)):
+            continue
+        of_loss = array.shape[0] == classes and f"{name.removesuffix('weight')}bias" not in left_out
+        read = "logits" if array.shape[1] == classes and not of_loss else "features"
+        if read == "logits" or (classes == 1000 and array.shape[1] == features):
+            raise ValueError(
+                f"{name} {[*array.shape]} reads the {read} of this network, which is a part of a larger one: give "
+                "that, --model FILE.py:factory; or, if the part is what you want, name it by --state-dict"
+            )
+
+
 def unwrapped(name: str) -> str:
     """The name without PyTorch's wrappers: of DataParallel, of a compiled module, of sharded and of recomputed ones."""
     return WRAPPERS.sub("", name)
