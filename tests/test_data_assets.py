@@ -5,7 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from groupcam_jax.evaluation.data import batches, by_category, open_data, resize_shorter_and_crop, resize_straight
+from groupcam_jax.evaluation.data import (
+    batches,
+    by_category,
+    by_class,
+    open_data,
+    resize_shorter_and_crop,
+    resize_straight,
+)
+from pretrained.networks import imagenet
 
 
 def test_imagenet(assets):
@@ -24,6 +32,7 @@ def test_imagenet(assets):
     assert first.id == "ILSVRC2012_val_00000001"
     assert first.image.shape == (375, 500, 3)
     np.testing.assert_array_equal(first.boxes, [[111, 108, 442, 194]])
+    assert by_class(dataset, imagenet.class_names()) == (dataset, False, "")  # whose names lack the synonyms
 
 
 def test_coco(assets):

@@ -23,7 +23,7 @@ def read(index):
     return Example(f"p{index}", np.zeros((2, 2, 3), np.uint8), -1, boxes, np.array(SHOWN[index], np.int32))
 
 
-DATASET = Dataset("drawn", ("ant", "bee", "cow", "dog"), 5, read, SHOWN.__getitem__)
+DATASET = Dataset("drawn", ("ant", "bee", "cow", "dog"), 5, read, lambda index: -1, SHOWN.__getitem__)
 
 
 def test_pairs():
@@ -45,9 +45,9 @@ def test_no_such_category():
     with pytest.raises(ValueError, match="drawn has no category 'elk'; it has ant, bee, cow, dog"):
         by_category(DATASET, ["ant", "elk"])
     with pytest.raises(ValueError, match="drawn has several categories called 'ant'"):
-        by_category(Dataset("drawn", ("ant", "ant"), 1, read, lambda index: []), ["ant"])
+        by_category(Dataset("drawn", ("ant", "ant"), 1, read, lambda index: -1, lambda index: []), ["ant"])
     with pytest.raises(ValueError, match="no picture of drawn has an object of bee"):
-        by_category(Dataset("drawn", ("ant", "bee"), 1, read, lambda index: []), ["bee"])
+        by_category(Dataset("drawn", ("ant", "bee"), 1, read, lambda index: -1, lambda index: []), ["bee"])
 
 
 def test_scenes():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from groupcam_jax.cli.evaluate import app
 from groupcam_jax.evaluation.data import open_data
+from pretrained.scenes import CLASS_NAMES
 
 KILLS = int(os.environ.get("KILLS", "1"))
 
@@ -192,8 +194,8 @@ def test_what_is_corrected_or_damaged_is_named_and_measured_again(pictures, tmp_
 
 def of_categories(folder):
     (folder / "boxes.jsonl").unlink()
-    (folder / "images").rename(folder / "c")
-    return "4 of 4 pictures were left out (c/0.png, c/1.png, c/2.png and 1 more): has no box of its class"
+    (folder / "images").rename(folder / "star")
+    return "4 of 4 pictures were left out (star/0.png, star/1.png, star/2.png and 1 more): has no box of its class"
 
 
 def unlabelled(folder):
@@ -227,6 +229,49 @@ def test_no_result_is_an_error_that_says_what_is_missing(pictures, tmp_path, cha
     assert missing in told
     assert "no picture could be measured" in told
     assert not [*tmp_path.glob("out/*/table.*")]
+
+
+def by_folder(folder):
+    """The same pictures, in folders that are called as their classes."""
+    shown = [json.loads(line) for line in (folder / "boxes.jsonl").read_text().splitlines()]
+    for line in shown:
+        place = folder / "sorted" / CLASS_NAMES[line["label"]]
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "images" / f"{line['id']}.png", place)
+    return folder / "sorted", [line["label"] for line in sorted(shown, key=lambda line: CLASS_NAMES[line["label"]])]
+
+
+def test_classes_are_found_by_the_names_of_the_folders(pictures, tmp_path):
+    folder, labels = by_folder(pictures)
+    code, told = evaluate(tmp_path / "out", folder, experiment="class-discrimination")
+    assert code == 0, told
+    file = tmp_path / "out" / "class-discrimination" / "rows-0.jsonl"
+    measured = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [row["classes"][0] for row in sorted(measured, key=lambda row: row["number"])] == labels
+
+
+def test_folders_of_other_names_are_refused_unless_they_are_given_classes(pictures, tmp_path):
+    folder, _ = by_folder(pictures)
+    (folder / CLASS_NAMES[json.loads((pictures / "boxes.jsonl").read_text().partition("\n")[0])["label"]]).rename(
+        folder / "a mark"
+    )
+    named = r"1 of \d categories are no class of the network by name: 'a mark'"
+    with pytest.raises(ValueError, match=rf"{named}; pass --category-classes FILE, JSON"):
+        evaluate(tmp_path / "out", folder, experiment="class-discrimination")
+    code, told = evaluate(tmp_path / "out", folder, experiment="insertion-deletion")
+    assert code == 0
+    assert re.search(named, told)
+    classes = tmp_path / "classes.json"
+    classes.write_text('{"a mark": [3]}')
+    options = ["--category-classes", str(classes)]
+    code, told = evaluate(tmp_path / "given", folder, *options, experiment="class-discrimination")
+    assert code == 0, told
+
+
+def test_numbers_of_unnamed_classes_are_taken_and_that_is_said(pictures, tmp_path):
+    code, told = evaluate(tmp_path / "out", pictures)
+    assert code == 0
+    assert "and the network's classes are matched by number, for want of names" in told
 
 
 @pytest.mark.parametrize(

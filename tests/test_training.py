@@ -57,7 +57,9 @@ def squares(tmp_path_factory):
 
 def test_an_epoch_has_every_picture_once_and_a_run_can_begin_anywhere(squares):
     shades = [Numbered(squares, number) for number in range(len(squares))]
-    dataset = Dataset("squares", squares.categories, len(squares), lambda n: shades[n].example, lambda n: [])
+    dataset = Dataset(
+        "squares", squares.categories, len(squares), lambda n: shades[n].example, lambda n: -1, lambda n: []
+    )
     source = Source(dataset, range(3), trained_here.SIZE, batch=4)
     whole = list(training_batches(source, range(12), seed=3, smallest=1.0))
     first, second = ([int(n) for batch in part for n in batch.images.max((1, 2, 3))] for part in (whole[:6], whole[6:]))
@@ -82,21 +84,23 @@ class Numbered:
 
 
 def test_a_picture_is_cropped_anew_in_every_epoch(squares):
-    one = Dataset("one", squares.categories, 1, lambda n: squares[0], lambda n: [])
+    one = Dataset("one", squares.categories, 1, lambda n: squares[0], lambda n: -1, lambda n: [])
     source = Source(one, range(3), trained_here.SIZE, batch=1)
     shown = {batch.images.tobytes() for batch in training_batches(source, range(6), seed=0, smallest=0.2)}
     assert len(shown) == 6
 
 
 def test_labels_that_are_none_and_rows_of_broken_pictures_are_said(squares):
-    unlabelled = Dataset("coco", squares.categories, 8, lambda n: squares[n]._replace(label=-1), lambda n: [])
+    unlabelled = Dataset(
+        "coco", squares.categories, 8, lambda n: squares[n]._replace(label=-1), lambda n: -1, lambda n: []
+    )
     with pytest.raises(ValueError, match=r"coco, blue/0.png: label -1 is none of its 3 categories"):
         next(evaluation_batches(Source(unlabelled, range(3), 16, 4)))
 
     def broken(number):
         raise BrokenPicture(f"{number}.png", "is cut short")
 
-    nothing = Dataset("broken", squares.categories, 8, broken, lambda n: [])
+    nothing = Dataset("broken", squares.categories, 8, broken, lambda n: -1, lambda n: [])
     with pytest.raises(ValueError, match=r"broken: many pictures in a row cannot be read, such as \d.png: is cut"):
         next(training_batches(Source(nothing, range(3), 16, 4), range(2), 0, 0.5))
 

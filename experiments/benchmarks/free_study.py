@@ -73,4 +73,6 @@ def blank_pictures(count: int) -> Dataset:
     def read(number: int) -> Example:
         return black._replace(id=f"n01440764/ILSVRC2012_val_{number:08d}.JPEG")
 
-    return Dataset("blank", ("blank",), count, read, lambda number: (), lambda number: f"{number:016x}")
+    return Dataset(
+        "blank", ("blank",), count, read, lambda number: 0, lambda number: (), lambda number: f"{number:016x}"
+    )

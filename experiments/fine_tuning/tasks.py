@@ -101,7 +101,14 @@ def in_memory(folder: Path, split: str, rows: Mapping[str, Mapping[str, str]]) -
         return example._replace(boxes=box, categories=np.array([example.label], np.int32), masks=mask)
 
     examples = [read(index) for index in range(len(dataset))]
-    return Dataset(split, dataset.categories, len(examples), examples.__getitem__, lambda index: [])
+    return Dataset(
+        split,
+        dataset.categories,
+        len(examples),
+        examples.__getitem__,
+        lambda index: examples[index].label,
+        lambda index: [],
+    )
 
 
 def held_out(
@@ -136,7 +143,9 @@ def scenes() -> Task:
         Example(f"scene {n}", image, int(label), np.zeros((1, 4), np.float32), np.array([label], np.int32), mask[None])
         for n, (image, label, mask) in enumerate(zip(drawn.images, drawn.labels, drawn.objects, strict=True))
     ]
-    training = Dataset("scenes", CLASS_NAMES, SCENES, examples.__getitem__, lambda index: [])
+    training = Dataset(
+        "scenes", CLASS_NAMES, SCENES, examples.__getitem__, lambda index: examples[index].label, lambda index: []
+    )
     held = {
         "no tint": draw(2030, TEST_SCENES, cue=None),
         "tint of another": draw(2030, TEST_SCENES, cue="other"),

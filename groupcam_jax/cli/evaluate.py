@@ -34,11 +34,12 @@ from groupcam_jax.cli.options import (
 from groupcam_jax.evaluation.categories import read_categories, union_classifier
 from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.contenders import build_methods
-from groupcam_jax.evaluation.data import by_category, open_data, resize_shorter_and_crop, resize_straight
+from groupcam_jax.evaluation.data import by_category, by_class, open_data, resize_shorter_and_crop, resize_straight
 from groupcam_jax.evaluation.devices import meet
 from groupcam_jax.evaluation.job import Job
 from groupcam_jax.evaluation.manifest import fingerprint, hold, place_of
 from groupcam_jax.evaluation.measuring import make_study
+from groupcam_jax.evaluation.needs import need_nothing
 from groupcam_jax.evaluation.run import run
 from groupcam_jax.evaluation.section import Section, section
 from groupcam_jax.evaluation.study import Experiment
@@ -70,7 +71,8 @@ def evaluate(
     ] = None,
     data_dir: DataDir = None,
     category_classes: Annotated[
-        Path | None, typer.Option(help="JSON: category of the data -> classes of the network that mean it.")
+        Path | None,
+        typer.Option(help="JSON: category of the data -> classes of the network that mean it; by name without."),
     ] = None,
     resize: Annotated[
         Literal["straight", "crop"], typer.Option(help="To the network's size, or the centre at 7/8 of that scale.")
@@ -103,8 +105,18 @@ def evaluate(
     classifier = load_classifier(model, weights, state_dict, class_names)
     dataset = open_data(data, split, data_dir)
     categories = category_classes and read_categories(category_classes)
+    experiments = {one: find_experiment(one) for one in names}
     if categories:
         classifier, dataset = union_classifier(classifier, categories), by_category(dataset, list(categories))
+    else:
+        dataset, strangers, told = by_class(dataset, classifier.class_names)
+        if strangers and any(experiment.needs != need_nothing for experiment in experiments.values()):
+            raise ValueError(
+                f"{told}; pass --category-classes FILE, JSON from each category to the numbers of the classes that "
+                'mean it, {"cat": [281, 282]}, or --class-names FILE if they are called otherwise in the data'
+            )
+        if told and process == 0:
+            errors.print(told, markup=False)
     size = classifier.image_size
     manifest = {
         "model": model,
@@ -118,7 +130,6 @@ def evaluate(
         "seed": seed,
         "masks": masks,
     }
-    experiments = {one: find_experiment(one) for one in names}
     asked = {
         one: list(dict.fromkeys(methods.replace("_", "-").split(",") if methods else experiment.methods))
         for one, experiment in experiments.items()

@@ -62,7 +62,15 @@ def open_categories(folder: Path) -> Dataset:
         example = dataset[index]
         return example._replace(label=position[example.label])
 
-    return Dataset(dataset.name, tuple(names), len(dataset), read, dataset.shown, dataset.identity)
+    return Dataset(
+        dataset.name,
+        tuple(names),
+        len(dataset),
+        read,
+        lambda index: position[dataset.label(index)],
+        dataset.shown,
+        dataset.identity,
+    )
 
 
 def require_same_categories(training: Dataset, validation: Dataset) -> None:

@@ -34,6 +34,7 @@ def annotated_dataset(folder: Path, categories: Iterable[str], annotations: Sequ
         tuple(categories),
         len(annotations),
         lambda index: read_annotated(annotations[index]),
+        lambda index: annotations[index].label,
         lambda index: annotations[index].categories,
         lambda index: identity(annotations[index]),
     )

@@ -13,7 +13,7 @@ def by_category(dataset: Dataset, names: Sequence[str]) -> Dataset:
     """Builds the data set of all pairs of a picture and one of the named categories that it shows.
 
     The label of a pair is the category, an index into `names`; its id is that of the picture. All boxes of the picture
-    stay; boxes of all other categories get one more category, the last.
+    stay; boxes of all other categories get one more category, the last. A picture without boxes shows its own category.
 
     Raises:
       ValueError: the data set has no such category, or several, or no picture shows any of them.
@@ -26,10 +26,14 @@ def by_category(dataset: Dataset, names: Sequence[str]) -> Dataset:
         raise ValueError(f"{dataset.name} has several categories called {', '.join(map(repr, twice))}")
     new = np.full(len(dataset.categories), len(names), np.int32)
     new[[dataset.categories.index(name) for name in names]] = np.arange(len(names))
+
+    def own(position: int) -> Sequence[int]:
+        return [label] if (label := dataset.label(position)) >= 0 else []
+
     pairs = [
         (position, label)
         for position in range(len(dataset))
-        for label in sorted({int(new[category]) for category in dataset.shown(position)} - {len(names)})
+        for label in sorted({int(new[one]) for one in dataset.shown(position) or own(position)} - {len(names)})
     ]
     if not pairs:
         raise ValueError(f"no picture of {dataset.name} has an object of {', '.join(names)}")
@@ -43,4 +47,12 @@ def by_category(dataset: Dataset, names: Sequence[str]) -> Dataset:
         position, label = pairs[index]
         return digest(dataset.identity(position), label, new)
 
-    return Dataset(dataset.name, (*names, OTHERS), len(pairs), read, lambda index: [pairs[index][1]], identity)
+    return Dataset(
+        dataset.name,
+        (*names, OTHERS),
+        len(pairs),
+        read,
+        lambda index: pairs[index][1],
+        lambda index: [pairs[index][1]],
+        identity,
+    )

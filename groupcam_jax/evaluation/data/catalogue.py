@@ -108,6 +108,7 @@ def _open(builder: Any, name: str, split: str, prepare: str) -> Dataset:
         tuple(labels.names),
         len(source),
         lambda index: _example(read(index), f"{split} {index}"),
+        lambda index: int(read(index).get("label", -1)),
         lambda index: _objects(read(index))[1].tolist(),
         lambda index: identity,  # of all: to read every record would take minutes
     )

@@ -26,6 +26,7 @@ def open_scenes(count: int = 200, seed: int = 2027) -> Dataset:
         scenes.CLASS_NAMES,
         count,
         read,
+        lambda index: read(index).label,
         lambda index: [read(index).label],
         lambda index: digest(drawn_by, seed, index),
     )

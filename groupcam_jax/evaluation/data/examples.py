@@ -49,6 +49,7 @@ class Dataset:
       categories: their names; labels and the categories of boxes are indices into it.
       length: how many pictures there are, including those that cannot be read.
       read: position -> example; raises `BrokenPicture` if the picture cannot be read.
+      label: position -> the class of the whole picture, or -1, without reading the picture if possible.
       shown: position -> the categories of the boxes, without reading the picture if possible.
       identity: position -> a digest of what is known of the picture without reading it: what was measured with another
         one is of other data. By default the position alone, for data that cannot change.
@@ -58,6 +59,7 @@ class Dataset:
     categories: tuple[str, ...]
     length: int
     read: Callable[[int], Example]
+    label: Callable[[int], int]
     shown: Callable[[int], Sequence[int]]
     identity: Callable[[int], str] = str
 
