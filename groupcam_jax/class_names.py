@@ -30,17 +30,17 @@ def read_class_names(path: pathlib.Path) -> list[str]:
 
 
 def find_label(class_names: Sequence[str], wanted: str) -> int:
-    """Finds a class by index, name or part of its name, ignoring case; '_' equals ' '.
+    """Finds a class by name, index or part of its name, ignoring case; '_' equals ' '.
 
     Raises:
       ValueError: there is no such class, or several; the message lists them.
     """
-    if wanted.isdecimal():
+    names = [normal(name) for name in class_names]
+    found = [label for label, name in enumerate(names) if name == normal(wanted)]
+    if not found and wanted.isdecimal():
         if int(wanted) >= len(class_names):
             raise ValueError(f"--class {wanted}: the model has {len(class_names)} classes, 0 to {len(class_names) - 1}")
         return int(wanted)
-    names = [normal(name) for name in class_names]
-    found = [label for label, name in enumerate(names) if name == normal(wanted)]
     found = found or [label for label, name in enumerate(names) if normal(wanted) in name]
     if len(found) == 1:
         return found[0]

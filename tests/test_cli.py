@@ -462,6 +462,11 @@ def test_classes_by_part_of_their_name(wanted, label):
     assert find_label(["tabby", "tiger_cat", "dog", "cow", "cat"], wanted) == label
 
 
+def test_a_class_that_is_called_by_a_number_is_found_by_it():
+    sorted_as_folders = ["0", "1", "10", "2"]
+    assert [find_label(sorted_as_folders, wanted) for wanted in ("2", "10", "3")] == [3, 2, 3]
+
+
 def test_a_layer_of_the_command_line_keeps_the_layout_of_the_model():
     usual = Layer("stem", data_format="NCHW")
     assert chosen_layer("block", usual) == Layer("block", data_format="NCHW")
