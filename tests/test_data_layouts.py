@@ -5,6 +5,7 @@ import pytest
 from test_data_objects import GOOD, coco, make
 
 from groupcam_jax.evaluation.data import open_data
+from groupcam_jax.training.data import open_pair
 from pretrained.networks.imagenet import class_index
 
 IDS = [id for id, _ in class_index()]
@@ -30,6 +31,8 @@ def test_imagenet_of_kaggle(tmp_path, inside):
     assert (first.id, first.label, second.label) == ("ILSVRC2012_val_1", 970, 65)
     np.testing.assert_array_equal(first.boxes, [[5, 6, 21, 31], [1, 2, 9, 10]])
     np.testing.assert_array_equal(second.boxes, [[0, 1, 10, 11]])
+    (tmp_path / "LOC_val_solution.csv").write_text(CSV.format(IDS[65], IDS[970], IDS[3]))
+    assert [example.categories.tolist() for example in open_data(tmp_path / inside)] == [[970, 3], [65]]
     with pytest.raises(FileNotFoundError, match=r"expected LOC_train_solution\.csv there or in"):
         open_data(tmp_path, "train")
 
@@ -106,6 +109,15 @@ def test_links_to_folders_are_followed_once(tmp_path):
     (tmp_path / "data" / "cat").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "data" / "dog" / "loop").symlink_to(tmp_path / "data")
     assert [example.id for example in open_data(tmp_path / "data")] == ["cat/a.jpg", "dog/b.jpg"]
+
+
+def test_drawn_scenes_are_not_taken_for_a_folder_of_their_name(tmp_path, monkeypatch):
+    make(tmp_path, {f"scenes/{part}/{name}/a.jpg": None for part in ("train", "val") for name in ("cat", "dog")})
+    monkeypatch.chdir(tmp_path)
+    for open_scenes in (lambda: open_data("scenes"), lambda: open_pair("scenes", None)):
+        with pytest.raises(ValueError, match=r"the folder of this name; choose \./scenes, or another place"):
+            open_scenes()
+    assert open_data("./scenes", "val").categories == open_pair("./scenes", None)[0].categories == ("cat", "dog")
 
 
 def test_names_that_are_no_folders(tmp_path):

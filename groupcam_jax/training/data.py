@@ -4,6 +4,7 @@ from pathlib import Path
 
 from groupcam_jax.evaluation.data import Dataset, Example, open_data
 from groupcam_jax.evaluation.data.drawn import open_scenes
+from groupcam_jax.evaluation.data.opening import is_scenes
 from groupcam_jax.some import some
 
 HELD_OUT = ("val", "valid", "validation")
@@ -28,10 +29,10 @@ def open_pair(
 
     Raises:
       FileNotFoundError: no such data, or no validation pictures.
-      ValueError: the two have other categories, or one alone, or no such split.
+      ValueError: the two have other categories, or one alone, no such split, or a folder called "scenes".
     """
     folder = Path(data)
-    if data == "scenes" and validation is None:
+    if is_scenes(data) and validation is None:
         return open_scenes(256, seed=2028), open_scenes()
     if folder.is_dir() and validation is None:
         found = next((folder / name for name in HELD_OUT if (folder / name).is_dir()), None)

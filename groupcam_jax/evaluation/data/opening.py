@@ -28,15 +28,16 @@ def open_data(data: str | Path, split: str | None = None, data_dir: Path | None 
     """Opens drawn scenes, a folder of pictures, or a data set of TensorFlow Datasets by name.
 
     Args:
-      data: "scenes", a folder, or a name such as "imagenet2012" or "coco/2017"; if both exist, the folder is opened.
+      data: "scenes", a folder, or a name such as "imagenet2012" or "coco/2017"; of a folder and a data set of one name
+        the folder is opened, and "scenes" is refused.
       split: of a folder that has splits, or of TFDS, whose default is "validation".
       data_dir: where TFDS keeps its data; None is its default.
 
     Raises:
       FileNotFoundError: no such folder or data set, no pictures, or no annotations.
-      ValueError: malformed annotations, or no such split.
+      ValueError: malformed annotations, no such split, or a folder called "scenes".
     """
-    if data == "scenes":
+    if is_scenes(data):
         if split is not None:
             raise ValueError(f"the drawn scenes have no split {split!r}")
         return open_scenes()
@@ -48,6 +49,19 @@ def open_data(data: str | Path, split: str | None = None, data_dir: Path | None 
     if isinstance(data, Path) or folder.is_absolute() or data.startswith("."):
         raise FileNotFoundError(f"no folder {data}")
     return open_tfds(data, split or "validation", data_dir)
+
+
+def is_scenes(data: str | Path) -> bool:
+    """Whether the drawn scenes are meant.
+
+    Raises:
+      ValueError: they or a folder may be.
+    """
+    if data != "scenes":
+        return False
+    if Path("scenes").is_dir():
+        raise ValueError("scenes may be the drawn scenes or the folder of this name; choose ./scenes, or another place")
+    return True
 
 
 def open_folder(folder: Path, split: str | None = None) -> Dataset:
