@@ -183,9 +183,14 @@ def test_voc(tmp_path):
         dataset = open_data(tmp_path, "cows")
     assert [example.id for example in dataset] == ["b"]
     np.testing.assert_array_equal(dataset[0].categories, [1])
-    write(tmp_path / "Annotations" / "deep" / "a.xml", voc(("cat", 1, 1, 2, 2)))
-    with pytest.raises(ValueError, match=r"Annotations: has a\.xml more than once"):
-        open_data(tmp_path)
+    write(tmp_path / "ImageSets" / "Main" / "dog_val.txt", "a  1\nb -1\n")
+    with pytest.warns(UserWarning, match="1 of 3 categories have no pictures: cow"):
+        assert [example.id for example in open_data(tmp_path, "dog_val")] == ["a"]
+    for name in ("deep/a.xml", "a.XML"):
+        write(tmp_path / "Annotations" / name, voc(("cat", 1, 1, 2, 2)))
+        with pytest.raises(ValueError, match=r"Annotations: has a\.xml more than once"):
+            open_data(tmp_path)
+        (tmp_path / "Annotations" / name).unlink()
 
 
 @pytest.mark.parametrize(("size", "expected"), [

@@ -196,6 +196,15 @@ def test_files_of_other_editors(tmp_path):
         open_data(tmp_path)
 
 
+def test_a_label_has_one_name_at_most(tmp_path):
+    text = lines({"name": "cat"}, {"label": 2, "name": "cow"}, {"label": 2})
+    dataset = open_data(make(tmp_path, {**{f"{n}.png": None for n in range(3)}, "boxes.jsonl": text}))
+    assert dataset.categories == ("cat", "class 1", "cow")
+    make(tmp_path, {"boxes.jsonl": lines({"name": "cat"}, {"name": "dog"}, {"label": 2, "name": "cow"})})
+    with pytest.raises(ValueError, match=r"boxes\.jsonl: expected one name for each label, but 0 is 'cat' and 'dog'$"):
+        open_data(tmp_path)
+
+
 def test_boxes_whose_picture_must_be_read_first(tmp_path):
     make(tmp_path, {"0.png": None, "1.png": None, "boxes.jsonl": lines({"boxes_xyxy": [[60, 5, 70, 9]]}, {})})
     with pytest.raises(BrokenPicture, match=r"^0: the box \[60, 5, 71, 10\] lies outside the picture of 50 x 40"):

@@ -17,7 +17,7 @@ from groupcam_jax.evaluation.data.annotation import Annotation
 from groupcam_jax.evaluation.data.annotations import annotated_dataset, pictures_by_id, warn_of_unlisted
 from groupcam_jax.evaluation.data.boxes import Box, Size, inclusive_box
 from groupcam_jax.evaluation.data.examples import Dataset
-from groupcam_jax.evaluation.data.listing import find_pictures
+from groupcam_jax.evaluation.data.listing import find_pictures, some
 from groupcam_jax.evaluation.data.objects import Objects
 from groupcam_jax.evaluation.data.values import identifier, picture_size, read_json, read_text, whole
 
@@ -34,10 +34,10 @@ def open_boxes_jsonl(folder: Path) -> Dataset:
 
     Raises:
       FileNotFoundError: no `boxes.jsonl`, or no pictures.
-      ValueError: no line is as expected.
+      ValueError: no line is as expected, or a label has several names.
     """
     file, found = folder / NAME, find_pictures(folder)
-    lines, objects, annotations, names = Objects(file, "lines", LINE), Objects(file), [], dict[int, str]()
+    lines, objects, annotations, names = Objects(file, "lines", LINE), Objects(file), [], dict[int, list[str]]()
     for position, line in enumerate(read_text(file).split("\n"), start=1):  # splitlines() would split at U+2028
         if not line.strip():
             continue
@@ -50,13 +50,17 @@ def open_boxes_jsonl(folder: Path) -> Dataset:
             boxes = _boxes(record["boxes_xyxy"], size, objects, f"line {position}")
             path = folder / "images" / f"{id}.JPEG"
             annotations.append(Annotation(id, path, label, boxes, [label] * len(boxes), size))
-            names[label] = str(record.get("name", f"class {label}"))
+            called, name = names.setdefault(label, []), record.get("name")
+            if name is not None and str(name) not in called:
+                called.append(str(name))
+    if several := [f"{label} is {' and '.join(map(repr, called))}" for label, called in names.items() if called[1:]]:
+        raise ValueError(f"{file}: expected one name for each label, but {some(several)}")
     lines.report()
     objects.report()
     pictures = pictures_by_id(found, (one.id for one in annotations), file)
     annotations = [one._replace(path=pictures.get(one.id, one.path)) for one in annotations]
     warn_of_unlisted(annotations, found, file)
-    categories = [names.get(label, f"class {label}") for label in range(max(names, default=-1) + 1)]
+    categories = [(names.get(label) or [f"class {label}"])[0] for label in range(max(names, default=-1) + 1)]
     return annotated_dataset(folder, categories, annotations)
 
 

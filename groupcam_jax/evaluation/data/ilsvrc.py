@@ -50,13 +50,15 @@ def open_ilsvrc(root: Path, split: str | None) -> Dataset:
         with rows.reading(f"{row!s:.100}"):
             id, predictions = row["ImageId"], (row["PredictionString"] or "").split()
             first, *_ = predictions
-            label, boxes = labels[first], []
+            label, boxes, kinds = labels[first], [], []
             for start in range(0, len(predictions), 5):
                 with objects.reading(f"{id}, box {start // 5 + 1}"):
-                    boxes.append(inclusive_box(predictions[start + 1 : start + 5], None))
+                    kind, box = labels[predictions[start]], inclusive_box(predictions[start + 1 : start + 5], None)
+                    boxes.append(box)
+                    kinds.append(kind)
             within = Path(id.split("_")[0]) if split == "train" else Path()
             path = root / PICTURES / split / within / f"{id}.JPEG"
-            annotations.append(Annotation(id, path, label, boxes, [label] * len(boxes)))
+            annotations.append(Annotation(id, path, label, boxes, kinds))
     if twice := repeated(annotation.id for annotation in annotations):
         raise ValueError(f"{file}: has {some(twice)} more than once")
     rows.report()

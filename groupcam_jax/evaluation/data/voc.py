@@ -35,6 +35,8 @@ def find_voc(folder: Path) -> list[Path]:
 def open_voc(folder: Path, split: str | None) -> Dataset:
     """Opens a folder in VOC's layout: all of it, or the pictures that `ImageSets/Main/<split>.txt` lists.
 
+    In the list of a category, such as `cat_val.txt`, -1 is behind the pictures that do not show it: they are left out.
+
     The categories are the names of all objects in `Annotations`, sorted, whatever the split. Malformed annotations are
     left out, with a warning.
 
@@ -46,7 +48,7 @@ def open_voc(folder: Path, split: str | None) -> Dataset:
     pictures, files = find_pictures(folder / "JPEGImages"), find_files(place, (".xml",))
     if not files:
         raise FileNotFoundError(f"{folder}: expected Annotations/*.xml beside JPEGImages, found none")
-    if twice := repeated(path.name for path in files):
+    if twice := repeated(f"{path.stem}.xml" for path in files):
         raise ValueError(f"{place}: has {some(twice)} more than once")
     found = {path.stem: path for path in files}
     read, objects, parsed = Objects(place, "files", "annotations as VOC has them"), Objects(place), {}
@@ -61,7 +63,8 @@ def open_voc(folder: Path, split: str | None) -> Dataset:
         if not path.exists():
             there = ", ".join(sorted(other.stem for other in path.parent.glob("*.txt")))
             raise FileNotFoundError(f"no split {split!r}: expected {path}{there and f'; there are {there}'}")
-        listed = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
+        rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
+        listed = [row[0] for row in rows if row[1:] != ["-1"]]
         if missing := [id for id in listed if id not in found]:
             raise FileNotFoundError(f"{folder}: expected Annotations/{missing[0]}.xml, for {path} lists {missing[0]}")
         listed = [id for id in listed if id in parsed]
