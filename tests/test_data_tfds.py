@@ -83,6 +83,7 @@ def test_image_label_and_boxes(data_dir):
     assert (dataset.name, dataset.categories, len(dataset)) == ("pictures/labelled", NAMES, 4)
     found = readable(dataset)
     assert {id: example.label for id, example in found.items()} == {"plain.jpg": 2, "turned.jpg": 0, "small.jpg": 1}
+    assert sorted(map(dataset.label, range(4))) == [0, 1, 1, 2], "the broken one as well"
     for id, boxes in EXPECTED.items():
         np.testing.assert_allclose(found[id].boxes, np.reshape(boxes, (-1, 4)), atol=1e-5)
         assert found[id].categories.tolist() == [found[id].label] * len(boxes)
@@ -93,8 +94,9 @@ def test_image_label_and_boxes(data_dir):
 
 @pytest.mark.parametrize("name", ["pictures/objects", "pictures/objects:1.2.0"])
 def test_objects_without_crowds(data_dir, name):
-    found = readable(open_data(name, data_dir=data_dir))
-    assert {example.label for example in found.values()} == {-1}
+    dataset = open_data(name, data_dir=data_dir)
+    found = readable(dataset)
+    assert {example.label for example in found.values()} == {*map(dataset.label, range(4))} == {-1}
     np.testing.assert_allclose(found["turned.jpg"].boxes, EXPECTED["turned.jpg"][:1], atol=1e-5)
     categories = {id: example.categories.tolist() for id, example in found.items()}
     assert categories == {"plain.jpg": [2], "turned.jpg": [0], "small.jpg": []}

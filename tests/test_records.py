@@ -192,7 +192,7 @@ def test_a_picture_is_known_by_its_annotation_and_its_content(tmp_path):
         (tmp_path / "b").write_bytes(content)
         os.utime(tmp_path / "b", (0, 0))
         shown = {"boxes": [[0, 0, 5, 5]], "categories": [1], "size": (9, 9), "outlines": [[[0, 0, 5, 5, 0, 5]]]}
-        pictures = [Annotation("a", tmp_path / "a", 1), Annotation("b", tmp_path / "b", 1, **{**shown, **changed})]
+        pictures = [Annotation("a", tmp_path / "a", 0), Annotation("b", tmp_path / "b", 1, **{**shown, **changed})]
         dataset = annotated_dataset(tmp_path, ("x", "y"), pictures)
         return dataset.identities(), by_category(dataset, ["y"]).identities()
 
