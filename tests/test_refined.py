@@ -77,6 +77,19 @@ def test_a_map_that_varies_costs():
     assert total_variation(jax.jit(costly)(image, 1)) < 0.9 * total_variation(jax.jit(free)(image, 1))
 
 
+def test_a_class_that_the_picture_hardly_has_is_refined_as_any_other():
+    def order(share):
+        def score(logits, label):
+            return share * jax.nn.softmax(logits)[label]
+
+        explain = refined(sees_object, {}, method=given(HALF), substrates=[constant(0.0)], score=score)
+        return np.asarray(jax.jit(explain)(IMAGE, 1)).ravel().argsort().argsort()
+
+    rare, rarer, never = order(0.01), order(0.001), order(0.0)
+    assert np.corrcoef(rare, rarer)[0, 1] > 0.95
+    assert np.corrcoef(rare, never)[0, 1] < 0.5, "the model has a part in it"
+
+
 def test_both_curves_gain_on_what_it_follows():
     image, substrate = models.image(), constant(0.0)
     measure = insertion_deletion(APPLY, PARAMS, pixels_per_step=6, insertion_substrate=substrate)
@@ -227,6 +240,21 @@ def test_the_order_is_another_maps():
     assert jnp.argsort(reordered(saliency, first)[0]).tolist() == [2, 3, 0, 1]
     assert jnp.isnan(reordered(saliency, first.at[0, 2].set(jnp.nan))).all()
     assert jnp.isnan(reordered(saliency.at[0, 0].set(jnp.nan), first)).all()
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (
+            functools.partial(coarse, has_aux=True),
+            "method gives a tuple: expected explainers that return a map alone",
+        ),
+        (given(jnp.zeros((6, 6))), r"saliency \[6, 6\] does not fit the image \[12, 12, 3\]"),
+    ],
+)
+def test_an_inner_method_that_gives_no_map_of_the_image(method, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        refined(APPLY, PARAMS, method=method)(models.image(), 1)
 
 
 def test_one_substrate_is_not_several():

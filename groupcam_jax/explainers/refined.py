@@ -6,15 +6,17 @@
     U          S enlarged to the image, by cubic interpolation
     t          the (1 - q) quantile of S                                           no gradient
     m          sigmoid((U - t) / (softness std S))                                 the q most salient pixels, softly
-    J          p_c(m x + (1 - m) b) - p_c((1 - m) x + m b) - smoothness TV(S)      TV: mean step between neighbours
+    J          p_c(m x + (1 - m) b) - p_c((1 - m) x + m b) - price TV(S)           TV: mean step between neighbours
+    price      smoothness min(1, |p_c(x)| / 0.1)
     z          z + r (dJ/dz / rms dJ/dz + pull (z0 - z))                           r falls from step_size to 0
     saliency   the values of the inner map, in the order of U
 
 A map can be made to score well on one substrate and mean nothing: from a flat start, with the blurred image alone, it
-is confetti. Three things keep it true: a start that means something, several substrates, and a price of variation. The
-pull back to the start is decoupled from the gradient, as AdamW's decay of weights is (arXiv:1711.05101). The curves
-tell which pixels come first, and nothing of values: these stay those of the inner method. `experiments.refined`
-measures by what no step saw.
+is confetti. Three things keep it true: a start that means something, several substrates, and a price of variation. Of a
+class that the picture hardly has, the curves change by little: at the full price its map would be the smoothest one,
+whatever the model. The pull back to the start is decoupled from the gradient, as AdamW's decay of weights is
+(arXiv:1711.05101). The curves tell which pixels come first, and nothing of values: these stay those of the inner
+method. `experiments.refined` measures by what no step saw.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from groupcam_jax.checks import check_count, check_positive
+from groupcam_jax.checks import check_count, check_positive, check_saliency
 from groupcam_jax.explainers.group_cam import group_cam
 from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.loops import scan, switch
@@ -42,6 +44,7 @@ from groupcam_jax.targets import Target, probability
 from groupcam_jax.types import Explainer, HasAux, Label, LayerLike, Logits, Model, Params, PRNGKey, Saliency
 
 SHARES = 0.02, 0.6  # of the pixels, between which the steps choose
+PROBABLE = 0.1  # of the score of the whole picture, from which on variation has its full price
 SUBSTRATES = (gaussian_blur(kernel_size=51, sigma=50.0), constant(0.0), noise(0.5))
 
 
@@ -80,7 +83,8 @@ def refined(
       substrates: what takes the place of pixels, each in its turn, `(image, key) -> image`.
       cells: of the grid on the shorter side of the image; no more than it has pixels.
       softness: of the border of what is shown, in standard deviations of the map.
-      smoothness: how much a map that varies costs, in units of the score.
+      smoothness: how much a map that varies costs, in units of the score; in proportion less of a class whose score of
+        the whole picture is below 0.1.
       step_size: of the first step, in standard deviations of the map.
       pull: the share of the way back to the start that a step of size 1 takes; 0.2 gives calmer maps, of lower score.
       score: the score that is followed, a function of the logits and the label.
@@ -94,6 +98,7 @@ def refined(
     Raises:
       ValueError: cells below 2, no substrates or fewer steps than substrates, softness or step_size not positive,
         smoothness negative, pull not from 0 to 1 / step_size.
+      TypeError: in the explainer: the inner method returns more than a map.
       ValueError, TypeError: in the explainer, as in the inner method, and see `Explainer`.
     """
     check_count("steps", steps)
@@ -117,14 +122,19 @@ def refined(
         cut = cut_at_image(model_apply, params, image)
         label, logits = cut.classify(label)
         start = inner(image, label, key=method_key)
+        if isinstance(start, tuple):
+            raise TypeError("method gives a tuple: expected explainers that return a map alone, without has_aux=True")
+        check_saliency(image, start)
+        start = start.astype(jnp.float32)
         image = image.astype(jnp.float32)
         confidence = cut.confidence(score, label)
+        price = smoothness * jnp.minimum(1, jnp.abs(cut.bind(score, label)(cut.logits)) / PROBABLE)
 
         def gain(z, share, hidden):
             grid = smooth(z)
             mask = soft_mask(grid, share, image.shape, softness)
             shown, lost = jax.vmap(lambda mask: confidence(reveal(image, hidden, mask)))(jnp.stack([mask, 1 - mask]))
-            return shown - lost - smoothness * total_variation(grid)
+            return shown - lost - price * total_variation(grid)
 
         def step(z, entry):
             share, size, turn, key = entry
