@@ -99,6 +99,12 @@ def check_fits(classifier: Classifier, told: str) -> None:
             f"{told}: preprocess returns an image {[*image.shape]}; expected [h, w, c]; if the network takes channels "
             "first, transpose in apply: `lambda params, images: network(params, images.transpose(0, 3, 1, 2))`"
         )
+    if cut := attempt(lambda: cropped(classifier, image), expected):
+        raise ValueError(
+            f"{told}: preprocess crops a picture of image_size={size} ({', '.join(cut)} border), and the map is drawn "
+            "over the whole picture; expected it to resize at most: leave the crop out, and let image_size be what "
+            "the network sees"
+        )
     batch = jax.ShapeDtypeStruct((1, *image.shape), jnp.float32)
     logits = attempt(
         lambda: jax.eval_shape(lambda images: classifier.apply(classifier.params, images), batch),
@@ -106,10 +112,33 @@ def check_fits(classifier: Classifier, told: str) -> None:
         "of image_size",
     )
     found = getattr(logits, "shape", ())
-    if len(found) == 2 and found[1] != len(names) and (found[1], len(names)) != (1, 2):
+    if len(found) == 2 and max(found[1], 2) != len(names):
+        logit = " of a single logit, without it and with it" if found[1] == 1 else ""
         raise ValueError(
-            f"{told}: class_names has {len(names)} names, and the network {found[1]} classes; expected a name for each"
+            f"{told}: class_names has {len(names)} names, and the network {max(found[1], 2)} classes{logit}; expected "
+            "a name for each"
         )
+
+
+def cropped(classifier: Classifier, image: np.ndarray) -> list[str]:
+    """The sides of a picture whose borders change nothing of the image that preprocess makes of it.
+
+    Two pictures are compared that have the same colours in other places: what is divided by the deviation of all
+    pixels, say, and cropped after that, does not differ. A border is as wide as a pixel of the image: a resize may
+    read one row of so many.
+    """
+    size, border = classifier.image_size, -(-classifier.image_size // min(image.shape[:2]))
+    first = np.zeros((size, size, 3), np.uint8)
+    first[:, -(-size // 2) :] = 255
+    second = first.copy()
+    first[: size // 2, :border] = second[size // 2 :, :border] = 255
+
+    def same(turns: int) -> bool:
+        turned = (np.ascontiguousarray(np.rot90(picture, turns)) for picture in (first, second))
+        one, other = (np.asarray(classifier.preprocess(picture), np.float64) for picture in turned)
+        return np.abs(one - other).max() <= 1e-3 * np.ptp(one)
+
+    return [side for turns, side in enumerate(("left", "lower", "right", "upper")) if same(turns)]
 
 
 def attempt(call: Callable[[], T], expected: str) -> T:

@@ -75,6 +75,8 @@ WRONG = """
 
     nothing, sized, wide = lambda: None, changed(image_size=(32, 32)), changed(apply=lambda params, images: images + "")
     few, named = changed(class_names=["red", "green"]), changed(class_names={"0": "red"})
+    one = changed(apply=lambda params, images: apply(params, images)[:, :1], class_names=["red"])
+    cropped = changed(image_size=40, preprocess=lambda pixels: (pixels - pixels.mean())[:32, 4:36])
     failing = changed(preprocess=lambda pixels: pixels.permute(2, 0, 1))
     whole, first = changed(preprocess=lambda pixels: pixels), changed(preprocess=lambda pixels: pixels.T / 255)
 """
@@ -144,6 +146,21 @@ def test_a_users_file_gets_what_lies_beside_it_or_is_refused(folder):
     pathlib.Path("own.py").write_text("from parts import factory\n")
     with pytest.raises(ValueError, match=r"imports parts, and got .*/parts.py instead of .*/out/parts.py; give that"):
         make_classifier("own.py:factory")
+
+
+@pytest.mark.parametrize(
+    "preprocess",
+    [
+        "jax.image.resize(pixels / 255, (9, 9, 3), 'linear', antialias=False)",
+        "jax.image.resize(pixels / 255, (21, 21, 3), 'cubic')",
+        "pixels[::4, ::4] / 255",
+        "jnp.broadcast_to((pixels - pixels.mean()).mean(2, keepdims=True) / (1 + pixels.std()), pixels.shape)",
+    ],
+)
+def test_a_preprocess_may_resize_and_normalise(folder, preprocess):
+    own = folder / "own.py"
+    own.write_text(textwrap.dedent(FACTORY).replace("jnp.asarray(pixels, jnp.float32) / 255", preprocess))
+    assert make_classifier(f"{own}:factory").image_size == 32
 
 
 def test_version_and_module(groupcam):
@@ -302,6 +319,14 @@ def test_list_layers(folder, groupcam):
             "of pictures of image_size; it raises TypeError",
         ),
         (("../noise.png", "--model", "../wrong.py:few"), "class_names has 2 names, and the network 4 classes"),
+        (
+            ("../noise.png", "--model", "../wrong.py:one"),
+            "class_names has 1 names, and the network 2 classes of a single logit, without it and with it",
+        ),
+        (
+            ("../noise.png", "--model", "../wrong.py:cropped"),
+            "preprocess crops a picture of image_size=40 (left, lower, right border), and the map is drawn over",
+        ),
         (("../noise.png", "--model", "../wrong.py:named"), "class_names is {'0': 'red'}; expected a list of names"),
         (
             ("../noise.png", "--model", "../wrong.py:failing"),
