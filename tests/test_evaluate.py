@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from groupcam_jax.cli.evaluate import app
 from groupcam_jax.evaluation.data import open_data
+from groupcam_jax.evaluation.data.examples import digest
 from pretrained.scenes import CLASS_NAMES
 
 KILLS = int(os.environ.get("KILLS", "1"))
@@ -164,6 +165,19 @@ def test_rows_of_another_run_are_measured_again_and_those_of_a_smaller_one_kept(
     code, told = evaluate(tmp_path / "out", pictures)
     assert "the model, its weights or the options of centre changed since 3 rows were measured" in told
     assert (code, len(rows(tmp_path / "out"))) == (0, 1 + 4 + 3)
+
+
+def test_rows_of_a_version_that_did_not_tell_of_the_network_count(pictures, tmp_path):
+    folder = tmp_path / "out" / "pointing-game"
+    assert evaluate(tmp_path / "out", pictures, "--limit", "1")[0] == 0
+    (folder / "rows-0.jsonl").unlink()
+    manifest = json.loads((folder / "run.json").read_text())
+    assert manifest.pop("network")
+    (folder / "run.json").write_text(json.dumps(manifest))
+    assert evaluate(tmp_path / "out", pictures, "--limit", "2")[0] == 0
+    assert {json.loads(row)["run"] for row in rows(tmp_path / "out")} == {digest(json.dumps(manifest, sort_keys=True))}
+    code, told = evaluate(tmp_path / "out", pictures)
+    assert (code, "changed" in told, len(rows(tmp_path / "out"))) == (0, False, 4)
 
 
 def test_what_is_corrected_or_damaged_is_named_and_measured_again(pictures, tmp_path):

@@ -19,6 +19,7 @@ from groupcam_jax.evaluation.figures import Panel, curves_figure
 from groupcam_jax.evaluation.ledger import BROKEN, Ledger
 from groupcam_jax.evaluation.manifest import fingerprint
 from groupcam_jax.evaluation.measuring import ask_own, make_study, measuring
+from groupcam_jax.evaluation.network import network_of
 from groupcam_jax.evaluation.outcome import without_value
 from groupcam_jax.evaluation.ranks import ranks
 from groupcam_jax.evaluation.records import make_row
@@ -108,6 +109,35 @@ def test_other_weights_and_other_code_are_another_run(tmp_path):
     assert code_of(f"{file}:factory") != before
     assert len({code_of(name) for name in ("shapes", "resnet50", "vgg16", "keras:MobileNet")}) == 4
     assert code_of("resnet50") == code_of("resnet18")
+
+
+def test_a_network_that_reads_its_numbers_elsewhere_is_known_by_them():
+    def network(scale=1.0, power=1.0, mean=0.0, names=("a", "b"), looped=2.0, shape=(8, 8, 3)):
+        held = {name: np.full((1, 1, 1, 3), scale + 2 * (name == "a"), np.float32) for name in names}
+
+        def apply(params, images):
+            for array in held.values():
+                images = images * array
+            images = jax.lax.fori_loop(0, 2, lambda _, x: x * looped, jax.jit(lambda x: x * scale)(images))
+            return jax.nn.relu(images).mean((1, 2)) * params["power"]
+
+        def preprocess(pixels):
+            assert pixels.shape == shape
+            return jnp.asarray(pixels, jnp.float32) / 255 - mean
+
+        return Classifier(apply, {"power": power, "function": apply}, preprocess, list("abc"), None, shape[0])
+
+    assert network_of(network()) == network_of(network()) == network_of(network(names=("b", "a")))
+    others = (
+        network(),
+        network(scale=2.0),
+        network(power=2.0),
+        network(mean=0.01),
+        network(looped=3.0),
+        network(shape=(9, 9, 3)),
+        network()._replace(preprocess=lambda pixels: network().preprocess(pixels)[:, ::-1]),
+    )
+    assert len({*map(network_of, others)}) == len(others)
 
 
 def test_what_a_file_imports_from_its_folder_is_its_code(tmp_path):

@@ -123,6 +123,9 @@ def test_a_longer_run_goes_on_and_another_run_is_refused(undisturbed, data, tmp_
     assert epochs(tmp_path / "copy")[:4] == epochs(undisturbed)
     with pytest.raises(ValueError, match=r"holds another run \(rate is 0.1, not 0.2\)"):
         fine_tune(data, tmp_path / "copy", rate=0.2)
+    (tmp_path / "names.txt").write_text("green\nred\nblue\n")
+    with pytest.raises(ValueError, match=r"another run \(class_names is \['red', 'green', 'blue'\], not \['green'"):
+        fine_tune(data, tmp_path / "copy", epochs=4, **{"class-names": tmp_path / "names.txt"})
 
 
 def test_a_loss_that_is_not_finite_ends_it_and_the_last_good_weights_stay(data, tmp_path):

@@ -258,6 +258,15 @@ def test_a_folder_holds_one_run(tmp_path):
             check(tmp_path, {"model": "a", "seed": seed})
 
 
+def test_what_an_earlier_version_did_not_write_is_not_compared(tmp_path):
+    check(tmp_path, {"model": "a"})
+    assert check(tmp_path, {"model": "a", "network": "b"}) == {"model": "a"}
+    (tmp_path / "run.json").unlink()
+    check(tmp_path, {"model": "a", "network": "b"})
+    with pytest.raises(ValueError, match=r"another run \(network is 'b', not 'c'\)"):
+        check(tmp_path, {"model": "a", "network": "c"})
+
+
 def test_a_record_without_its_manifest_is_nobodys(tmp_path):
     (tmp_path / "rows-0.jsonl").touch()
     with pytest.raises(ValueError, match=r"has rows-0.jsonl, but no run.json that tells what it is of"):

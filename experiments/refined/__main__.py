@@ -17,6 +17,7 @@ from groupcam_jax.evaluation.data import Dataset, open_data, resize_shorter_and_
 from groupcam_jax.evaluation.machine import machine
 from groupcam_jax.evaluation.manifest import claim, fingerprint
 from groupcam_jax.evaluation.markdown import write_markdown
+from groupcam_jax.evaluation.network import network_of
 from groupcam_jax.evaluation.records import append_rows, mend, read_rows, rounded
 from groupcam_jax.files import write_json
 from groupcam_jax.metrics import mask_of_boxes
@@ -40,6 +41,7 @@ def main(
     inputs = {"model": Path(model).name, "other": Path(other).name, "data": Path(data).name, "maps": MAPS}
     inputs |= {"code": code_of(model), "weights": fingerprint(classifier.params)}
     inputs |= {"code of other": code_of(other), "weights of other": fingerprint(second.params)}
+    inputs |= {"network": [network_of(one) for one in (classifier, second)]}
     with claim(output, inputs):
         dataset, file = open_data(data), output / "rows.jsonl"
         if damaged := mend(file):

@@ -40,6 +40,7 @@ from groupcam_jax.evaluation.job import Job
 from groupcam_jax.evaluation.manifest import fingerprint, hold, place_of
 from groupcam_jax.evaluation.measuring import make_study
 from groupcam_jax.evaluation.needs import need_nothing
+from groupcam_jax.evaluation.network import network_of
 from groupcam_jax.evaluation.run import run
 from groupcam_jax.evaluation.section import Section, section
 from groupcam_jax.evaluation.study import Experiment
@@ -122,6 +123,7 @@ def evaluate(
         "model": model,
         "code": code_of(model),
         "weights": fingerprint(classifier.params),
+        "network": network_of(classifier),
         "data": place_of(data),
         "split": split,
         "category_classes": categories,

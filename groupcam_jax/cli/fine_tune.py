@@ -24,6 +24,7 @@ from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.data.examples import digest
 from groupcam_jax.evaluation.devices import connect
 from groupcam_jax.evaluation.manifest import fingerprint, place_of
+from groupcam_jax.evaluation.network import network_of
 from groupcam_jax.training.augment import find_augmentation
 from groupcam_jax.training.classes import fit_classes
 from groupcam_jax.training.data import open_pair
@@ -118,6 +119,8 @@ def run(
         "model": model,
         "code": code_of(model),
         "weights": fingerprint(classifier.params),
+        "network": network_of(classifier),
+        "class_names": [*classifier.class_names],
         "data": place_of(data),
         "contents": [digest(*dataset.identities()) for dataset in (training, held_out)],
         "split": split,

@@ -26,14 +26,14 @@ def run(job: Job, console: Console, errors: Console) -> Outcome:
       ValueError: the folder holds another run.
       KeyboardInterrupt: after reporting what is done so far.
     """
-    check(job.folder, job.manifest)
+    manifest = check(job.folder, job.manifest)
     for file in records(job.folder):
         number = file.stem.removeprefix("rows-")  # of the process that wrote it, and maybe writes it now
         if int(number) % job.processes == job.process and (damaged := mend(file)):
             errors.print(damaged, style="red", markup=False)
     programs = job.experiment.compile(job.study)
     version = functools.cache(functools.partial(method_version, job.experiment.compile.__module__))
-    origin = Origin(job.dataset.identities(), version, digest(json.dumps(job.manifest, sort_keys=True)))
+    origin = Origin(job.dataset.identities(), version, digest(json.dumps(manifest, sort_keys=True)))
     contents = digest(*origin.pictures)
     rows = adopt(job.folder, origin, errors)
     ledger = Ledger(rows, programs, job.pictures, job.study.batch)
