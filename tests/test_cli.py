@@ -29,10 +29,9 @@ from groupcam_jax import Layer, score_cam
 from groupcam_jax.class_names import find_label
 from groupcam_jax.classifiers import chosen_layer
 from groupcam_jax.cli.main import main
-from groupcam_jax.cli.pictures import read_picture, result_names
+from groupcam_jax.cli.pictures import LAYER, name_of_layer, read_picture, result_names
 from groupcam_jax.cli.progress import counted, running
 from groupcam_jax.cli.run import explain_picture
-from groupcam_jax.cli.series import LAYER
 from groupcam_jax.factories import make_classifier
 from groupcam_jax.methods import METHODS, find_methods
 from groupcam_jax.progress_line import Counted, progress_line
@@ -500,18 +499,30 @@ def test_a_layer_of_the_command_line_keeps_the_layout_of_the_model():
 
 
 def test_results_of_pictures_with_one_name_stay_apart():
-    sources = [pathlib.Path(name) for name in ("a/1.jpg", "b/1.jpg", "c/1.png", "2.png")]
-    assert result_names(sources, "x") == ["1-x", "1-x-2", "1-x-3", "2-x"]
-    assert result_names(sources[:2], "x", "y") == ["1-x", "1-y", "1-x-2", "1-y-2"]
-    sources = [pathlib.Path(name) for name in ("a-smooth.jpg", "a.jpg")]
-    assert result_names(sources, "grad-cam-pp", "smooth-grad-cam-pp")[::3] == [
-        "a-smooth-grad-cam-pp",
-        "a-smooth-grad-cam-pp-2",
-    ]
+    sources = [pathlib.Path(name) for name in ("a/1.jpg", "b/1.jpg", "1~2.png", "c/1.png", "2.png")]
+    found = result_names(sources, ["x", "y"])
+    assert [names["x"] for names in found] == ["1-x", "1~2-x", "1~2~2-x", "1~3-x", "2-x"]
+    assert [names["y"] for names in found] == ["1-y", "1~2-y", "1~2~2-y", "1~3-y", "2-y"]
+    assert result_names(sources[:2], ["x"], "2") == [{"x": "1@2-x"}, {"x": "1~2@2-x"}]
+    _, names = result_names(
+        [pathlib.Path("a-smooth.jpg"), pathlib.Path("a.jpg")], ["grad-cam-pp", "smooth-grad-cam-pp"]
+    )
+    assert names == {"grad-cam-pp": "a~2-grad-cam-pp", "smooth-grad-cam-pp": "a~2-smooth-grad-cam-pp"}
+
+
+def test_a_layer_is_told_by_the_end_of_its_name_and_apart_from_others():
+    assert [*map(name_of_layer, ("-2", "layer4_2", "a.b"))] == ["-2", "layer4_2", "a.b"]
+    deep = "FlaxResNetForImageClassificationModule/resnet/encoder/stages_3/layers_"
+    others = ("a/b", "a b", "a-b", f"{deep}1", f"{deep}2", f"{deep}1".replace("/", "-"))
+    names = [*map(name_of_layer, others)]
+    assert len({*names}) == len(names)
+    assert max(map(len, names)) == LAYER
+    assert re.fullmatch(r".*-stages_3-layers_1-[0-9a-f]{6}", name_of_layer(f"{deep}1"))
 
 
 def test_names_of_results_leave_room_for_what_follows():
-    for name in result_names([pathlib.Path("é" * 120)] * 2, f"excitation-backprop-contrastive-{'l' * LAYER}"):
+    for names in result_names([pathlib.Path("é" * 120)] * 2, ["excitation-backprop-contrastive"], "l" * 99):
+        (name,) = names.values()
         assert len(os.fsencode(name)) <= 132
         assert name.startswith("é" * 20)
 
@@ -521,7 +532,7 @@ def test_the_layer_stands_in_the_name_of_a_result(folder, groupcam):
     code, *_ = groupcam("explain", "../noise.png", *NET, "--layer", "stem/first", "--raw", "--class", "1")
     assert code == 0
     written = {path.name for path in folder.joinpath("out").iterdir()}
-    assert written == {f"noise-group-cam-stem-first{end}" for end in (".png", "-1.npy", "-1.json")}
+    assert written == {f"noise@{name_of_layer('stem/first')}-group-cam{end}" for end in (".png", "-1.npy", "-1.json")}
 
 
 def test_pictures_of_all_kinds(tmp_path):

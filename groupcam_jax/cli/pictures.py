@@ -1,8 +1,9 @@
 """Pictures to explain: files in any format that Pillow reads, and an example if none is named."""
 
-import itertools
+import hashlib
 import os
 import pathlib
+import re
 import sys
 from collections import Counter
 from typing import NamedTuple
@@ -18,7 +19,8 @@ from groupcam_jax.pictures.orientation import turn_pixels
 from groupcam_jax.types import Pixels
 
 STDIN = pathlib.Path("-")
-LONGEST = 130  # bytes of a result's name, before its number; file systems take names of 255, some of 143
+LONGEST = 130  # bytes of a result's name, but for its numbers; file systems take names of 255, some of 143
+LAYER = 40  # characters of a layer in it
 
 
 class Picture(NamedTuple):
@@ -80,16 +82,31 @@ def resized(source: str, pixels: Pixels, size: int) -> Picture:
     return Picture(source, pixels, np.asarray(square))
 
 
-def result_names(sources: list[pathlib.Path], *kinds: str) -> list[str]:
-    """Names the results of every kind after each picture in turn, cut short; repeated names get a number."""
-    names: dict[str, None] = {}
+def result_names(sources: list[pathlib.Path], kinds: list[str], layer: str | None = None) -> list[dict[str, str]]:
+    """Names the results of every kind for each picture in turn: PICTURE-KIND, for a layer PICTURE@LAYER-KIND.
+
+    The picture's name is cut short. What it shares with an earlier one gets a number, PICTURE~2: at the end of a
+    result's name a number is the class of a map.
+    """
+    at = "" if layer is None else f"@{name_of_layer(layer)}"
+    room = LONGEST - max(len(os.fsencode(f"{at}-{kind}")) for kind in kinds)
     counts: Counter[str] = Counter()
-    for source, kind in itertools.product(sources, kinds):
-        room = LONGEST - len(os.fsencode(f"-{kind}"))
-        base = "stdin" if source == STDIN else os.fsencode(source.stem)[:room].decode(errors="ignore") or "picture"
-        name = stem = f"{base}-{kind}"
-        while name in names:
+    used, named = set[str](), list[dict[str, str]]()
+    for source in sources:
+        stem = "stdin" if source == STDIN else os.fsencode(source.stem)[:room].decode(errors="ignore") or "picture"
+        names = {kind: f"{stem}{at}-{kind}" for kind in kinds}
+        while not used.isdisjoint(names.values()):
             counts[stem] += 1
-            name = f"{stem}-{counts[stem] + 1}"
-        names[name] = None
-    return list(names)
+            names = {kind: f"{stem}~{counts[stem] + 1}{at}-{kind}" for kind in kinds}
+        used.update(names.values())
+        named.append(names)
+    return named
+
+
+def name_of_layer(layer: str) -> str:
+    """A layer as part of a file's name; where it is cut short, or has other letters, a hash tells it apart."""
+    plain = re.sub(r"[^\w.-]+", "-", layer, flags=re.ASCII)
+    if plain == layer and len(plain) <= LAYER:
+        return plain
+    told = hashlib.sha256(layer.encode()).hexdigest()[:6]
+    return f"{plain[len(told) + 1 - LAYER :]}-{told}"

@@ -5,7 +5,6 @@ Matplotlib is imported where it is used: that takes as long as the rest of an ex
 
 import importlib
 import pathlib
-import re
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,8 +21,6 @@ from groupcam_jax.pictures.decode import BrokenPicture
 if TYPE_CHECKING:
     from groupcam_jax.report import Explained
 
-LAYER = 40  # characters of a layer in the name of a result
-
 
 def explain_series(
     request: Request, programs: Programs, pictures: Sequence[pathlib.Path | Picture], bar: Progress
@@ -36,15 +33,13 @@ def explain_series(
     asked = [*request.builders]
     kinds = ["methods", *asked] if len(asked) > 1 else asked
     sources = [pathlib.Path(one.source) if isinstance(one, Picture) else one for one in pictures]
-    layer = "" if request.layer is None else re.sub(r"[^\w.-]+", "-", f"-{request.layer}", flags=re.ASCII)[:LAYER]
-    unused = iter(result_names(sources, *(f"{kind}{layer}" for kind in kinds)))
+    named = result_names(sources, kinds, request.layer)
     counts = {"done": 0, "read": 0, "written": 0}
     cards = []
     # Matplotlib is imported while XLA computes, which leaves Python idle.
     threading.Thread(target=importlib.import_module, args=["groupcam_jax.report"], daemon=True).start()
     try:
-        for number, one in enumerate(pictures, start=1):
-            names = {kind: next(unused) for kind in kinds}
+        for number, (one, names) in enumerate(zip(pictures, named, strict=True), start=1):
             try:
                 picture = one if isinstance(one, Picture) else read(one, request.classifier.image_size)
             except BrokenPicture as error:
