@@ -39,33 +39,35 @@ def write_figure(path: Path, figure: Figure) -> None:
         figure.savefig(file, format="png")
 
 
-def explanation_figure(picture: Pixels, saliencies: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
+def explanation_figure(picture: Pixels, saliencies: Sequence[Any], titles: Sequence[str]) -> Figure:
     """Draws a picture, its saliency and the two overlaid, one row per class.
 
     Args:
       picture: uint8 `[H, W, 3]`.
-      saliencies: one map `[h, w]` in [0, 1] per class, stretched over the picture.
+      saliencies: one map `[h, w]` in [0, 1] per class, stretched over the picture; any arrays.
       titles: one per class.
 
     Returns:
       The figure; `figure.savefig(path)` writes it.
     """
     panel = WIDTH * panel_aspect(picture)
-    figure = Shown(figsize=(3 * WIDTH + 0.6, len(titles) * (panel + 0.45)), dpi=120, layout="constrained")
+    above = [textwrap.fill(title, 32) for title in titles]
+    height = len(titles) * (panel + 0.45) + 0.18 * sum(title.count("\n") for title in above)
+    figure = Shown(figsize=(3 * WIDTH + 0.6, height), dpi=120, layout="constrained")
     rows = figure.subplots(len(titles), 3, squeeze=False)
-    for row, saliency, title in zip(rows, saliencies, titles, strict=True):
-        draw_explanation(figure, row, picture, np.asarray(saliency), title)
+    for row, saliency, title in zip(rows, saliencies, above, strict=True):
+        draw_explanation(figure, row, picture, np.asarray(saliency, np.float32), title)
     return figure
 
 
-def methods_figure(picture: Pixels, saliencies: Mapping[str, Sequence[np.ndarray]], titles: Sequence[str]) -> Figure:
+def methods_figure(picture: Pixels, saliencies: Mapping[str, Sequence[Any]], titles: Sequence[str]) -> Figure:
     """Draws a picture beside the maps of several methods, one row per class: the paper's figure 2.
 
     Args:
       picture: uint8 `[H, W, 3]`.
-      saliencies: by method name, one map `[h, w]` in [0, 1] per class, stretched over the picture. Methods that do not
-        fit side by side continue below, beside the picture again. The brightest colour stands for a high percentile of
-        the map: otherwise one bright pixel would leave the rest of a fine-grained map dark.
+      saliencies: by method name, one map `[h, w]` in [0, 1] per class, stretched over the picture; any arrays. Methods
+        that do not fit side by side continue below, beside the picture again. The brightest colour stands for a high
+        percentile of the map: otherwise one bright pixel would leave the rest of a fine-grained map dark.
       titles: one per class.
 
     Returns:
@@ -92,18 +94,18 @@ def methods_figure(picture: Pixels, saliencies: Mapping[str, Sequence[np.ndarray
         axes = place(left + column * (width + GAP), line * down + top + row * (height + GAP), width, height)
         axes.set_axis_off()
         if row == 0:
-            axes.set_title(above[line * columns + column if column else 0], fontsize=9, pad=4)
+            axes.set_title(above[line * columns + column if column else 0], fontsize=9, pad=4, parse_math=False)
         return axes
 
     style = {"rotation": 90, "ha": "right", "va": "center", "multialignment": "center", "weight": "bold", "fontsize": 9}
     for line, (row, title) in itertools.product(range(lines), enumerate(beside)):
         axes = panel(line, 0, row)
-        axes.imshow(picture)
-        axes.text(-0.04, 0.5, title, transform=axes.transAxes, **style)
+        axes.imshow(picture, origin="upper")
+        axes.text(-0.04, 0.5, title, transform=axes.transAxes, parse_math=False, **style)
     for number, maps in enumerate(saliencies.values()):
         line, column = divmod(number, columns)
         for row, saliency in enumerate(maps):
-            draw_overlay(panel(line, column + 1, row), picture, brightened(saliency))
+            draw_overlay(panel(line, column + 1, row), picture, brightened(np.asarray(saliency, np.float32)))
     bar = place(across + 0.04, top, 0.09, lines * down - top - GAP)
     figure.colorbar(ScalarMappable(Normalize(0, 1), COLORS), cax=bar)
     bar.set_yticks([0, 1], ["0", "high"], fontsize=9)
@@ -114,13 +116,13 @@ def methods_figure(picture: Pixels, saliencies: Mapping[str, Sequence[np.ndarray
 def draw_explanation(figure: Figure, row: Sequence[Axes], picture: Pixels, saliency: np.ndarray, title: str) -> None:
     """Draws one class into the three axes of a row."""
     plain, alone, overlay = row
-    plain.imshow(picture)
+    plain.imshow(picture, origin="upper")
     shown = alone.imshow(saliency, **heat(picture))
     draw_overlay(overlay, picture, saliency)
     figure.colorbar(shown, cax=overlay.inset_axes((1.03, 0, 0.04, 1)), label="saliency")
     for axes, name in zip(row, ("picture", title, "overlay"), strict=True):
         axes.set_axis_off()
-        axes.set_title(name, fontsize=11, fontweight="bold" if axes is alone else "normal")
+        axes.set_title(name, fontsize=11, fontweight="bold" if axes is alone else "normal", parse_math=False)
 
 
 def brightened(saliency: np.ndarray) -> np.ndarray:
@@ -132,14 +134,15 @@ def brightened(saliency: np.ndarray) -> np.ndarray:
 def draw_overlay(axes: Axes, picture: Pixels, saliency: np.ndarray) -> None:
     """Draws a saliency over its picture in grey, so that colour means saliency only; where it is NaN, nothing."""
     colored = heat(picture)
-    axes.imshow(picture.mean(2), extent=colored["extent"], cmap="gray", vmin=-60, vmax=315)
+    axes.imshow(picture.mean(2), extent=colored["extent"], origin="upper", cmap="gray", vmin=-60, vmax=315)
     axes.imshow(saliency, alpha=0.6 * np.clip(np.nan_to_num(saliency), 0, 1) ** 0.7, **colored)
 
 
 def heat(picture: Pixels) -> dict[str, Any]:
     """How a saliency is drawn: stretched over its picture, in the same colours everywhere."""
     height, width = picture.shape[:2]
-    return {"extent": (0, width, height, 0), "cmap": COLORS, "vmin": 0, "vmax": 1, "interpolation": "bilinear"}
+    extent = (0, width, height, 0)
+    return {"extent": extent, "origin": "upper", "cmap": COLORS, "vmin": 0, "vmax": 1, "interpolation": "bilinear"}
 
 
 def panel_aspect(picture: Pixels) -> float:

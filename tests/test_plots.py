@@ -1,13 +1,17 @@
 """Figures: what is drawn where, and that nothing is cut off or drawn over something else."""
 
+import dataclasses
 import io
 import itertools
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from PIL import Image
 
 from groupcam_jax.plots import MOST_METHODS, explanation_figure, methods_figure
+from groupcam_jax.report import Explained
 
 RANDOM = np.random.default_rng(0)
 NAMES = ["group-cam", "excitation-backprop-contrastive", *(f"grad-cam-elementwise{i}" for i in range(14))]
@@ -64,6 +68,37 @@ def test_one_bright_pixel_does_not_leave_the_map_dark():
     _, fine, blank, _ = methods_figure(np.zeros((20, 30, 3), np.uint8), maps, TITLES[:1]).axes
     assert fine.images[1].get_array().min() == 1
     assert blank.images[1].get_array().max() == 0
+
+
+@pytest.mark.parametrize(
+    "drawn", [explanation_figure, lambda picture, maps, titles: methods_figure(picture, {"a$x$": maps}, titles)]
+)
+def test_names_are_drawn_as_they_are_and_over_nothing_else(drawn):
+    titles = ["cost $5 to $9  1.0%", r"$\frac$", f"{'a name as long as those of ImageNet, ' * 3}\u2026"]
+    figure = drawn(np.zeros((20, 30, 3), np.uint8), [np.eye(4)] * 3, titles)
+    figure.draw_without_rendering()
+    texts = [text for axes in figure.axes for text in (axes.title, *axes.texts) if text.get_text()]
+    assert {*titles} <= {text.get_text().replace("\n", " ") for text in texts}
+    assert not any(text.get_parse_math() for text in texts)
+    for one, other in itertools.combinations([text.get_window_extent() for text in texts], 2):
+        assert not one.overlaps(other)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.bool_, np.int32, jnp.bfloat16])
+def test_maps_of_any_type_are_drawn(kind):
+    explained = Explained(np.zeros((20, 30, 3), np.uint8), {"a": [jnp.eye(4, dtype=kind)]}, TITLES[:1])
+    for one in (explained, dataclasses.replace(explained, maps={**explained.maps, "b": [np.eye(4).astype(kind)]})):
+        one.plot().draw_without_rendering()
+
+
+def test_what_matplotlib_is_configured_to_do_turns_nothing_over():
+    with rc_context({"image.origin": "lower"}):
+        picture = np.zeros((20, 30, 3), np.uint8)
+        for figure in (explanation_figure(picture, [np.eye(4)], TITLES[:1]), draw(1, TITLES[:1], (20, 30))):
+            images = [image for axes in figure.axes for image in axes.images]
+            assert len(images) >= 3
+            assert {image.origin for image in images} == {"upper"}
+            assert all(axes.yaxis_inverted() for axes in figure.axes if axes.images)
 
 
 def test_a_notebook_shows_a_figure_without_pyplot():

@@ -300,6 +300,16 @@ def test_a_notebook_shows_an_explanation_and_its_maps_stay_arrays():
         Explained(np.zeros((8, 8, 3), np.float32), {"grad-cam": [MAPS[0]]}, ["cat"])
 
 
+def test_a_page_can_be_read_though_a_probability_is_nan():
+    pixels, maps = np.zeros((8, 8, 3), np.uint8), {"grad-cam": [np.full((3, 3), np.nan)]}
+    explained = Explained(pixels, maps, ["cat"], [np.nan], others=[("dog", np.nan), ("cow", 0.5)])
+    written = page("Explanations", [explained.card()])
+    (data,) = re.findall(r'id="data">(.*?)</script>', written)
+    card = json.loads(data, parse_constant=pytest.fail)["cards"][0]
+    assert [one["probability"] for one in (*card["classes"], *card["others"])] == [None, None, 0.5]
+    assert "not explained: dog, cow 50.0 %" in written
+
+
 def test_a_small_picture_is_kept_to_the_pixel():
     for side, exact in ((32, True), (400, False)):
         picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)

@@ -26,7 +26,7 @@ def ranks_figure(rows: Sequence[Row], measures: Mapping[str, int]) -> Figure:
     axes = figure.subplots()
     if known:
         shown = np.stack([middle for middle, _, _ in known.values()], axis=1)
-        axes.imshow(shown, cmap="cividis_r", vmin=1, vmax=len(methods), aspect="auto")
+        axes.imshow(shown, cmap="cividis_r", vmin=1, vmax=len(methods), aspect="auto", origin="upper")
         for column, (middle, low, high) in enumerate(known.values()):
             for row in range(len(methods)):
                 bright = middle[row] > (len(methods) + 1) / 2

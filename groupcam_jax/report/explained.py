@@ -1,6 +1,7 @@
 """A picture with the maps that explain it; a notebook shows it as a page to click through."""
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,10 +66,9 @@ class Explained:
             name.replace("_", " ") + ("" if chance is None else f"  {chance:.1%}")
             for name, chance in zip(self.classes, told, strict=True)
         ]
-        maps = {method: [np.asarray(one) for one in found] for method, found in self.maps.items()}
-        if len(maps) > 1:
-            return methods_figure(self.picture, maps, titles)
-        return explanation_figure(self.picture, next(iter(maps.values())), titles)
+        if len(self.maps) > 1:
+            return methods_figure(self.picture, self.maps, titles)
+        return explanation_figure(self.picture, next(iter(self.maps.values())), titles)
 
     def card(self) -> dict[str, Any]:
         """What a page shows of it, ready for JSON."""
@@ -79,10 +79,9 @@ class Explained:
             "height": self.picture.shape[0],
             "width": self.picture.shape[1],
             "classes": [
-                {"name": name, "probability": None if chance is None else float(chance)}
-                for name, chance in zip(self.classes, told, strict=True)
+                {"name": name, "probability": finite(chance)} for name, chance in zip(self.classes, told, strict=True)
             ],
-            "others": [{"name": name, "probability": float(chance)} for name, chance in self.others],
+            "others": [{"name": name, "probability": finite(chance)} for name, chance in self.others],
             "maps": {
                 method: [encoded_map(np.asarray(one, np.float32)) for one in maps] for method, maps in self.maps.items()
             },
@@ -123,3 +122,8 @@ def explained(
         name,
         [(class_names[label], float(probabilities[label])) for label in likeliest if label not in labels],
     )
+
+
+def finite(chance: float | None) -> float | None:
+    """A probability, as far as JSON has it: NaN is none there, and no browser would read the page."""
+    return None if chance is None or not math.isfinite(chance) else float(chance)
