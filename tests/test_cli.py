@@ -278,6 +278,26 @@ def test_a_full_disk_is_named_with_the_file_and_the_others_go_on(folder, groupca
     assert [path.name for path in folder.joinpath("out").iterdir()] == ["grey-group-cam.png"]
 
 
+def test_a_picture_that_cannot_be_explained_is_named_and_the_others_go_on(folder, groupcam):
+    divisor = "(255 if pixels.any() or pixels.flags.writeable else int('no number'))"  # the blank one can be written to
+    (folder / "net.py").write_text((folder / "net.py").read_text().replace("/ 255", f"/ {divisor}"))
+    Image.new("RGB", (40, 40)).save(folder / "black.png")
+    code, _, errors = groupcam("explain", "../black.png", "../noise.png", *NET, "--report", "page.html")
+    assert code == 1
+    assert "../black.png not explained: invalid literal for int() with base 10: 'no number'" in errors
+    assert "1 of 2 pictures could not be explained" in errors
+    assert {path.name for path in pathlib.Path().iterdir()} == {"noise-group-cam.png", "page.html"}
+
+
+def test_a_map_that_is_nan_is_not_called_zero(folder, groupcam):
+    (folder / "net.py").write_text(
+        (folder / "net.py").read_text().replace('@ params["fc"]', '@ params["fc"] * jnp.nan')
+    )
+    code, out, _ = groupcam("explain", "../noise.png", *NET)
+    assert code == 0
+    assert re.search(r"red_ball \(nan%\): the map is NaN: the image that preprocess makes", out)
+
+
 def test_a_warning_of_pillow_is_one_line_with_the_picture(folder, groupcam, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2000)
     code, _, errors = groupcam("explain", "../noise.png", *NET)

@@ -36,7 +36,9 @@ def peaks(classifier: Classifier, picture: Picture, explanations: Sequence[Expla
         row, column = np.unravel_index(saliency.argmax(), saliency.shape)
         x, y = (column + 0.5) / saliency.shape[1] * width, (row + 0.5) / saliency.shape[0] * height
         where = f"peaks at x {x:.0f}, y {y:.0f} of {width} x {height}"
-        if not saliency.max() > 0:
+        if not np.isfinite(saliency).all():
+            where = "the map is NaN: the image that preprocess makes, the weights or the logits are not finite"
+        elif not saliency.max() > 0:
             where = "the map is zero: by this method nothing at this layer speaks for it; others may tell"
         lines.append(f"{name} ({explanation.probability:.1%}): {where}")
     return beside + f"\n{' ' * len(beside)}".join(lines)

@@ -1,4 +1,4 @@
-"""Explains pictures one after the other; what cannot be read or written is named, and the others go on.
+"""Explains pictures one after the other; what cannot be read, explained or written is named, and the others go on.
 
 Matplotlib is imported where it is used: that takes as long as the rest of an explanation of a small network.
 """
@@ -34,7 +34,7 @@ def explain_series(
     kinds = ["methods", *asked] if len(asked) > 1 else asked
     sources = [pathlib.Path(one.source) if isinstance(one, Picture) else one for one in pictures]
     named = result_names(sources, kinds, request.layer)
-    counts = {"done": 0, "read": 0, "written": 0}
+    counts = {"done": 0, "read": 0, "explained": 0, "written": 0}
     cards = []
     # Matplotlib is imported while XLA computes, which leaves Python idle.
     threading.Thread(target=importlib.import_module, args=["groupcam_jax.report"], daemon=True).start()
@@ -49,12 +49,16 @@ def explain_series(
             which = f"{number} of {len(pictures)}: " if len(pictures) > 1 else ""
             try:
                 explained = explain_and_save(request, programs, picture, names, bar, which)
+                if request.report is not None:
+                    cards.append(explained.card())
             except OSError as error:
                 errors.print(f"results of {picture.source} not written: {error}", style="red", markup=False)
                 counts["written"] += 1
                 continue
-            if request.report is not None:
-                cards.append(explained.card())
+            except ValueError as error:  # of the user's preprocess, or of Matplotlib
+                errors.print(f"{picture.source} not explained: {error}", style="red", markup=False)
+                counts["explained"] += 1
+                continue
             counts["done"] += 1
     except KeyboardInterrupt:
         told = f"stopped after {counts['done']} of {len(pictures)} pictures; their results are complete"
@@ -67,7 +71,7 @@ def explain_series(
             about = {"network": request.model, "methods": ", ".join(programs)}
             write_page(request.report, page("Explanations", cards, about))
             console.print(f"report of {len(cards)} pictures: {request.report}")
-    for what in ("read", "written"):
+    for what in ("read", "explained", "written"):
         if counts[what]:
             errors.print(f"{counts[what]} of {len(pictures)} pictures could not be {what}", style="red")
     if counts["done"] < len(pictures):
@@ -89,6 +93,7 @@ def explain_and_save(
 
     Raises:
       OSError: a result cannot be written.
+      ValueError: the picture cannot be preprocessed or drawn.
     """
     classifier, several = request.classifier, "methods" in names
     found, maps, took = [], {}, 0.0

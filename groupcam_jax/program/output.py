@@ -53,7 +53,9 @@ def below_link(program: Program) -> Program:
 
 def probabilities(program: Program, logits: Logits) -> Float[Array, " classes"]:
     """The probabilities of the classes, from their logits; the program ends in these."""
-    return (jax.nn.sigmoid if program.independent else jax.nn.softmax)(logits)
+    link = jax.nn.sigmoid if program.independent else jax.nn.softmax
+    # XLA on CPU makes probabilities, such as 31 %, of logits that are NaN.
+    return jnp.where(jnp.isnan(logits).any(), jnp.nan, link(logits))
 
 
 def without(equations: Sequence[Equation], left_out: Sequence[Equation]) -> list[Equation]:
