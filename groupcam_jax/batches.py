@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from groupcam_jax.compiler import default_device
 from groupcam_jax.loops import entries, is_staged, scan
 
 Inputs = TypeVar("Inputs", bound=PyTree)
@@ -97,7 +98,7 @@ def scan_batches(
 
 def batch_size(count: int) -> int:
     """How many of the inputs make a batch, where nobody says it."""
-    if not is_staged() or jax.default_backend() != "cpu":
+    if not is_staged() or default_device().platform != "cpu":
         return count
     divisors = [size for size in SIZES_ON_CPU if count % size == 0]
     return max(divisors, default=count if count < 2 * SIZES_ON_CPU[-1] else SIZES_ON_CPU[-1])

@@ -19,10 +19,17 @@ OPTION = "xla_cpu_experimental_ynn_fusion_type"
 WITHOUT_YNNPACK: dict[str, Any] = {OPTION: ""}
 
 
+def default_device() -> Any:
+    """The device that computes what names none: the one that `--device` has chosen, or the first of JAX's."""
+    config: Any = jax.config
+    chosen = config.jax_default_device
+    return jax.devices(chosen)[0] if chosen is None or isinstance(chosen, str) else chosen
+
+
 @functools.cache
 def compiler_options() -> dict[str, Any]:
     """For `jax.jit`: on a CPU no YNNPACK, if this jaxlib knows the option and XLA_FLAGS does not set it."""
-    if jax.default_backend() != "cpu" or OPTION in os.environ.get("XLA_FLAGS", ""):
+    if default_device().platform != "cpu" or OPTION in os.environ.get("XLA_FLAGS", ""):
         return {}
     try:
         jax.jit(lambda x: x + 1).lower(1.0).compile(compiler_options=WITHOUT_YNNPACK)

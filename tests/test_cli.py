@@ -243,6 +243,24 @@ def test_what_is_logged_is_one_line_without_the_place_that_logs(groupcam, monkey
     assert capsys.readouterr().err == "FILE: classes: 7\n"
 
 
+def test_jax_may_be_told_to_compile_nothing(folder, groupcam):
+    with jax.disable_jit():
+        code, _, errors = groupcam("explain", "../noise.png", *NET)
+    assert (code, errors) == (0, "")
+
+
+def test_a_device_that_jax_does_not_find_is_one_line(folder):
+    told = subprocess.run(
+        [sys.executable, "-m", "groupcam_jax", "explain", "--model", "shapes"],
+        env={**os.environ, "JAX_PLATFORMS": "nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 2
+    assert re.fullmatch(r"error: Unable to initialize backend 'nowhere': .*JAX_PLATFORMS.*\n", told.stderr)
+
+
 def test_standard_input(folder, groupcam, monkeypatch):
     with (folder / "noise.png").open() as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)

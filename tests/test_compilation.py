@@ -27,6 +27,14 @@ def test_options_that_jaxlib_does_not_know_are_left_out(monkeypatch):
     assert compiler.compiler_options.__wrapped__() == {}
 
 
+def test_options_are_those_of_the_device_that_computes(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")  # which `--device cpu` leaves idle
+    assert compiler.compiler_options.__wrapped__() == compiler.WITHOUT_YNNPACK
+    for device in (jax.devices()[-1], "cpu"):
+        with jax.default_device(device):
+            assert compiler.default_device() == jax.devices("cpu")[-1 if device != "cpu" else 0]
+
+
 def test_what_xla_flags_say_counts(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_experimental_ynn_fusion_type=-reduce")
     assert compiler.compiler_options.__wrapped__() == {}

@@ -34,7 +34,9 @@ def main(*arguments: str) -> None:
     try:
         with printed_warnings(errors):
             app([*arguments, *sys.argv[1:]] if arguments else None)  # None: Windows' wildcards are expanded
-    except (*REFUSALS, OSError) as error:
+    except (*REFUSALS, OSError, RuntimeError) as error:
+        if not isinstance(error, (*REFUSALS, OSError)) and not str(error).startswith("Unable to initialize backend"):
+            raise
         errors.print("error:", str(error), style="red", markup=False)
         sys.exit(2)
 

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-import jax
 import numpy as np
 from rich.table import Table
 
 from groupcam_jax.cli.pictures import Picture
 from groupcam_jax.cli.program import Explanation
 from groupcam_jax.cli.run import Request
+from groupcam_jax.compiler import default_device
 from groupcam_jax.files import whole_file, write_json
 from groupcam_jax.program.find import list_layers
 from groupcam_jax.types import Classifier
@@ -72,7 +72,7 @@ def save_raw(path: pathlib.Path, request: Request, picture: Picture, method: str
         "probability": explanation.probability,
         "command": shlex.join(["groupcam", *sys.argv[1:]]),
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "device": jax.devices()[0].device_kind,
+        "device": default_device().device_kind,
         "versions": {name: metadata.version(name) for name in ("groupcam-jax", "jax", "jaxlib", "numpy")},
     }
     write_json(path.with_suffix(".json"), manifest, default=repr)

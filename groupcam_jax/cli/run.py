@@ -5,13 +5,13 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
-import jax
 from rich.console import Console
 from rich.progress import Progress
 
 from groupcam_jax.cli.pictures import Picture
 from groupcam_jax.cli.program import ExplainPicture, Explanation, compile_explainer, timed
 from groupcam_jax.cli.progress import counted, running
+from groupcam_jax.compiler import default_device
 from groupcam_jax.types import Classifier, Explainer
 
 # What a method raises while it is traced, if it does not fit the network or a package is missing.
@@ -71,7 +71,8 @@ def compile_methods(request: Request, bar: Progress, console: Console) -> Progra
                 raise
             left_out.setdefault(str(error), []).append(method)
         else:
-            console.print(f"compiled {method} of {request.model} in {seconds:.1f} s for {jax.devices()[0].device_kind}")
+            kind = default_device().device_kind
+            console.print(f"compiled {method} of {request.model} in {seconds:.1f} s for {kind}")
     for message, methods in left_out.items():
         bar.console.print(f"left out {', '.join(methods)}: {message}", style="yellow", markup=False)
     if not programs:
