@@ -20,8 +20,8 @@ from pretrained.fetching.download import download
 from pretrained.fetching.installed import installed
 from pretrained.fine_tuned import read_fine_tuned, with_weights
 from pretrained.networks import efficientnet_lite, imagenet, keras_applications, resnet, shapes, vgg
+from pretrained.torch_files.errors import CheckpointError
 from pretrained.torch_files.state_dict import read_state_dict
-from pretrained.torch_files.unpickler import CheckpointError
 
 LOG = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from groupcam_jax.program.params import by_name
 from groupcam_jax.types import Classifier, Params
 from pretrained.convert.normalization import normalization
 from pretrained.networks.imagenet import Normalization
+from pretrained.torch_files.errors import CheckpointError
 from pretrained.torch_files.state_dict import read_state_dict, write_safetensors
-from pretrained.torch_files.unpickler import CheckpointError
 
 KEY = "groupcam_jax"  # in the header, so that nobody else's state dict is taken for one of ours
 LARGEST = 10_000  # pixels; what is explained first is a blank image of this size

@@ -19,9 +19,11 @@ from ml_dtypes import bfloat16
 from pretrained.convert import to_flax, to_torch
 from pretrained.convert.__main__ import main
 from pretrained.networks.resnet import resnet18
+from pretrained.torch_files.errors import CheckpointError
+from pretrained.torch_files.stand_ins import Storage, Tensor
 from pretrained.torch_files.state_dict import read_state_dict, write_safetensors
 from pretrained.torch_files.tensor import to_array
-from pretrained.torch_files.unpickler import CheckpointError, Storage, Tensor, TensorUnpickler
+from pretrained.torch_files.unpickler import TensorUnpickler
 
 GOLDEN = Path(__file__).parent / "golden" / "torch"
 READABLE = sorted(path.name for path in GOLDEN.glob("[zl]*.pth"))

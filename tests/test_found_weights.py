@@ -24,8 +24,8 @@ from pretrained.convert.names import fit_names, from_hugging_face
 from pretrained.convert.variables import torch_shapes
 from pretrained.fine_tuned import KEY, read_fine_tuned, write_fine_tuned
 from pretrained.networks.imagenet import class_index, normalize
+from pretrained.torch_files.errors import CheckpointError
 from pretrained.torch_files.state_dict import read_state_dict, write_safetensors
-from pretrained.torch_files.unpickler import CheckpointError
 
 TEMPLATE = jax.eval_shape(Toy().init, jax.random.key(0), jnp.zeros((1, 5, 5, 2)))
 TOY = read_state_dict(GOLDEN / "zip_toy.pth")

@@ -15,7 +15,7 @@ REMEDIES = {
     "Download or copy the files again, all of them into the folder of their index.": r"pretrained/torch_files/shards",
     "Name the state dict that you want: `--state-dict NAME`.": r"has no state dict|took the state dict",
     "Save the weights anew, `torch.save(model.state_dict(), FILE)` or as safetensors. Nothing in the file was run.": (
-        r"pretrained/torch_files/(?!unpickler.*refused|state_dict|contents.*choose)"
+        r"pretrained/torch_files/(?!(unpickler|stand_ins).*refused|state_dict|contents.*choose)"
     ),
     "Choose the network that the file is of (`--model`), or bring your own: `--model FILE.py:factory`.": (
         r"is not of this (model|network)(?!, install)|does not hold the weights|has its own weights"

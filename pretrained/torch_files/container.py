@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from pretrained.torch_files.contents import find_state_dict
+from pretrained.torch_files.errors import CheckpointError
 from pretrained.torch_files.legacy import read_legacy
+from pretrained.torch_files.stand_ins import Storage
 from pretrained.torch_files.tensor import to_array
-from pretrained.torch_files.unpickler import CheckpointError, Storage
 from pretrained.torch_files.zipped import read_zip
 
 

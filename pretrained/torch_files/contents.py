@@ -9,7 +9,8 @@ import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from pretrained.torch_files.unpickler import CheckpointError, Opaque, Tensor, refused
+from pretrained.torch_files.errors import CheckpointError
+from pretrained.torch_files.stand_ins import Opaque, Tensor, refused
 
 LEVELS = 3
 ENTRIES = 1_000_000  # that are looked at, those of a shared dict each time

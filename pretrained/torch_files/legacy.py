@@ -8,9 +8,10 @@ import os
 import reprlib
 from typing import Any, BinaryIO
 
+from pretrained.torch_files.errors import CheckpointError
 from pretrained.torch_files.storages import BIG_ENDIAN, ReadStorages, check_size
 from pretrained.torch_files.tensor import itemsize
-from pretrained.torch_files.unpickler import CheckpointError, TensorUnpickler
+from pretrained.torch_files.unpickler import TensorUnpickler
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 OTHERS = {

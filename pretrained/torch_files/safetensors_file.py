@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from pretrained.torch_files.errors import CheckpointError
 from pretrained.torch_files.tensor import numpy_dtype
-from pretrained.torch_files.unpickler import CheckpointError
 
 DTYPES = {
     **{f"F{bits}": f"float{bits}" for bits in (16, 32, 64)},

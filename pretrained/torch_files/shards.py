@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pretrained.torch_files.unpickler import CheckpointError
+from pretrained.torch_files.errors import CheckpointError
 
 # In a folder, the first of these; `.bin` is a file of PyTorch's.
 FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")

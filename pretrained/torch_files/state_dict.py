@@ -11,9 +11,9 @@ from safetensors.numpy import save
 from groupcam_jax.files import whole_file
 from pretrained.torch_files.container import read_torch_file
 from pretrained.torch_files.contents import part_of
+from pretrained.torch_files.errors import CheckpointError
 from pretrained.torch_files.safetensors_file import read_safetensors
 from pretrained.torch_files.shards import read_shards, weights_in
-from pretrained.torch_files.unpickler import CheckpointError
 
 LOG = logging.getLogger(__name__)  # what was chosen, for a human; by default on the standard error
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
+from pretrained.torch_files.errors import CheckpointError
+from pretrained.torch_files.stand_ins import Storage
 from pretrained.torch_files.tensor import itemsize
-from pretrained.torch_files.unpickler import CheckpointError, Storage
 
 ReadStorages: TypeAlias = Callable[[set[str]], dict[str, bytes]]  # the bytes of those with these keys
 BIG_ENDIAN = "written on a big-endian machine; save it anew on a little-endian one"

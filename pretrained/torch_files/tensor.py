@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import ml_dtypes
 import numpy as np
 
-from pretrained.torch_files.unpickler import FLOAT8, UNTYPED, CheckpointError, Storage, Tensor
+from pretrained.torch_files.errors import CheckpointError
+from pretrained.torch_files.stand_ins import FLOAT8, UNTYPED, Storage, Tensor
 
 
 def itemsize(storage: Storage) -> int:

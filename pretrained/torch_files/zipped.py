@@ -5,8 +5,9 @@ import os
 import zipfile
 from typing import Any, BinaryIO
 
+from pretrained.torch_files.errors import CheckpointError
 from pretrained.torch_files.storages import BIG_ENDIAN, ReadStorages, check_size
-from pretrained.torch_files.unpickler import CheckpointError, TensorUnpickler
+from pretrained.torch_files.unpickler import TensorUnpickler
 
 EXPORTED = (
     "a program of torch.export with its weights. Save them alone: torch.save(torch.export.load(FILE).state_dict, ...)"
