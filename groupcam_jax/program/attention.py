@@ -13,7 +13,7 @@ from groupcam_jax.program.inline import Equation, shape_of, variables
 from groupcam_jax.program.label import label_axes
 from groupcam_jax.program.layers import holds_product
 from groupcam_jax.program.layout import Grid, find_grid
-from groupcam_jax.program.read_rules import Read
+from groupcam_jax.program.read_numbers import Read
 from groupcam_jax.program.reads import all_reads
 from groupcam_jax.program.relus import find_relus
 from groupcam_jax.program.softmaxes import normalised_axes

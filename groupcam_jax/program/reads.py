@@ -15,7 +15,8 @@ from jax.extend.core import Jaxpr, JaxprEqn, Var, jaxprs_in_params
 from groupcam_jax.program.constants import Constants, constant_values, literal_value
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import shape_of
-from groupcam_jax.program.read_rules import ELEMENTWISE, JOINING, RULES, Read, repeated
+from groupcam_jax.program.read_numbers import Read, repeated
+from groupcam_jax.program.read_rules import ELEMENTWISE, JOINING, RULES
 
 
 def read_backward(program: Program) -> Iterator[tuple[int, dict[Var, Read]]]:
