@@ -191,7 +191,7 @@ def test_eight_devices_have_the_losses_of_one(squares, update_statistics, monkey
     source = Source(squares, range(3), trained_here.SIZE, 16)
 
     def losses(devices):
-        monkeypatch.setattr(jax, "devices", lambda: devices)
+        monkeypatch.setattr(jax, "devices", lambda backend=None: devices)
         augment = augment_by_group_cam(network.apply)
         programs = compile_programs(classifier, network, OPTIMIZER, augment, batch=16, steps_per_epoch=1)
         state, found = programs.start(5), []

@@ -40,7 +40,7 @@ def check_percentages(percentages: Any) -> None:
         raise ValueError(f"percentages={percentages!r}: expected at least one in a list, each between 0 and 100")
 
 
-def pixel_counts(percentages: Sequence[float], image: Any) -> list[int]:
+def pixel_counts(percentages: Sequence[float] | np.ndarray, image: Any) -> list[int]:
     """How many pixels the percentages of an image are, rounded.
 
     Raises:
