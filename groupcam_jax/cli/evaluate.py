@@ -8,11 +8,10 @@ the same table. To share a run among several processes, give each the same comma
 `--processes N --process I --coordinator HOST:PORT`, and a folder that all of them can reach.
 """
 
-import importlib
 import itertools
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -32,29 +31,19 @@ from groupcam_jax.cli.options import (
     Weights,
 )
 from groupcam_jax.evaluation.categories import read_categories, union_classifier
-from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.contenders import build_methods
 from groupcam_jax.evaluation.data import by_category, by_class, open_data, resize_shorter_and_crop, resize_straight
 from groupcam_jax.evaluation.devices import meet
 from groupcam_jax.evaluation.job import Job
-from groupcam_jax.evaluation.manifest import fingerprint, hold, place_of
+from groupcam_jax.evaluation.manifest import hold, place_of
 from groupcam_jax.evaluation.measuring import make_study
-from groupcam_jax.evaluation.needs import need_nothing
-from groupcam_jax.evaluation.network import network_of
+from groupcam_jax.evaluation.needs import require_classes
+from groupcam_jax.evaluation.network import known_by
 from groupcam_jax.evaluation.run import run
 from groupcam_jax.evaluation.section import Section, section
-from groupcam_jax.evaluation.study import Experiment
+from groupcam_jax.evaluation.studies import EXPERIMENTS, find_experiment
 from groupcam_jax.report.page import check_replaceable, page, write_page
 
-EXPERIMENTS = (
-    "insertion-deletion",
-    "ablation",
-    "pointing-game",
-    "localization",
-    "sanity-check",
-    "class-discrimination",
-    "measures",
-)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 200, emoji=False)  # tables are wide
 
@@ -110,20 +99,15 @@ def evaluate(
     if categories:
         classifier, dataset = union_classifier(classifier, categories), by_category(dataset, list(categories))
     else:
-        dataset, strangers, told = by_class(dataset, classifier.class_names)
-        if strangers and any(experiment.needs != need_nothing for experiment in experiments.values()):
-            raise ValueError(
-                f"{told}; pass --category-classes FILE, JSON from each category to the numbers of the classes that "
-                'mean it, {"cat": [281, 282]}, or --class-names FILE if they are called otherwise in the data'
-            )
-        if told and process == 0:
-            errors.print(told, markup=False)
+        matched = by_class(dataset, classifier.class_names)
+        require_classes(matched, [experiment.needs for experiment in experiments.values()])
+        dataset = matched.dataset
+        if matched.told and process == 0:
+            errors.print(matched.told, markup=False)
     size = classifier.image_size
     manifest = {
         "model": model,
-        "code": code_of(model),
-        "weights": fingerprint(classifier.params),
-        "network": network_of(classifier),
+        **known_by(model, classifier),
         "data": place_of(data),
         "split": split,
         "category_classes": categories,
@@ -174,9 +158,3 @@ def evaluate(
         console.print(f"report: {report}")
     if not whole:
         raise typer.Exit(1)
-
-
-def find_experiment(name: str) -> Experiment:
-    """The experiment with this name."""
-    module: Any = importlib.import_module(f"groupcam_jax.evaluation.studies.{name.replace('-', '_')}")
-    return module.EXPERIMENT

@@ -20,11 +20,10 @@ from groupcam_jax.classifiers import load_classifier
 from groupcam_jax.cli.consoles import console, errors
 from groupcam_jax.cli.kept import NoCache
 from groupcam_jax.cli.options import ClassNames, Coordinator, DataDir, Process, Processes, StateDict
-from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.data.examples import digest
 from groupcam_jax.evaluation.devices import connect
-from groupcam_jax.evaluation.manifest import fingerprint, place_of
-from groupcam_jax.evaluation.network import network_of
+from groupcam_jax.evaluation.manifest import place_of
+from groupcam_jax.evaluation.network import known_by
 from groupcam_jax.training.augment import find_augmentation
 from groupcam_jax.training.classes import fit_classes
 from groupcam_jax.training.data import open_pair
@@ -117,9 +116,7 @@ def run(
     schedule = optax.piecewise_constant_schedule(rate, {epoch * steps_per_epoch(source): 0.1 for epoch in steps})
     manifest = {
         "model": model,
-        "code": code_of(model),
-        "weights": fingerprint(classifier.params),
-        "network": network_of(classifier),
+        **known_by(model, classifier),
         "class_names": [*classifier.class_names],
         "data": place_of(data),
         "contents": [digest(*dataset.identities()) for dataset in (training, held_out)],

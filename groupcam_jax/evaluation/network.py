@@ -1,4 +1,4 @@
-"""What identifies a network besides the arrays in its params and its code: what it may read from files itself."""
+"""What identifies a network in a run: its code, its weights, and what it may have read from files itself."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -9,10 +9,22 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
+from groupcam_jax.evaluation.code import code_of
 from groupcam_jax.evaluation.data.examples import digest
+from groupcam_jax.evaluation.manifest import fingerprint
 from groupcam_jax.program.flat import trace
 from groupcam_jax.program.params import is_key
 from groupcam_jax.types import Classifier
+
+
+def known_by(model: str, classifier: Classifier) -> dict[str, str]:
+    """What a run's manifest holds of a network: changed, it is another one.
+
+    Args:
+      model: its name, or `FILE.py:factory`.
+      classifier: what that has made.
+    """
+    return {"code": code_of(model), "weights": fingerprint(classifier.params), "network": network_of(classifier)}
 
 
 def network_of(classifier: Classifier) -> str:

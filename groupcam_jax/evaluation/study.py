@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from matplotlib.figure import Figure
 
-from groupcam_jax.evaluation.data import Batch, Example
+from groupcam_jax.evaluation.data import Batch
 from groupcam_jax.evaluation.estimates import Estimate
-from groupcam_jax.evaluation.needs import need_nothing
+from groupcam_jax.evaluation.needs import Need, need_nothing
 from groupcam_jax.evaluation.records import Row
 from groupcam_jax.types import Classifier, Explainer, Image, Label, ObjectMask
 
@@ -135,4 +135,4 @@ class Experiment(NamedTuple):
     draw: Callable[[Path, Sequence[Row]], Mapping[str, Figure]] | None = None
     version: int = 1
     variants: Callable[[Study], Study] = lambda study: study
-    needs: Callable[[Example, int], None] = need_nothing
+    needs: Need = need_nothing

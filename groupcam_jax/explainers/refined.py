@@ -40,7 +40,7 @@ from groupcam_jax.stages.grid import enlarged, grid_sides, smooth, total_variati
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.order import reordered, soft_mask
 from groupcam_jax.stages.perturb import Baseline, constant, gaussian_blur, hide, noise, reveal
-from groupcam_jax.targets import Target, probability
+from groupcam_jax.targets import Target, class_logits, probability, resolve_label
 from groupcam_jax.types import Explainer, HasAux, Label, LayerLike, Logits, Model, Params, PRNGKey, Saliency
 
 SHARES = 0.02, 0.6  # of the pixels, between which the steps choose
@@ -120,7 +120,8 @@ def refined(
     def explain(image, label, key):
         method_key, draw_key = jax.random.split(jax.random.key(0) if key is None else key)
         cut = cut_at_image(model_apply, params, image)
-        label, logits = cut.classify(label)
+        logits = cut.logits
+        label = resolve_label(label, logits)
         start = inner(image, label, key=method_key)
         if isinstance(start, tuple):
             raise TypeError("method gives a tuple: expected explainers that return a map alone, without has_aux=True")
@@ -128,7 +129,7 @@ def refined(
         start = start.astype(jnp.float32)
         image = image.astype(jnp.float32)
         confidence = cut.confidence(score, label)
-        price = smoothness * jnp.minimum(1, jnp.abs(cut.bind(score, label)(cut.logits)) / PROBABLE)
+        price = smoothness * jnp.minimum(1, jnp.abs(cut.bind(score, label)(logits)) / PROBABLE)
 
         def gain(z, share, hidden):
             grid = smooth(z)
@@ -146,7 +147,7 @@ def refined(
         z, _ = scan(step, first, schedule(steps, len(substrates), step_size, draw_key))
         saliency = reordered(unit_range(start), enlarged(smooth(z), image.shape))
         saliency = jnp.where(start.max() == start.min(), 0, saliency)
-        return saliency, RefinedAux(label, logits, start)
+        return saliency, RefinedAux(label, class_logits(logits), start)
 
     return make_explainer(explain, has_aux=has_aux)
 

@@ -3,6 +3,7 @@
 from groupcam_jax.evaluation.data.batches import Batch as Batch
 from groupcam_jax.evaluation.data.batches import batches as batches
 from groupcam_jax.evaluation.data.by_category import by_category as by_category
+from groupcam_jax.evaluation.data.by_class import Matched as Matched
 from groupcam_jax.evaluation.data.by_class import by_class as by_class
 from groupcam_jax.evaluation.data.examples import Dataset as Dataset
 from groupcam_jax.evaluation.data.examples import Example as Example

@@ -17,9 +17,10 @@ from groupcam_jax.evaluation.data.annotation import Annotation
 from groupcam_jax.evaluation.data.annotations import annotated_dataset, pictures_by_id, warn_of_unlisted
 from groupcam_jax.evaluation.data.boxes import Box, Size, inclusive_box
 from groupcam_jax.evaluation.data.examples import Dataset
-from groupcam_jax.evaluation.data.listing import find_pictures, some
+from groupcam_jax.evaluation.data.listing import find_pictures
 from groupcam_jax.evaluation.data.objects import Objects
 from groupcam_jax.evaluation.data.values import identifier, picture_size, read_json, read_text, whole
+from groupcam_jax.some import some
 
 NAME = "boxes.jsonl"
 CLASSES = 100_000  # more than any classifier has: a greater label is a mistake

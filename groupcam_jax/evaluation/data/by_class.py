@@ -13,7 +13,7 @@ from groupcam_jax.bundled import bundled
 from groupcam_jax.class_names import normal
 from groupcam_jax.evaluation.data.by_category import OTHERS
 from groupcam_jax.evaluation.data.examples import Dataset, Example, digest
-from groupcam_jax.evaluation.data.listing import some
+from groupcam_jax.some import some
 
 ENOUGH = 900  # of ImageNet's 1,000 classes: some of them are spelled in several ways
 
