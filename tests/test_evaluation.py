@@ -112,26 +112,29 @@ def test_other_weights_and_other_code_are_another_run(tmp_path):
 
 
 def test_a_network_that_reads_its_numbers_elsewhere_is_known_by_them():
-    def network(scale=1.0, power=1.0, mean=0.0, names=("a", "b"), looped=2.0, shape=(8, 8, 3)):
+    def network(scale=1.0, power=1.0, mean=0.0, names=("a", "b"), looped=2.0, shape=(8, 8, 3), act="tanh"):
         held = {name: np.full((1, 1, 1, 3), scale + 2 * (name == "a"), np.float32) for name in names}
 
         def apply(params, images):
             for array in held.values():
                 images = images * array
             images = jax.lax.fori_loop(0, 2, lambda _, x: x * looped, jax.jit(lambda x: x * scale)(images))
-            return jax.nn.relu(images).mean((1, 2)) * params["power"]
+            return getattr(jax.nn, params["act"])(images).mean((1, 2)) * params["power"]
 
         def preprocess(pixels):
             assert pixels.shape == shape
             return jnp.asarray(pixels, jnp.float32) / 255 - mean
 
-        return Classifier(apply, {"power": power, "function": apply}, preprocess, list("abc"), None, shape[0])
+        return Classifier(
+            apply, {"power": power, "act": act, "function": apply}, preprocess, list("abc"), None, shape[0]
+        )
 
     assert network_of(network()) == network_of(network()) == network_of(network(names=("b", "a")))
     others = (
         network(),
         network(scale=2.0),
         network(power=2.0),
+        network(act="sigmoid"),
         network(mean=0.01),
         network(looped=3.0),
         network(shape=(9, 9, 3)),

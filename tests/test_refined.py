@@ -88,6 +88,8 @@ def test_a_class_that_the_picture_hardly_has_is_refined_as_any_other():
     rare, rarer, never = order(0.01), order(0.001), order(0.0)
     assert np.corrcoef(rare, rarer)[0, 1] > 0.95
     assert np.corrcoef(rare, never)[0, 1] < 0.5, "the model has a part in it"
+    # Above 0.1 the price grows no further, and a larger score outweighs it.
+    assert np.corrcoef(rare, order(1000.0))[0, 1] < 0.97
 
 
 def test_both_curves_gain_on_what_it_follows():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from groupcam_jax import constant, contiguous, gaussian_blur, kmeans, noise
+from groupcam_jax.division import divided
 from groupcam_jax.stages.groups import group_masks
 from groupcam_jax.stages.masks import denoise, unit_range, upsample
 from groupcam_jax.stages.merge import merge
@@ -23,6 +24,12 @@ def test_denoise_keeps_what_lies_above_the_percentile():
 
 def test_upsample_is_bilinear_between_pixel_centers():
     np.testing.assert_allclose(upsample(jnp.array([[0.0, 1.0]]), (2, 4)), [[0, 0.25, 0.75, 1]] * 2, atol=1e-6)
+
+
+def test_a_part_of_nothing_has_a_gradient():
+    part, total = jnp.array([1.0, 2.0]), jnp.array([0.0, 4.0])
+    np.testing.assert_array_equal(divided(part, total, otherwise=7.0), [7, 0.5])
+    np.testing.assert_array_equal(jax.grad(lambda total: divided(part, total).sum())(total), [0, -0.125])
 
 
 def test_unit_range():
