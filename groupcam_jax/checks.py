@@ -87,19 +87,19 @@ def require_key(key: Any, method: str) -> PRNGKey:
     return key
 
 
-def check_count(name: str, value: Any, instead: str = "") -> None:
-    """Raises unless an option is an integer of at least 1; `instead` says what else it may be.
+def check_count(name: str, value: Any, instead: str = "", *, least: int = 1) -> None:
+    """Raises unless an option is an integer of at least `least`; `instead` says what else it may be.
 
     Raises:
       TypeError: it is not an integer.
-      ValueError: it is below 1.
+      ValueError: it is below.
     """
     try:
         count = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name}={value!r}: expected an integer, at least 1{instead}") from None
-    if count < 1:
-        raise ValueError(f"{name}={value}: expected at least 1{instead}")
+        raise TypeError(f"{name}={value!r}: expected an integer, at least {least}{instead}") from None
+    if count < least:
+        raise ValueError(f"{name}={value}: expected at least {least}{instead}")
 
 
 def check_positive(name: str, value: float, more: str) -> None:

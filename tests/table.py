@@ -94,7 +94,7 @@ METHODS = {
     "occlusion": Method(functools.partial(g.occlusion, window=4, stride=3, mask_batch=3)),
     "opti_cam": Method(functools.partial(g.opti_cam, steps=4)),
     "refined": Method(
-        functools.partial(g.refined, method=functools.partial(g.group_cam, groups=4), steps=4),
+        functools.partial(g.refined, method=functools.partial(g.group_cam, groups=4), feature_steps=2, steps=2),
         stochastic=True,
         seeded=True,
     ),

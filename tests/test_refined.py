@@ -12,8 +12,8 @@ import pytest
 from seen_object import IMAGE, MASK, sees_object
 
 from groupcam_jax import constant, gradient, group_cam, noise, refined
-from groupcam_jax.explainers.refined import SHARES, schedule
 from groupcam_jax.metrics import insertion_deletion
+from groupcam_jax.stages.climb import SHARES, make_plan
 from groupcam_jax.stages.grid import enlarged, grid_sides, smooth, total_variation, unit_power
 from groupcam_jax.stages.order import reordered
 
@@ -67,12 +67,9 @@ def test_a_map_that_varies_costs():
     start = (
         jnp.exp(-((down - 5.0) ** 2 + (across - 6.0) ** 2) / 18) + jax.random.normal(jax.random.key(0), (12, 12)) / 2
     )
-    free, costly = (
-        refined(
-            blind, {}, method=given(start), substrates=[constant(0.0)], step_size=0.05, smoothness=smoothness, pull=0.0
-        )
-        for smoothness in (0.0, 1.0)
-    )
+    build = functools.partial(refined, blind, {}, method=given(start), substrates=[constant(0.0)], pull=0.0)
+    few = {"feature_steps": 0, "steps": 24, "step_size": 0.05}
+    free, costly = (build(smoothness=smoothness, **few) for smoothness in (0.0, 1.0))
     image = jnp.ones((12, 12, 3))
     assert total_variation(jax.jit(costly)(image, 1)) < 0.9 * total_variation(jax.jit(free)(image, 1))
 
@@ -134,19 +131,19 @@ def test_each_step_pulls_back_to_the_start():
 
 
 def test_a_flat_start_stays_blank():
-    flat = refined(APPLY, PARAMS, method=given(jnp.full((12, 12), 0.5)), steps=3)
+    flat = refined(APPLY, PARAMS, method=given(jnp.full((12, 12), 0.5)), feature_steps=0, steps=3)
     np.testing.assert_array_equal(flat(models.image(), 1), np.zeros((12, 12)))
 
 
 def test_without_a_key_it_is_always_the_same():
-    explain = jax.jit(refined(APPLY, PARAMS, method=coarse, steps=3, substrates=[noise(0.5)]))
+    explain = jax.jit(refined(APPLY, PARAMS, method=coarse, feature_steps=0, steps=3, substrates=[noise(0.5)]))
     image = models.image()
     np.testing.assert_array_equal(explain(image, 2), explain(image, 2, key=jax.random.key(0)))
     assert np.abs(explain(image, 2) - explain(image, 2, key=jax.random.key(1))).max() > 0
 
 
 def test_the_plan_is_spread_evenly_over_shares_and_substrates():
-    shares, sizes, turns, keys = schedule(9, 3, 0.5, jax.random.key(0))
+    shares, sizes, turns, keys = make_plan(9, 3, 0.5, jax.random.key(0))
     np.testing.assert_allclose(np.sort(shares), np.linspace(*SHARES, 9), rtol=1e-6)
     assert np.array_equal(np.bincount(turns), [3, 3, 3])
     assert sizes[0] == 0.5
@@ -204,8 +201,9 @@ def test_total_variation_counts_every_step_between_neighbours():
         ({"steps": 0}, "steps=0: expected at least 1"),
         ({"cells": 0}, "cells=0: expected at least 1"),
         ({"cells": 1}, "cells=1: expected at least 2"),
-        ({"substrates": []}, "0 substrates in steps=24: expected at least one"),
-        ({"steps": 2}, "3 substrates in steps=2: .*a step for each"),
+        ({"substrates": []}, "0 substrates in feature_steps=24 and steps=14: expected at least one"),
+        ({"feature_steps": 0, "steps": 2}, "3 substrates in feature_steps=0 and steps=2: .*a step for each"),
+        ({"feature_steps": -1}, "feature_steps=-1: expected at least 0"),
         ({"softness": float("inf")}, "softness=inf: expected a positive number"),
         ({"softness": 0.0}, "softness=0.0: expected a positive number"),
         ({"step_size": float("nan")}, "step_size=nan: expected a positive number"),
@@ -222,7 +220,7 @@ def test_options_that_cannot_be(options, message):
 
 def test_a_layer_is_that_of_the_method():
     image, expected = models.image(), coarse(APPLY, PARAMS, layer=0)(models.image(), 2)
-    _, aux = refined(APPLY, PARAMS, method=coarse, layer=0, steps=3, has_aux=True)(image, 2)
+    _, aux = refined(APPLY, PARAMS, method=coarse, layer=0, feature_steps=0, steps=3, has_aux=True)(image, 2)
     np.testing.assert_allclose(aux.start, expected, atol=1e-6)
     with pytest.raises(TypeError, match="layer"):
         refined(APPLY, PARAMS, method=gradient, layer=0)

@@ -15,19 +15,21 @@ from groupcam_jax.types import Classifier, Saliency
 
 
 def flat(model_apply: Any, params: Any, **options: Any) -> Any:
-    """The warning: the same steps from a map that means nothing, with the blurred image alone."""
+    """The warning: steps from a map that means nothing, with the blurred image alone."""
 
     def speck(model_apply: Any, params: Any, layer: Any = None) -> Any:
         del layer
         drawn = jax.random.normal(jax.random.key(0), (28, 28))
         return lambda image, label, key: jax.image.resize(drawn, image.shape[:2], "linear")
 
-    return g.refined(model_apply, params, method=speck, substrates=[BLUR], smoothness=0.3, **options)
+    free = {"feature_steps": 0, "steps": 24, "smoothness": 0.3, "pull": 0.0}
+    return g.refined(model_apply, params, method=speck, substrates=[BLUR], **free, **options)
 
 
-COMPARED = "group-cam;grad-cam;refined-fast;refined;refined-calm"
+COMPARED = "group-cam;grad-cam;refined-fast;refined at twice;refined;refined-far"
 OWN: dict[str, Callable[..., Any]] = {
     "flat start": flat,
+    "refined at twice": functools.partial(g.refined, method=g.grad_cam, feature_steps=20, steps=7, pull=0.0),
 }  # beside the methods and controls of `groupcam evaluate`
 
 

@@ -7,6 +7,7 @@
     t          the (1 - q) quantile of S                                           no gradient
     m          sigmoid((U - t) / (softness std S))                                 the q most salient pixels, softly
     J          p_c(m x + (1 - m) b) - p_c((1 - m) x + m b) - price TV(S)           TV: mean step between neighbours
+               in the first steps x and b are features of an early layer of theirs, and p_c is what lies above it
     price      smoothness min(1, |p_c(x)| / 0.1)
     z          z + r (dJ/dz / rms dJ/dz + pull (z0 - z))                           r falls from step_size to 0
     saliency   the values of the inner map, in the order of U
@@ -15,35 +16,36 @@ A map can be made to score well on one substrate and mean nothing: from a flat s
 is confetti. Three things keep it true: a start that means something, several substrates, and a price of variation. Of a
 class that the picture hardly has, the curves change by little: at the full price its map would be the smoothest one,
 whatever the model. The pull back to the start is decoupled from the gradient, as AdamW's decay of weights is
-(arXiv:1711.05101). The curves tell which pixels come first, and nothing of values: these stay those of the inner
-method. `experiments.refined` measures by what no step saw.
+(arXiv:1711.05101). Early features of a blend are nearly the blend of their features: the first steps need not run what
+lies below, where much of a network's time goes; the others correct what that misses. The curves tell which pixels come
+first, and nothing of values: these stay those of the inner method. `experiments.refined` measures by what no step saw.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Int, Key
 
 from groupcam_jax.checks import check_count, check_positive, check_saliency
 from groupcam_jax.explainers.group_cam import group_cam
 from groupcam_jax.families.explainer import make_explainer
-from groupcam_jax.loops import scan, switch
-from groupcam_jax.program.cut import cut_at_image
-from groupcam_jax.stages.grid import enlarged, grid_sides, smooth, total_variation, unit_power
+from groupcam_jax.loops import switch
+from groupcam_jax.program.cut import cut_at_image, cut_program
+from groupcam_jax.program.early import split_early
+from groupcam_jax.stages.climb import Blend, blend_features, climb, make_plan
+from groupcam_jax.stages.grid import enlarged, grid_sides, smooth, unit_power
 from groupcam_jax.stages.masks import unit_range
-from groupcam_jax.stages.order import reordered, soft_mask
-from groupcam_jax.stages.perturb import Baseline, constant, gaussian_blur, hide, noise, reveal
+from groupcam_jax.stages.order import reordered
+from groupcam_jax.stages.perturb import Baseline, constant, gaussian_blur, hide, noise
 from groupcam_jax.targets import Target, class_logits, probability, resolve_label
-from groupcam_jax.types import Explainer, HasAux, Label, LayerLike, Logits, Model, Params, PRNGKey, Saliency
+from groupcam_jax.types import Explainer, HasAux, Label, LayerLike, Logits, Model, Params, Saliency
 
-SHARES = 0.02, 0.6  # of the pixels, between which the steps choose
 PROBABLE = 0.1  # of the score of the whole picture, from which on variation has its full price
 SUBSTRATES = (gaussian_blur(kernel_size=51, sigma=50.0), constant(0.0), noise(0.5))
 
@@ -62,13 +64,14 @@ def refined(
     *,
     method: Callable[..., Explainer[Any, Any]] = group_cam,
     layer: LayerLike = None,
-    steps: int = 24,
+    feature_steps: int = 24,
+    steps: int = 14,
     substrates: Sequence[Baseline] = SUBSTRATES,
     cells: int = 28,
     softness: float = 0.15,
     smoothness: float = 1.0,
     step_size: float = 0.5,
-    pull: float = 0.0,
+    pull: float = 0.2,
     score: Target = probability,
     has_aux: HasAux = False,
 ) -> Explainer[HasAux, RefinedAux]:
@@ -79,14 +82,16 @@ def refined(
       params: its weights, any pytree; may be traced.
       method: the builder of the inner method, called as `method(model_apply, params)`, with `layer` if there is one.
       layer: of the inner method; None leaves it its own.
-      steps: how often the map is moved.
+      feature_steps: how often the map is moved by blends of features, at the model's last early layer with at least two
+        by two places for each cell; by blends of pixels, if there is none.
+      steps: how often it is moved by blends of pixels after that.
       substrates: what takes the place of pixels, each in its turn, `(image, key) -> image`.
       cells: of the grid on the shorter side of the image; no more than it has pixels.
       softness: of the border of what is shown, in standard deviations of the map.
       smoothness: how much a map that varies costs, in units of the score; in proportion less of a class whose score of
         the whole picture is below 0.1.
       step_size: of the first step, in standard deviations of the map.
-      pull: the share of the way back to the start that a step of size 1 takes; 0.2 gives calmer maps, of lower score.
+      pull: the share of the way back to the start that a step of size 1 takes; 0 gives wilder maps, of higher score.
       score: the score that is followed, a function of the logits and the label.
       has_aux: whether the explainer returns `(saliency, RefinedAux)`.
 
@@ -102,13 +107,17 @@ def refined(
       ValueError, TypeError: in the explainer, as in the inner method, and see `Explainer`.
     """
     check_count("steps", steps)
+    check_count("feature_steps", feature_steps, least=0)
     check_count("cells", cells)
     if cells == 1:
         raise ValueError("cells=1: expected at least 2, one cell alone has no order")
     if not isinstance(substrates, Sequence):
         raise TypeError(f"substrates={substrates!r:.80}: expected several, such as [constant(0.0), noise(0.5)]")
-    if not 1 <= len(substrates) <= steps:
-        raise ValueError(f"{len(substrates)} substrates in steps={steps}: expected at least one, and a step for each")
+    if not 1 <= len(substrates) <= feature_steps + steps:
+        raise ValueError(
+            f"{len(substrates)} substrates in feature_steps={feature_steps} and steps={steps}: expected at least one, "
+            "and a step for each"
+        )
     for name, value in {"softness": softness, "step_size": step_size}.items():
         check_positive(name, value, " of standard deviations of the map")
     if not 0 <= smoothness < math.inf:
@@ -127,39 +136,25 @@ def refined(
             raise TypeError("method gives a tuple: expected explainers that return a map alone, without has_aux=True")
         check_saliency(image, start)
         start = start.astype(jnp.float32)
-        image = image.astype(jnp.float32)
-        confidence = cut.confidence(score, label)
-        price = smoothness * jnp.minimum(1, jnp.abs(cut.bind(score, label)(logits)) / PROBABLE)
-
-        def gain(z, share, hidden):
-            grid = smooth(z)
-            mask = soft_mask(grid, share, image.shape, softness)
-            shown, lost = jax.vmap(lambda mask: confidence(reveal(image, hidden, mask)))(jnp.stack([mask, 1 - mask]))
-            return shown - lost - price * total_variation(grid)
-
-        def step(z, entry):
-            share, size, turn, key = entry
-            hidden = switch(turn, [functools.partial(hide, one, image) for one in substrates], key)
-            return z + size * (unit_power(jax.grad(gain)(z, share, hidden)) + pull * (first - z)), None
-
-        first = jax.image.resize(start, grid_sides(image.shape, cells), "linear")
-        first = unit_power(first - first.mean())
-        z, _ = scan(step, first, schedule(steps, len(substrates), step_size, draw_key))
+        pixels = image.astype(jnp.float32)
+        hide_by = [functools.partial(hide, one, pixels) for one in substrates]
+        in_pixels = Blend(pixels, lambda turn, key: switch(turn, hide_by, key), cut.confidence(score, label))
+        score_of = cut.bind(score, label)
+        price = smoothness * jnp.minimum(1, jnp.abs(score_of(logits)) / PROBABLE)
+        sides = grid_sides(image.shape, cells)
+        first = jax.image.resize(start, sides, "linear")
+        z = first = unit_power(first - first.mean())
+        plan = make_plan(feature_steps + steps, len(substrates), step_size, draw_key)
+        blends = [(in_pixels, slice(None))]
+        if feature_steps and (parts := split_early(cut.program, [2 * side for side in sides])):
+            hidden = [one(key).astype(image.dtype) for one, key in zip(hide_by, plan.key, strict=False)]
+            in_features = blend_features(cut_program(cut.program, params, image, parts), hidden, score_of)
+            blends = [(in_features, slice(feature_steps)), (in_pixels, slice(feature_steps, None))]
+        for blend, part in blends:
+            planned = jax.tree.map(operator.itemgetter(part), plan)
+            z = climb(z, planned, blend, softness=softness, price=price, pull=pull, home=first)
         saliency = reordered(unit_range(start), enlarged(smooth(z), image.shape))
         saliency = jnp.where(start.max() == start.min(), 0, saliency)
         return saliency, RefinedAux(label, class_logits(logits), start)
 
     return make_explainer(explain, has_aux=has_aux)
-
-
-def schedule(
-    steps: int, substrates: int, step_size: float, key: PRNGKey
-) -> tuple[Float[Array, " steps"], Float[Array, " steps"], Int[Array, " steps"], Key[Array, " steps"]]:
-    """For each step the share, the size of the step, the number of the substrate and a key.
-
-    The shares are spread evenly, in an order without trend: rising ones would leave the last word to large shares.
-    """
-    shares = np.random.default_rng(0).permutation(np.linspace(*SHARES, steps))
-    sizes = np.linspace(step_size, 0, steps, endpoint=False)
-    share, size = (jnp.asarray(plan, jnp.float32) for plan in (shares, sizes))
-    return share, size, jnp.arange(steps, dtype=jnp.int32) % substrates, jax.random.split(key, steps)

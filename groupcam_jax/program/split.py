@@ -61,6 +61,11 @@ def split_program(program: Program, layer: LayerLike) -> Parts:
     axes = label_axes(program)
     activation = find_activation(program, axes, layer)
     check_crop(program, axes, activation)
+    return split_at(program, activation)
+
+
+def split_at(program: Program, activation: LayerEntry) -> Parts:
+    """Cuts a traced model at one of its activations that has a grid."""
     grid, shape = activation.grid, shape_of(activation.var)
     assert grid is not None
     above, skips = equations_above(program, activation)
