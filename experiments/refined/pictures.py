@@ -27,7 +27,7 @@ from groupcam_jax.plots import methods_figure
 from groupcam_jax.types import Classifier, Pixels
 from pretrained.scenes import scene
 
-METHODS = "group-cam", "grad-cam", "refined-fast", "refined", "refined-calm", "flat start"
+METHODS = "group-cam", "grad-cam", "refined-fast", "refined", "refined-far", "flat start"
 PHOTOGRAPHS = (skimage_data.chelsea, skimage_data.coffee, skimage_data.rocket)
 
 

@@ -38,7 +38,7 @@ from groupcam_jax.families.explainer import make_explainer
 from groupcam_jax.loops import switch
 from groupcam_jax.program.cut import cut_at_image, cut_program
 from groupcam_jax.program.early import split_early
-from groupcam_jax.stages.climb import Blend, blend_features, climb, make_plan
+from groupcam_jax.stages.climb import Blend, climb, make_plan
 from groupcam_jax.stages.grid import enlarged, grid_sides, smooth, unit_power
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.order import reordered
@@ -147,8 +147,14 @@ def refined(
         plan = make_plan(feature_steps + steps, len(substrates), step_size, draw_key)
         blends = [(in_pixels, slice(None))]
         if feature_steps and (parts := split_early(cut.program, [2 * side for side in sides])):
+            early = cut_program(cut.program, params, image, parts)
             hidden = [one(key).astype(image.dtype) for one, key in zip(hide_by, plan.key, strict=False)]
-            in_features = blend_features(cut_program(cut.program, params, image, parts), hidden, score_of)
+            features = jax.vmap(lambda image: early.at(image).activation)(jnp.stack(hidden))
+
+            def confidence(blend):
+                return score_of(early.head(blend.astype(early.value.dtype)))
+
+            in_features = Blend(early.activation, lambda turn, key: features[turn], confidence)
             blends = [(in_features, slice(feature_steps)), (in_pixels, slice(feature_steps, None))]
         for blend, part in blends:
             planned = jax.tree.map(operator.itemgetter(part), plan)

@@ -1,6 +1,6 @@
 """Moves a map on a grid up the gradient of insertion and deletion: the equations are those of `refined`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -9,11 +9,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from groupcam_jax.loops import scan
-from groupcam_jax.program.cut import Cut
 from groupcam_jax.stages.grid import smooth, total_variation, unit_power
 from groupcam_jax.stages.order import soft_mask
 from groupcam_jax.stages.perturb import reveal
-from groupcam_jax.types import Activation, Heat, Image, Logits, PRNGKey, Scalar
+from groupcam_jax.types import Activation, Heat, PRNGKey, Scalar
 
 SHARES = 0.02, 0.6  # of the pixels, between which the steps choose
 
@@ -46,15 +45,6 @@ class Blend(NamedTuple):
     seen: Activation
     hidden: Callable[[Int[Array, ""], PRNGKey], Activation]
     confidence: Callable[[Activation], Scalar]
-
-
-def blend_features(cut: Cut, hidden: Sequence[Image], score_of: Callable[[Logits], Scalar]) -> Blend:
-    """Blends at the layer of a cut: features of hidden images are computed once, what lies above runs at each step."""
-    dtype = cut.value.dtype
-    features = jax.vmap(lambda image: cut.at(image).activation)(jnp.stack(hidden))
-    return Blend(
-        cut.activation, lambda turn, key: features[turn], lambda blend: score_of(cut.head(blend.astype(dtype)))
-    )
 
 
 def make_plan(steps: int, substrates: int, step_size: float, key: PRNGKey) -> Plan:
