@@ -18,9 +18,9 @@ With the same picture at both ends a score is the symmetric relevance gain. Besi
 `energy`, and the overlap with its box of what is above a share of the map's maximum (IoU; the share that is best for
 each method on these pictures is shown).
 
-Beside the methods of `groupcam evaluate` there are two: "refined at twice" starts from Grad-CAM and takes twice the time
-of Group-CAM; "flat start" is the warning, steps in pixels alone from a map that means nothing, with blur alone.
+Beside the methods of `groupcam evaluate` there are two: "refined at twice" starts from Grad-CAM and takes twice the
+time of Group-CAM; "flat start" is the warning, steps in pixels alone from a map that means nothing, with blur alone.
 
-docs/refined.md tells what was found: on photographs that no setting was chosen on, by other networks, on COCO, birds and
-drawn scenes, by other measures and sanity checks, what it costs, and what was tried.
+docs/refined.md tells what was found: on photographs that no setting was chosen on, by other networks, on COCO, birds
+and drawn scenes, by other measures and sanity checks, what it costs, and what was tried.
 """
