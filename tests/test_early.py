@@ -13,6 +13,7 @@ from jax import lax
 from groupcam_jax import constant, gaussian_blur, grad_cam, noise, refined
 from groupcam_jax.program.early import split_early
 from groupcam_jax.program.flat import trace
+from groupcam_jax.program.reads import pixels_read
 
 SIDE = 24
 IMAGE = models.image(SIDE, SIDE)
@@ -55,10 +56,52 @@ def test_the_last_layer_that_is_fine_enough_and_early(strides, sides, name):
     assert found is None if name is None else name in found
 
 
-def test_a_layer_of_a_part_of_the_image_is_none():
-    apply, params = network(2, 1, 2, 2)
-    assert early_layer(apply, params)
-    assert early_layer(lambda params, images: apply(params, images[:, 4:20, 4:20]), params, (4, 4)) is None
+MOVED = {
+    "a slice": lambda x: x[:, 6:18, 6:18],
+    "negative padding": lambda x: lax.pad(x, 0.0, ((0, 0, 0), (0, 0, 0), (-8, 0, 0), (0, 0, 0))),
+    "zoomed": lambda x: jax.image.scale_and_translate(
+        x, x.shape, (1, 2), jnp.full(2, 2.0), jnp.full(2, -12.0), "linear"
+    ),
+    "a letterbox": lambda x: jnp.pad(x, ((0, 0), (0, 12), (0, 0), (0, 0))),
+    "rolled": lambda x: jnp.roll(x, 6, 1),
+    "normalised by its own values": lambda x: x / x.max((1, 2, 3), keepdims=True),
+}
+
+
+@pytest.mark.parametrize("change", MOVED.values(), ids=MOVED)
+def test_places_that_read_other_pixels_than_those_around_them(change):
+    apply, params = network(1, 2, 1, 2)
+    assert early_layer(apply, params, (12, 12))
+    assert early_layer(lambda params, images: apply(params, change(images)), params, (12, 12)) is None
+
+
+def summed(images, window, strides, padding):
+    return lax.reduce_window(images, 0.0, lax.add, (1, *window, 1), (1, *strides, 1), padding)
+
+
+KEPT = {
+    "other channels": lambda x: x[..., [2, 1, 0]],
+    "mirrored": lambda x: x[:, :, ::-1],
+    "its own mean colour of each place": lambda x: x - x.mean(3, keepdims=True),
+    "pooled": lambda x: nn.max_pool(summed(x, (3, 3), (1, 1), "SAME"), (2, 2), (1, 1), "SAME"),
+    "a narrow border": lambda x: jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="constant")[:, :24, :24],
+    "enlarged": lambda x: jax.image.resize(x, (1, 48, 48, 3), "bilinear"),
+}
+
+
+@pytest.mark.parametrize("change", KEPT.values(), ids=KEPT)
+def test_places_that_read_the_pixels_around_them(change):
+    apply, params = network(1, 2, 1, 2)
+    assert early_layer(lambda params, images: apply(params, change(images)), params)
+
+
+def test_a_block_at_the_start_of_which_all_places_are_mixed():
+    apply, params = network(1, 2, 1, 2)
+
+    def gated(params, images):  # squeeze and excitation
+        return apply(params, images * jax.nn.sigmoid(images.mean((1, 2), keepdims=True)))
+
+    assert early_layer(gated, params) is None
 
 
 def test_what_goes_around_a_layer_rules_it_out():
@@ -113,3 +156,45 @@ def test_what_lies_below_is_not_differentiated():
     still = jax.jit(explain(feature_steps=0, steps=1, step_size=1e-6))(IMAGE, 2)
     np.testing.assert_array_equal(without, still)
     assert np.abs(with_features - still).max() > 0.2
+
+
+@pytest.mark.parametrize(
+    ("padding", "stride", "spread", "between"),
+    [
+        ("SAME", 1, 1, 1),
+        ("SAME", 2, 1, 1),
+        ("VALID", 3, 2, 1),
+        ([(3, 0), (1, 2)], 2, 1, 2),
+        ([(0, 4), (1, 2)], 1, 2, 3),
+    ],
+)
+def test_a_convolution_reads_what_has_a_gradient(padding, stride, spread, between):
+    def convolve(images):
+        return lax.conv_general_dilated(
+            images,
+            jnp.ones((3, 2, 2, 4)),
+            (stride, stride),
+            padding,
+            (between, between),
+            (spread, spread),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+
+    check_reads(convolve, models.image(10, 9, 2))
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+def test_a_pooling_reads_what_has_a_gradient(padding):
+    check_reads(lambda images: summed(images, (3, 2), (2, 1), padding), models.image(10, 9, 2))
+
+
+def check_reads(function, image):
+    images = image[None]
+    out = jax.eval_shape(function, images)
+    program = trace(lambda params, images: function(images).sum((1, 2)), {}, images)
+    layer = [eqn for _, eqn, _ in program.equations if eqn.outvars[0].aval.shape == out.shape][-1].outvars[0]
+    for down, across in [(0, 0), (out.shape[1] // 2, out.shape[2] // 2), (out.shape[1] - 1, out.shape[2] - 1)]:
+        wanted = np.zeros(out.shape, bool)
+        wanted[0, down, across] = True
+        (slope,) = jax.vjp(function, images)[1](jnp.asarray(wanted, jnp.float32))
+        np.testing.assert_array_equal(pixels_read(program, layer, wanted), slope != 0)

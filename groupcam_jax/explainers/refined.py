@@ -83,7 +83,8 @@ def refined(
       method: the builder of the inner method, called as `method(model_apply, params)`, with `layer` if there is one.
       layer: of the inner method; None leaves it its own.
       feature_steps: how often the map is moved by blends of features, at the model's last early layer with at least two
-        by two places for each cell; by blends of pixels, if there is none.
+        by two places for each cell, see `split_early`; by blends of pixels, if there is none, which takes longer. A
+        random substrate is drawn once for all of these steps.
       steps: how often it is moved by blends of pixels after that.
       substrates: what takes the place of pixels, each in its turn, `(image, key) -> image`.
       cells: of the grid on the shorter side of the image; no more than it has pixels.
