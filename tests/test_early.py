@@ -13,6 +13,7 @@ from jax import lax
 from groupcam_jax import constant, gaussian_blur, grad_cam, noise, refined
 from groupcam_jax.program.early import split_early
 from groupcam_jax.program.flat import trace
+from groupcam_jax.program.inline import shape_of
 from groupcam_jax.program.reads import pixels_read
 
 SIDE = 24
@@ -192,7 +193,7 @@ def check_reads(function, image):
     images = image[None]
     out = jax.eval_shape(function, images)
     program = trace(lambda params, images: function(images).sum((1, 2)), {}, images)
-    layer = [eqn for _, eqn, _ in program.equations if eqn.outvars[0].aval.shape == out.shape][-1].outvars[0]
+    layer = [eqn for _, eqn, _ in program.equations if shape_of(eqn.outvars[0]) == out.shape][-1].outvars[0]
     for down, across in [(0, 0), (out.shape[1] // 2, out.shape[2] // 2), (out.shape[1] - 1, out.shape[2] - 1)]:
         wanted = np.zeros(out.shape, bool)
         wanted[0, down, across] = True

@@ -17,7 +17,7 @@ from groupcam_jax.program.flat import Program
 from groupcam_jax.program.inline import shape_of
 from groupcam_jax.program.read_numbers import Read, Rule, repeated
 from groupcam_jax.program.read_rules import ELEMENTWISE, JOINING, RULES
-from groupcam_jax.program.window_reads import WINDOW_RULES
+from groupcam_jax.program.read_windows import WINDOW_RULES
 
 
 def read_backward(program: Program) -> Iterator[tuple[int, dict[Var, Read]]]:

@@ -18,7 +18,7 @@ def convolution(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Re
     numbers = eqn.params["dimension_numbers"]
     batch, features, *places = numbers.lhs_spec
     # The result as the image lies, with one channel for all.
-    out = wanted.transpose(numbers.out_spec).any(1, keepdims=True)
+    out = np.asarray(wanted.transpose(numbers.out_spec).any(1, keepdims=True))
     out = out if eqn.params["batch_group_count"] == 1 else np.ones_like(out)
     seen = out.transpose(np.argsort([batch, features, *places]))
     for number, axis in enumerate(places):
