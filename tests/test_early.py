@@ -57,6 +57,10 @@ def test_the_last_layer_that_is_fine_enough_and_early(strides, sides, name):
     assert found is None if name is None else name in found
 
 
+def summed(images, window, strides, padding):
+    return lax.reduce_window(images, 0.0, lax.add, (1, *window, 1), (1, *strides, 1), padding)
+
+
 MOVED = {
     "a slice": lambda x: x[:, 6:18, 6:18],
     "negative padding": lambda x: lax.pad(x, 0.0, ((0, 0, 0), (0, 0, 0), (-8, 0, 0), (0, 0, 0))),
@@ -64,6 +68,7 @@ MOVED = {
         x, x.shape, (1, 2), jnp.full(2, 2.0), jnp.full(2, -12.0), "linear"
     ),
     "a letterbox": lambda x: jnp.pad(x, ((0, 0), (0, 12), (0, 0), (0, 0))),
+    "a window of most of the image": lambda x: summed(x, (17, 17), (1, 1), "SAME"),
     "rolled": lambda x: jnp.roll(x, 6, 1),
     "normalised by its own values": lambda x: x / x.max((1, 2, 3), keepdims=True),
 }
@@ -74,10 +79,6 @@ def test_places_that_read_other_pixels_than_those_around_them(change):
     apply, params = network(1, 2, 1, 2)
     assert early_layer(apply, params, (12, 12))
     assert early_layer(lambda params, images: apply(params, change(images)), params, (12, 12)) is None
-
-
-def summed(images, window, strides, padding):
-    return lax.reduce_window(images, 0.0, lax.add, (1, *window, 1), (1, *strides, 1), padding)
 
 
 KEPT = {

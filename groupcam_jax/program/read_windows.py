@@ -36,6 +36,7 @@ def convolution(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Re
 
 
 def pooling(eqn: JaxprEqn, wanted: Read, constant: Constants) -> Sequence[Read]:
+    """The same channel of the places under the windows."""
     del constant
     image = shape_of(eqn.invars[0])
     given = ("window_dimensions", "window_strides", "padding", "base_dilation", "window_dilation")

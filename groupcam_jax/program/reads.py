@@ -37,9 +37,9 @@ def all_reads(program: Program) -> dict[Var, Read]:
 
 def pixels_read(program: Program, layer: Var, wanted: Read) -> Read:
     """What some entries of a value read of the images; through convolutions and poolings, too."""
-    read, constant = {layer: wanted}, constant_values(program)
+    read, constant, rules = {layer: wanted}, constant_values(program), RULES | WINDOW_RULES
     for _, eqn, _ in reversed(program.equations):
-        read_operands(eqn, read, constant, RULES | WINDOW_RULES)
+        read_operands(eqn, read, constant, rules)
     return read.get(program.images, np.zeros(shape_of(program.images), bool))
 
 

@@ -59,7 +59,7 @@ def make_plan(steps: int, substrates: int, step_size: float, key: PRNGKey) -> Pl
 
 
 def climb(grid: Heat, plan: Plan, blend: Blend, *, softness: float, price: Scalar, pull: float, home: Heat) -> Heat:
-    """Moves a grid, one step after the other; each also pulls it back to `home`."""
+    """Moves a grid `[rows, columns]` by the steps of a plan; each also pulls it back to `home`, of the same shape."""
 
     def gain(z, share, hidden):
         surface = smooth(z)
