@@ -136,7 +136,7 @@ def test_where_features_are_linear_in_the_pixels_both_steps_are_one(dtype):
     params = jax.tree.map(lambda leaf: leaf.astype(dtype), pointwise_params())
     image = IMAGE.astype(dtype)
     build = functools.partial(
-        refined, pointwise, params, method=grad_cam, cells=12, substrates=[constant(0.0), gaussian_blur(5, 2.0)]
+        refined, pointwise, params, method=grad_cam, cells=SIDE, substrates=[constant(0.0), gaussian_blur(5, 2.0)]
     )
     assert early_layer(pointwise, params, (SIDE, SIDE), image)
     by_features, by_pixels = (jax.jit(build(feature_steps=few, steps=9 - few))(image, 2) for few in (6, 0))
@@ -152,7 +152,7 @@ def test_what_lies_below_is_not_differentiated():
         return pointwise(params, jnp.round(4 * images) / 4)
 
     explain = functools.partial(
-        refined, rounded, pointwise_params(), method=grad_cam, cells=12, substrates=[noise(1.0)], smoothness=0.0
+        refined, rounded, pointwise_params(), method=grad_cam, cells=SIDE, substrates=[noise(1.0)], smoothness=0.0
     )
     with_features, without = (jax.jit(explain(feature_steps=few, steps=1))(IMAGE, 2) for few in (8, 0))
     still = jax.jit(explain(feature_steps=0, steps=1, step_size=1e-6))(IMAGE, 2)

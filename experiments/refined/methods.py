@@ -22,14 +22,14 @@ def flat(model_apply: Any, params: Any, **options: Any) -> Any:
         drawn = jax.random.normal(jax.random.key(0), (28, 28))
         return lambda image, label, key: jax.image.resize(drawn, image.shape[:2], "linear")
 
-    free = {"feature_steps": 0, "steps": 24, "smoothness": 0.3, "pull": 0.0}
+    free = {"feature_steps": 0, "steps": 24, "cells": 28, "smoothness": 0.3, "pull": 0.0}
     return g.refined(model_apply, params, method=speck, substrates=[BLUR], **free, **options)
 
 
 COMPARED = "group-cam;grad-cam;refined-fast;refined at twice;refined;refined-far"
 OWN: dict[str, Callable[..., Any]] = {
     "flat start": flat,
-    "refined at twice": functools.partial(g.refined, method=g.grad_cam, feature_steps=20, steps=7, pull=0.0),
+    "refined at twice": functools.partial(g.refined, method=g.grad_cam, feature_steps=20, steps=6, pull=0.1),
 }  # beside the methods and controls of `groupcam evaluate`
 
 

@@ -67,11 +67,11 @@ def refined(
     feature_steps: int = 24,
     steps: int = 14,
     substrates: Sequence[Baseline] = SUBSTRATES,
-    cells: int = 28,
+    cells: int = 56,
     softness: float = 0.15,
     smoothness: float = 1.0,
     step_size: float = 0.5,
-    pull: float = 0.2,
+    pull: float = 0.3,
     score: Target = probability,
     has_aux: HasAux = False,
 ) -> Explainer[HasAux, RefinedAux]:
@@ -82,9 +82,9 @@ def refined(
       params: its weights, any pytree; may be traced.
       method: the builder of the inner method, called as `method(model_apply, params)`, with `layer` if there is one.
       layer: of the inner method; None leaves it its own.
-      feature_steps: how often the map is moved by blends of features, at the model's last early layer with at least two
-        by two places for each cell, see `split_early`; by blends of pixels, if there is none, which takes longer. A
-        random substrate is drawn once for all of these steps.
+      feature_steps: how often the map is moved by blends of features, at the model's last early layer with at least a
+        place for each cell, see `split_early`; by blends of pixels, if there is none, which takes longer. A random
+        substrate is drawn once for all of these steps.
       steps: how often it is moved by blends of pixels after that.
       substrates: what takes the place of pixels, each in its turn, `(image, key) -> image`.
       cells: of the grid on the shorter side of the image; no more than it has pixels.
@@ -147,7 +147,7 @@ def refined(
         z = first = unit_power(first - first.mean())
         plan = make_plan(feature_steps + steps, len(substrates), step_size, draw_key)
         blends = [(in_pixels, slice(None))]
-        if feature_steps and (parts := split_early(cut.program, [2 * side for side in sides])):
+        if feature_steps and (parts := split_early(cut.program, sides)):
             early = cut_program(cut.program, params, image, parts)
             hidden = [one(key).astype(image.dtype) for one, key in zip(hide_by, plan.key, strict=False)]
             features = jax.vmap(lambda image: early.at(image).activation)(jnp.stack(hidden))
