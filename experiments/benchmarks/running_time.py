@@ -127,7 +127,7 @@ app.command("user-networks")(user_networks.main)
 @app.callback(invoke_without_command=True)
 def main(
     context: typer.Context,
-    network: Annotated[list[str], typer.Option(help="Networks to measure; repeatable.")] = [*MULTIPLY_ADDS],  # noqa: B006
+    network: Annotated[list[str], typer.Option(help="Networks to measure; repeatable.")] = [*MULTIPLY_ADDS],
     runs: Annotated[int, typer.Option(help="Runs of each contender, after a warm-up.")] = 7,
     mask_batch: Annotated[int, typer.Option(help="Masks that ours scores at once; 0 for what suits the device.")] = 11,
     images: Annotated[int, typer.Option(help="Images in the batch.")] = 4,

@@ -150,9 +150,9 @@ def table(rows: list[Row]) -> Table:
 
 
 def main(
-    network: Annotated[list[str], typer.Option(help="Networks; repeatable.")] = ["resnet50", "vgg19"],  # noqa: B006
-    precision: Annotated[list[str], typer.Option(help="bfloat16, tf32, float32; repeatable.")] = [*PRECISIONS],  # noqa: B006
-    images: Annotated[list[int], typer.Option(help="Images of a batch; repeatable.")] = [32, 1, 8, 128],  # noqa: B006
+    network: Annotated[list[str], typer.Option(help="Networks; repeatable.")] = ["resnet50", "vgg19"],
+    precision: Annotated[list[str], typer.Option(help="bfloat16, tf32, float32; repeatable.")] = [*PRECISIONS],
+    images: Annotated[list[int], typer.Option(help="Images of a batch; repeatable.")] = [32, 1, 8, 128],
     groups: Annotated[int, typer.Option(help="Groups of channels, G.")] = 32,
     size: Annotated[int, typer.Option(help="Height and width of the images.")] = 224,
     runs: Annotated[int, typer.Option(help="Runs of each, after a warm-up; fewer if they take more than 5 s.")] = 10,

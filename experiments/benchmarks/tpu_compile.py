@@ -153,9 +153,9 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 
 def main(
-    network: Annotated[list[str], typer.Option(help="Networks of `pretrained`; repeatable.")] = ["shapes", "resnet18"],  # noqa: B006
-    dtype: Annotated[list[str], typer.Option(help="float32 or bfloat16; repeatable.")] = ["float32", "bfloat16"],  # noqa: B006
-    batch: Annotated[list[str], typer.Option(help="IMAGESxCHIPS; repeatable.")] = ["1x1", "8x1", "32x4"],  # noqa: B006
+    network: Annotated[list[str], typer.Option(help="Networks of `pretrained`; repeatable.")] = ["shapes", "resnet18"],
+    dtype: Annotated[list[str], typer.Option(help="float32 or bfloat16; repeatable.")] = ["float32", "bfloat16"],
+    batch: Annotated[list[str], typer.Option(help="IMAGESxCHIPS; repeatable.")] = ["1x1", "8x1", "32x4"],
     mask_batch: Annotated[int | None, typer.Option(min=1, help="Masks at once; all by default.")] = None,
     output: Annotated[Path | None, typer.Option(help="Where the figures go as JSON, after every row.")] = None,
 ) -> None:

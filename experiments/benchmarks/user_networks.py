@@ -108,9 +108,9 @@ def table(results: dict[str, Any]) -> Table:
 
 
 def main(
-    network: Annotated[list[str], typer.Option(help="Networks to measure; repeatable.")] = [*NETWORKS],  # noqa: B006
-    what: Annotated[list[str], typer.Option(help="What to measure; repeatable.")] = [*OURS],  # noqa: B006
-    contender: Annotated[list[str], typer.Option(help="Who takes turns with ours; repeatable.")] = [*CONTENDERS[1:]],  # noqa: B006
+    network: Annotated[list[str], typer.Option(help="Networks to measure; repeatable.")] = [*NETWORKS],
+    what: Annotated[list[str], typer.Option(help="What to measure; repeatable.")] = [*OURS],
+    contender: Annotated[list[str], typer.Option(help="Who takes turns with ours; repeatable.")] = [*CONTENDERS[1:]],
     runs: Annotated[int, typer.Option(help="Runs of each contender, after a warm-up.")] = 5,
     output: Annotated[Path | None, typer.Option(help="Where the figures go as JSON.")] = None,
 ) -> None:

@@ -23,7 +23,6 @@ first, and nothing of values: these stay those of the inner method. `experiments
 
 from __future__ import annotations
 
-import functools
 import math
 import operator
 from collections.abc import Callable, Sequence
@@ -35,14 +34,14 @@ import jax.numpy as jnp
 from groupcam_jax.checks import check_count, check_positive, check_saliency
 from groupcam_jax.explainers.group_cam import group_cam
 from groupcam_jax.families.explainer import make_explainer
-from groupcam_jax.loops import switch
-from groupcam_jax.program.cut import cut_at_image, cut_program
+from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.program.early import split_early
-from groupcam_jax.stages.climb import Blend, climb, make_plan
+from groupcam_jax.stages.blends import blend_features, blend_pixels
+from groupcam_jax.stages.climb import climb, make_plan
 from groupcam_jax.stages.grid import enlarged, grid_sides, smooth, unit_power
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.stages.order import reordered
-from groupcam_jax.stages.perturb import Baseline, constant, gaussian_blur, hide, noise
+from groupcam_jax.stages.perturb import Baseline, constant, gaussian_blur, noise
 from groupcam_jax.targets import Target, class_logits, probability, resolve_label
 from groupcam_jax.types import Explainer, HasAux, Label, LayerLike, Logits, Model, Params, Saliency
 
@@ -137,25 +136,15 @@ def refined(
             raise TypeError("method gives a tuple: expected explainers that return a map alone, without has_aux=True")
         check_saliency(image, start)
         start = start.astype(jnp.float32)
-        pixels = image.astype(jnp.float32)
-        hide_by = [functools.partial(hide, one, pixels) for one in substrates]
-        in_pixels = Blend(pixels, lambda turn, key: switch(turn, hide_by, key), cut.confidence(score, label))
-        score_of = cut.bind(score, label)
-        price = smoothness * jnp.minimum(1, jnp.abs(score_of(logits)) / PROBABLE)
+        price = smoothness * jnp.minimum(1, jnp.abs(cut.bind(score, label)(logits)) / PROBABLE)
         sides = grid_sides(image.shape, cells)
         first = jax.image.resize(start, sides, "linear")
         z = first = unit_power(first - first.mean())
         plan = make_plan(feature_steps + steps, len(substrates), step_size, draw_key)
+        in_pixels = blend_pixels(cut, image, substrates, score, label)
         blends = [(in_pixels, slice(None))]
         if feature_steps and (parts := split_early(cut.program, sides)):
-            early = cut_program(cut.program, params, image, parts)
-            hidden = [one(key).astype(image.dtype) for one, key in zip(hide_by, plan.key, strict=False)]
-            features = jax.vmap(lambda image: early.at(image).activation)(jnp.stack(hidden))
-
-            def confidence(blend):
-                return score_of(early.head(blend.astype(early.value.dtype)))
-
-            in_features = Blend(early.activation, lambda turn, key: features[turn], confidence)
+            in_features = blend_features(cut, parts, image, substrates, plan.key, score, label)
             blends = [(in_features, slice(feature_steps)), (in_pixels, slice(feature_steps, None))]
         for blend, part in blends:
             planned = jax.tree.map(operator.itemgetter(part), plan)

@@ -1,6 +1,5 @@
 """Moves a map on a grid up the gradient of insertion and deletion: the equations are those of `refined`."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -9,10 +8,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from groupcam_jax.loops import scan
+from groupcam_jax.stages.blends import Blend
 from groupcam_jax.stages.grid import smooth, total_variation, unit_power
 from groupcam_jax.stages.order import soft_mask
 from groupcam_jax.stages.perturb import reveal
-from groupcam_jax.types import Activation, Heat, PRNGKey, Scalar
+from groupcam_jax.types import Heat, PRNGKey, Scalar
 
 SHARES = 0.02, 0.6  # of the pixels, between which the steps choose
 
@@ -31,20 +31,6 @@ class Plan(NamedTuple):
     size: Float[Array, " steps"]
     turn: Int[Array, " steps"]
     key: Key[Array, " steps"]
-
-
-class Blend(NamedTuple):
-    """Where the picture and a substrate are blended: in their pixels, or in the features of a layer.
-
-    Attributes:
-      seen: the picture there, `[u, v, k]`.
-      hidden: a substrate there, of its number and a key.
-      confidence: the score of a blend of the two.
-    """
-
-    seen: Activation
-    hidden: Callable[[Int[Array, ""], PRNGKey], Activation]
-    confidence: Callable[[Activation], Scalar]
 
 
 def make_plan(steps: int, substrates: int, step_size: float, key: PRNGKey) -> Plan:
