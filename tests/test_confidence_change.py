@@ -47,6 +47,8 @@ def test_the_gain_is_of_scores_up_to_one():
     beyond = confidence_change(sees_object, None, score=doubled)
     assert jnp.isnan(beyond(IMAGE, 1 - OBJECT, 0).gain)
     assert beyond(IMAGE, 1 - OBJECT, 0).drop == 0
+    below = confidence_change(sees_object, None, score=lambda logits, label: jax.nn.log_softmax(logits)[label])
+    assert jnp.isnan(jnp.stack(below(IMAGE, 1 - OBJECT, 1))).all()
     certain = confidence_change(sees_object, None, score=lambda logits, label: jax.nn.sigmoid(100 + 0 * logits[0]))
     assert certain(IMAGE, OBJECT, 1) == (0, 0, 0)
 

@@ -37,6 +37,12 @@ def test_the_entropy_is_that_of_numpy_s_histogram(values):
     assert found == pytest.approx(entropy(values), abs=1e-5)
 
 
+def test_maps_of_half_precision_are_counted_in_full():
+    saliency = jnp.zeros((128, 128)).at[:12].set(1.0)
+    found, expected = (histogram_entropy(saliency.astype(dtype), 100) for dtype in (jnp.bfloat16, jnp.float32))
+    assert found == expected
+
+
 def test_the_rise_compares_the_trained_with_the_fully_randomised_weights_in_one_program():
     explain = jax.jit(lambda params: gradient(APPLY, params, reduce=signed)(IMAGE, 2))
     found = efficient_mprt(explain, PARAMS, ORDER, KEY)

@@ -83,6 +83,19 @@ def test_what_does_not_vary_does_not_correlate():
     assert measure(IMAGE, OBJECT, 1, key=KEY) == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.parametrize("size", [1e-30, 1e-21, 1e-12, 1e12, 1e21, 1e30])
+def test_the_size_of_the_numbers_says_nothing(size):
+    saliency = jax.random.uniform(KEY, (12, 12))
+    plain, sized = (
+        faithfulness_correlation(linear, WEIGHTS * jnp.float32(scale))(
+            PICTURE, jnp.float32(scale) * saliency, 1, key=KEY
+        )
+        for scale in (1.0, size)
+    )
+    assert abs(plain) > 0.01
+    assert sized == pytest.approx(float(plain), rel=1e-3)
+
+
 def test_it_says_what_is_wrong():
     measure = faithfulness_correlation(sees_object, None, samples=3)
     assert jnp.isnan(measure(IMAGE, OBJECT.at[0, 0].set(jnp.nan), 1, key=KEY))

@@ -28,6 +28,12 @@ def test_the_gradient_predicts_a_linear_model():
     np.testing.assert_allclose([doubled.scaled, inverted.scaled], 0, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [1e-30, 1e-21, 1e21, 1e30])
+def test_the_scaled_form_does_not_depend_on_the_scale(size):
+    measure = jax.jit(infidelity(linear, WEIGHTS))
+    assert measure(IMAGE, jnp.float32(size) * WEIGHTS, 1, key=KEY).scaled == pytest.approx(0, abs=1e-6)
+
+
 def test_a_constant_change_by_hand():
     measure = jax.jit(infidelity(linear, WEIGHTS, changed=g.constant(0.0), samples=3))
     lost = float((IMAGE * WEIGHTS).sum())

@@ -103,6 +103,37 @@ def test_without_biases_epsilon_0_is_input_x_gradient_and_every_rule_conserves(a
         np.testing.assert_allclose(shares.sum(), logit, rtol=1e-3)
 
 
+WRITTEN = {
+    "relu6": jax.nn.relu6,
+    "clip": lambda x: jnp.clip(x, 0, 6),
+    "minimum of a maximum": lambda x: jnp.minimum(jnp.maximum(x, 0), 6),
+    "minimum of a relu": lambda x: jnp.minimum(jax.nn.relu(x), 6),
+    "half of x + |x|": lambda x: (x + jnp.abs(x)) / 2,
+    "x times its sign": lambda x: x * (x > 0).astype(x.dtype),
+}
+
+
+@pytest.mark.parametrize("activation", WRITTEN.values(), ids=WRITTEN)
+def test_a_branch_is_followed_however_its_relu_is_written(activation):
+    first, second = (0.3 * jax.random.normal(jax.random.key(c), (3, 3, c, 4)) for c in (3, 4))
+
+    def residual(activation):
+        def conv(x, kernel):
+            return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+        def apply(params, images):
+            x = jax.nn.relu(conv(images, params[0]))
+            return (x + activation(conv(x, params[1]))).mean((1, 2))
+
+        return apply
+
+    apply, same = residual(activation), residual(jax.nn.relu)  # no neuron reaches 6
+    attribution, logit = relevance(apply, (first, second), **EXACT)
+    np.testing.assert_allclose(attribution.sum(), logit, rtol=1e-4)
+    found, expected = (jax.jit(g.excitation_backprop(one, (first, second), layer=0))(IMAGE, 2) for one in (apply, same))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_a_large_gamma_is_z_plus():
     many = g.gamma(1e5)
     image = jnp.abs(IMAGE)

@@ -107,6 +107,8 @@ def test_it_says_what_is_wrong():
     for build in (max_sensitivity, average_sensitivity, local_lipschitz):
         with pytest.raises(TypeError, match=f"{build.__name__} is stochastic and needs a key"):
             build(red)(IMAGE, 1)
+        with pytest.raises(ValueError, match=f"{build.__name__}: expected a label"):
+            build(red)(IMAGE, None, key=KEY)
     with pytest.raises(ValueError, match="samples=0"):
         max_sensitivity(red, samples=0)
     for radius in (-0.1, float("inf")):

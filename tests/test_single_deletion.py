@@ -66,6 +66,19 @@ def test_a_score_that_only_rounding_moves_has_no_correlation():
     assert single_deletion(hardly, None)(IMAGE, saliency, 1) == 0
 
 
+def test_patches_of_the_same_values_tie_though_their_sums_are_rounded():
+    values = np.random.default_rng(0)
+    patch = values.random(9).astype(np.float32)
+    saliency = np.block([[values.permutation(patch).reshape(3, 3) for _ in range(4)] for _ in range(4)])
+    assert single_deletion(linear, WEIGHTS)(PICTURE, saliency, 1) == 0
+
+
+def test_one_large_pixel_does_not_drown_the_others():
+    saliency = jax.random.uniform(KEY, (12, 12))
+    much, more = (single_deletion(linear, WEIGHTS)(PICTURE, saliency.at[0, 0].set(peak), 1) for peak in (1e3, 1e7))
+    assert much == more != 0
+
+
 def test_vmap_follows_the_predicted_class_and_the_key():
     apply, params = models.plain()
     images = jnp.stack([models.image(seed=seed) for seed in range(3)])

@@ -46,7 +46,7 @@ def confidence_change(
       model_apply: `logits = model_apply(params, images)`, see `types.Model`.
       params: the model's weights, any pytree; may be traced.
       baseline: what is shown where the saliency is 0; the default multiplies the normalised image by the saliency.
-      score: the confidence, in [0, 1]; for one that exceeds 1 the gain is NaN.
+      score: the confidence, in [0, 1]; for one that exceeds 1 the gain is NaN, for one below 0 all are.
 
     Returns:
       `measure(image, saliency, label=None, *, key=None) -> ConfidenceChange` of one image `[h, w, c]` and saliency
@@ -67,8 +67,9 @@ def confidence_change(
         drop = share(jax.nn.relu(whole - veiled), whole)
         increase = (veiled > whole).astype(jnp.float32)
         gain = jnp.where(jnp.maximum(whole, veiled) <= 1, share(jax.nn.relu(veiled - whole), 1 - whole), jnp.nan)
+        scores = (whole >= 0) & (veiled >= 0)
         veils = ((saliency >= 0) & (saliency <= 1)).all()
-        valid = veils & jnp.isfinite(image).all() & jnp.isfinite(whole) & jnp.isfinite(veiled)
+        valid = veils & scores & jnp.isfinite(image).all() & jnp.isfinite(whole) & jnp.isfinite(veiled)
         return ConfidenceChange(*(jnp.where(valid, value, jnp.nan) for value in (drop, increase, gain)))
 
     return measure

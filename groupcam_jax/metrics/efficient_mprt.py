@@ -53,6 +53,6 @@ def efficient_mprt(
 
 def histogram_entropy(saliency: Saliency, bins: int) -> Scalar:
     """The entropy of the histogram of a map's values, in nats; NaN for a map that is not finite."""
-    counts, _ = jnp.histogram(saliency, bins)
+    counts, _ = jnp.histogram(saliency.astype(jnp.float32), bins)  # it counts in the dtype of the map
     entropy = entr(counts.astype(jnp.float32) / saliency.size).sum()
     return jnp.where(jnp.isfinite(saliency).all(), entropy, jnp.nan)

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from groupcam_jax.batches import map_batched
 from groupcam_jax.checks import check_batch, check_count, check_image, known_label, require_key
 from groupcam_jax.division import divided
+from groupcam_jax.metrics.similarity import at_most_one
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages import perturb
 from groupcam_jax.stages.perturb import Baseline, hide
@@ -94,7 +95,8 @@ def infidelity(
             return ((image - other) / unit * attribution).sum(), whole - value(other)
 
         predicted, true = map_batched(predicted_and_true, jax.random.split(key, samples), sample_batch)
-        scale = divided((predicted * true).mean(), (predicted**2).mean())
-        return Infidelity(*(((factor * predicted - true) ** 2).mean() for factor in (1, scale)))
+        unit_change = at_most_one(predicted)
+        scale = divided((unit_change * true).mean(), (unit_change**2).mean())
+        return Infidelity(((predicted - true) ** 2).mean(), ((scale * unit_change - true) ** 2).mean())
 
     return measure

@@ -50,7 +50,7 @@ def max_sensitivity(
       explainer, the same way for every image. A saliency of zeros counts as length 1, as in captum.
 
     Raises:
-      ValueError: samples or sample_batch below 1, radius not positive or infinite.
+      ValueError: samples or sample_batch below 1, radius not positive or infinite; when measuring: no label.
       TypeError: when measuring: no key.
     """
     return measure_moves("max_sensitivity", lambda moves: moves.relative.max(), explain, radius, samples, sample_batch)
@@ -113,6 +113,10 @@ def measure_moves(
     check_batch("sample_batch", sample_batch)
 
     def measure(image, label, *, key=None):
+        if label is None:
+            raise ValueError(
+                f"{metric}: expected a label, without one each change would be explained for another class"
+            )
         change_key, explain_key = jax.random.split(require_key(key, metric))
         image = jnp.asarray(image)
         still = explain(image, label, key=explain_key)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from groupcam_jax.checks import check_count
+from groupcam_jax.division import divided
 from groupcam_jax.types import Saliency, Scalar
 
 DIRECTIONS = 8  # of gradients, over half a turn
@@ -79,6 +80,7 @@ def oriented_gradients(saliency: Saliency, cell: int) -> Float[Array, " features
         raise ValueError(
             f"cell={cell}, but the saliency is {[*saliency.shape]}: no cell is whole; choose a smaller one"
         )
+    saliency = jnp.asarray(saliency, jnp.float32)  # differences of unsigned integers would wrap around
     down = jnp.pad(saliency[2:] - saliency[:-2], ((1, 1), (0, 0)))
     across = jnp.pad(saliency[:, 2:] - saliency[:, :-2], ((0, 0), (1, 1)))
     size = jnp.hypot(down, across)
@@ -99,6 +101,7 @@ def unit_length(vectors: Array) -> Array:
 
 def correlation(one: Array, other: Array) -> Scalar:
     """Pearson's correlation; 0 if either array varies by no more than rounding errors."""
+    one, other = at_most_one(one), at_most_one(other)
     parts = [values - values.mean() for values in (one, other)]
     scale = jnp.sqrt((parts[0] ** 2).sum() * (parts[1] ** 2).sum())
     both = varies(one) & varies(other)
@@ -107,7 +110,13 @@ def correlation(one: Array, other: Array) -> Scalar:
 
 def varies(values: Array) -> Bool[Array, ""]:
     """Whether values differ by more than rounding errors."""
+    values = at_most_one(values)
     return ((values - values.mean()) ** 2).sum() > 1e-12 * (values**2).sum()
+
+
+def at_most_one(values: Array) -> Array:
+    """Scales values so that the largest is 1 or -1: squares of small or large ones would be 0 or infinite."""
+    return divided(values, jnp.abs(values).max())
 
 
 def unless_broken(value: Scalar, one: Saliency, other: Saliency) -> Scalar:

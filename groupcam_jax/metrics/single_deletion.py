@@ -71,11 +71,12 @@ def single_deletion(
         rows, columns = (jnp.arange(side, dtype=jnp.int32) * grid // side for side in (height, width))
         patch = rows[:, None] * grid + columns[None]
         patches = jnp.arange(grid**2, dtype=jnp.int32)
-        moved = saliency - saliency[0, 0]  # the order of the sums stays, and those of a constant map are equal
+        moved = saliency - jnp.median(saliency)  # the order of the sums stays, and those of a constant map are equal
         attributed = moved.reshape(grid, height // grid, grid, width // grid).sum((1, 3))
         left = map_batched(lambda one: confidence((patch != one).astype(jnp.float32)), patches, patch_batch)
         found = spearman(attributed, -left.reshape(grid, grid))
-        found = jnp.where(varies(left) | jnp.isnan(found), found, 0)  # the ranks would be those of rounding errors
+        both = varies(left) & varies(attributed)  # the ranks would be those of rounding errors
+        found = jnp.where(both | jnp.isnan(found), found, 0)
         return jnp.where(jnp.isfinite(image).all(), found, jnp.nan)
 
     return measure

@@ -84,7 +84,9 @@ def excite(
         operands = values_of(eqn.invars, values)
         results = program.run(equation, operands)
         values.update(zip(eqn.outvars, results, strict=True))
-        if position in found.inside or excitations.keys().isdisjoint(variables(eqn.invars)):
+        # The last operation of a ReLU may read what lies inside of it alone: its argument has the excitation.
+        read = [found.relus[position].argument] if position in found.relus else variables(eqn.invars)
+        if position in found.inside or excitations.keys().isdisjoint(read):
             continue
         if not any(jnp.issubdtype(result.dtype, jnp.floating) for result in results):
             continue  # the comparisons of a pooling pass nothing on
