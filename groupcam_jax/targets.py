@@ -7,6 +7,7 @@ A single logit is that of a binary classifier: the scores below give both of its
 your own gets the model's logits as they are, a regression's one number among them.
 """
 
+import dataclasses
 import inspect
 import math
 from collections.abc import Callable, Sequence
@@ -45,7 +46,8 @@ def probability(logits: Logits, label: int | Label) -> Scalar:
 def own_probability(logits: Logits, label: int | Label) -> Scalar:
     """The sigmoid of the class's logit, in [0, 1]: of classes that do not exclude each other.
 
-    Models that end in sigmoids of several classes are scored by it where others are by `probability`.
+    Models that end in sigmoids of several classes are scored by it where others are by `probability`, also within
+    `contrast`, `union` and `finer`.
     """
     return probability(logits, label) if logits.shape == (1,) else jax.nn.sigmoid(pick(logits, label))
 
@@ -55,14 +57,37 @@ def log_probability(logits: Logits, label: int | Label) -> Scalar:
     return pick(jax.nn.log_softmax(class_logits(logits)), label)
 
 
+@dataclasses.dataclass(frozen=True)
+class Combined:
+    """A score that combines those of several classes.
+
+    Attributes:
+      combine: the score of the logits and the label, by the score of one class.
+      of: the score of one class.
+    """
+
+    combine: Callable[[ClassScore, Logits, int | Label], Scalar]
+    of: ClassScore
+
+    def __call__(self, logits: Logits, label: int | Label) -> Scalar:
+        return self.combine(self.of, logits, label)
+
+
+def of_independent(score: Target) -> Target:
+    """The score by which a model is scored whose classes do not exclude each other."""
+    if isinstance(score, Combined):
+        return dataclasses.replace(score, of=of_independent(score.of))
+    return own_probability if score is probability else score
+
+
 def contrast(other: int, *, of: ClassScore = logit) -> ClassScore:
     """Why this class and not the class `other`: the difference of their scores."""
-    return lambda logits, label: of(logits, label) - of(logits, other)
+    return Combined(lambda of, logits, label: of(logits, label) - of(logits, other), of)
 
 
 def union(labels: Sequence[int], *, of: ClassScore = probability) -> ClassScore:
     """Any of several classes ("some dog"): the sum of their scores, whatever the label."""
-    return lambda logits, label: jnp.stack([of(logits, one) for one in labels]).sum()
+    return Combined(lambda of, logits, label: jnp.stack([of(logits, one) for one in labels]).sum(), of)
 
 
 def finer(*, similar: int = 3, strength: float = 0.6, of: ClassScore = logit) -> ClassScore:
@@ -87,7 +112,7 @@ def finer(*, similar: int = 3, strength: float = 0.6, of: ClassScore = logit) ->
     if not math.isfinite(strength):
         raise ValueError(f"strength={strength}: expected a finite number, such as 0.6")
 
-    def score(logits: Logits, label: int | Label) -> Scalar:
+    def score(of: ClassScore, logits: Logits, label: int | Label) -> Scalar:
         values = class_logits(logits)
         left_out = (jnp.arange(len(values), dtype=jnp.int32) == jnp.asarray(label, jnp.int32)) | ~jnp.isfinite(values)
         distance = jnp.where(left_out, jnp.inf, jnp.abs(values - pick(values, label)))
@@ -97,7 +122,7 @@ def finer(*, similar: int = 3, strength: float = 0.6, of: ClassScore = logit) ->
         compared = jnp.where(left_out.all(), 0, jnp.where(jnp.isnan(values).any(), jnp.nan, compared))
         return of(logits, label) - jnp.asarray(strength, logits.dtype) * compared
 
-    return score
+    return Combined(score, of)
 
 
 def pick(scores: Logits, label: int | Label) -> Scalar:

@@ -122,6 +122,26 @@ def test_sigmoids_of_several_classes_are_differentiated_each_by_its_own():
     np.testing.assert_allclose(aux.attribution.sum(), whole - start, atol=1e-3)
 
 
+OF_SEVERAL = {
+    "union": (g.union([1, 2]), lambda own: own[1] + own[2]),
+    "contrast": (g.contrast(0, of=g.probability), lambda own: own[LABEL] - own[0]),
+    "union of contrasts": (
+        g.union([1, 2], of=g.contrast(0, of=g.probability)),
+        lambda own: own[1] + own[2] - 2 * own[0],
+    ),
+    "finer": (g.finer(similar=99, strength=4.0, of=g.probability), lambda own: own[LABEL] - (own.sum() - own[LABEL])),
+}
+
+
+@pytest.mark.parametrize(("score", "expected"), OF_SEVERAL.values(), ids=OF_SEVERAL)
+def test_scores_of_several_sigmoids_combine_each_one_s_own(score, expected):
+    apply = ending(jax.nn.sigmoid)
+    own = apply(PARAMS, IMAGE[None])[0]
+    assert own.shape == (5,)
+    deletion = metrics.insertion_deletion(apply, PARAMS, score=score)(IMAGE, IMAGE[:, :, 0], LABEL).deletion
+    np.testing.assert_allclose(deletion[0], expected(own), rtol=1e-5)
+
+
 ONE = {
     "a column": lambda logits: logits[:, LABEL : LABEL + 1],
     "a number": lambda logits: logits[:, LABEL],

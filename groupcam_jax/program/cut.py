@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from groupcam_jax.program.flat import Program
 from groupcam_jax.program.output import trace_logits
 from groupcam_jax.program.split import Parts, split_program
-from groupcam_jax.targets import Target, bind, class_logits, own_probability, probability, resolve_label
+from groupcam_jax.targets import Target, bind, class_logits, of_independent, resolve_label
 from groupcam_jax.types import Activation, Image, Label, LayerLike, Logits, Model, Params, Scalar, Skips
 
 
@@ -86,7 +86,7 @@ class Cut(NamedTuple):
 
         Of classes that do not exclude each other, the probability is each one's own.
         """
-        of_class = bind(own_probability if score is probability and self.program.independent else score, label)
+        of_class = bind(of_independent(score) if self.program.independent else score, label)
         return lambda logits: of_class(logits.astype(jnp.float32))
 
     def confidence(self, score: Target, label: Label) -> Callable[[Image], Scalar]:
