@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import jax.numpy as jnp
 
-from groupcam_jax.division import divided
+from groupcam_jax.division import at_most_one
 from groupcam_jax.stages.masks import unit_range
 from groupcam_jax.types import Attribution, Saliency
 
@@ -25,4 +25,4 @@ def total_magnitude(attribution: Attribution) -> Saliency:
 def signed(attribution: Attribution) -> Saliency:
     """The sum of a pixel's channels divided by the largest such magnitude: in [-1, 1], positive for the class."""
     total = attribution.sum(2)
-    return divided(total, jnp.abs(total).max())
+    return at_most_one(total)

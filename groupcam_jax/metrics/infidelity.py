@@ -17,8 +17,7 @@ import jax.numpy as jnp
 
 from groupcam_jax.batches import map_batched
 from groupcam_jax.checks import check_batch, check_count, check_image, known_label, require_key
-from groupcam_jax.division import divided
-from groupcam_jax.metrics.similarity import at_most_one
+from groupcam_jax.division import at_most_one, divided
 from groupcam_jax.program.cut import cut_at_image
 from groupcam_jax.stages import perturb
 from groupcam_jax.stages.perturb import Baseline, hide

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from groupcam_jax.checks import check_count
-from groupcam_jax.division import divided
+from groupcam_jax.division import at_most_one
 from groupcam_jax.types import Saliency, Scalar
 
 DIRECTIONS = 8  # of gradients, over half a turn
@@ -112,11 +112,6 @@ def varies(values: Array) -> Bool[Array, ""]:
     """Whether values differ by more than rounding errors."""
     values = at_most_one(values)
     return ((values - values.mean()) ** 2).sum() > 1e-12 * (values**2).sum()
-
-
-def at_most_one(values: Array) -> Array:
-    """Scales values so that the largest is 1 or -1: squares of small or large ones would be 0 or infinite."""
-    return divided(values, jnp.abs(values).max())
 
 
 def unless_broken(value: Scalar, one: Saliency, other: Saliency) -> Scalar:
