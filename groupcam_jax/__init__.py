@@ -55,6 +55,9 @@ from groupcam_jax.types import Layer as Layer
 # isort: split
 # Arguments: coefficients of Grad-CAM++, statistics of SmoothGrad, attributions made maps, groupings, quadratures,
 # segments, rules of relevance, baselines, targets.
+from groupcam_jax.combined_targets import contrast as contrast
+from groupcam_jax.combined_targets import finer as finer
+from groupcam_jax.combined_targets import union as union
 from groupcam_jax.explainers.grad_cam_pp import joint as joint
 from groupcam_jax.explainers.grad_cam_pp import separate as separate
 from groupcam_jax.explainers.smooth_grad import mean_square as mean_square
@@ -83,13 +86,10 @@ from groupcam_jax.stages.perturb import constant as constant
 from groupcam_jax.stages.perturb import darkest as darkest
 from groupcam_jax.stages.perturb import gaussian_blur as gaussian_blur
 from groupcam_jax.stages.perturb import noise as noise
-from groupcam_jax.targets import contrast as contrast
-from groupcam_jax.targets import finer as finer
 from groupcam_jax.targets import log_probability as log_probability
 from groupcam_jax.targets import logit as logit
 from groupcam_jax.targets import own_probability as own_probability
 from groupcam_jax.targets import probability as probability
-from groupcam_jax.targets import union as union
 
 # isort: split
 # Methods of one's own, of their mathematics; and a model in another precision, with balanced gradients, or with faster

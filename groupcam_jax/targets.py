@@ -7,10 +7,9 @@ A single logit is that of a binary classifier: the scores below give both of its
 your own gets the model's logits as they are, a regression's one number among them.
 """
 
-import dataclasses
+import functools
 import inspect
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 import jax
@@ -18,7 +17,6 @@ import jax.core
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from groupcam_jax.checks import check_count
 from groupcam_jax.types import Label, Logits, Scalar
 
 ClassScore: TypeAlias = Callable[[Logits, int | Label], Scalar]
@@ -57,72 +55,11 @@ def log_probability(logits: Logits, label: int | Label) -> Scalar:
     return pick(jax.nn.log_softmax(class_logits(logits)), label)
 
 
-@dataclasses.dataclass(frozen=True)
-class Combined:
-    """A score that combines those of several classes.
-
-    Attributes:
-      combine: the score of the logits and the label, by the score of one class.
-      of: the score of one class.
-    """
-
-    combine: Callable[[ClassScore, Logits, int | Label], Scalar]
-    of: ClassScore
-
-    def __call__(self, logits: Logits, label: int | Label) -> Scalar:
-        return self.combine(self.of, logits, label)
-
-
 def of_independent(score: Target) -> Target:
     """The score by which a model is scored whose classes do not exclude each other."""
-    if isinstance(score, Combined):
-        return dataclasses.replace(score, of=of_independent(score.of))
+    if isinstance(score, functools.partial) and "of" in score.keywords:
+        return functools.partial(score, of=of_independent(score.keywords["of"]))
     return own_probability if score is probability else score
-
-
-def contrast(other: int, *, of: ClassScore = logit) -> ClassScore:
-    """Why this class and not the class `other`: the difference of their scores."""
-    return Combined(lambda of, logits, label: of(logits, label) - of(logits, other), of)
-
-
-def union(labels: Sequence[int], *, of: ClassScore = probability) -> ClassScore:
-    """Any of several classes ("some dog"): the sum of their scores, whatever the label."""
-    return Combined(lambda of, logits, label: jnp.stack([of(logits, one) for one in labels]).sum(), of)
-
-
-def finer(*, similar: int = 3, strength: float = 0.6, of: ClassScore = logit) -> ClassScore:
-    """What tells the class from those most like it (Finer-CAM, arXiv:2501.11309): y_c - strength * mean of y_d.
-
-    The classes d are those whose logits lie nearest to that of c, above or below; of equals the first. Every image
-    shown to the model has its own. Classes that the model masks by an infinite logit are left out. With strength 0 it
-    is `of`.
-
-    The comparisons count alike. The authors' code, and pytorch-grad-cam's, weighs them by the probabilities of d, and
-    differentiates these too; by default its strength is 1. Where logits are equal it may compare with c itself.
-
-    Args:
-      similar: how many classes are compared with; all others, if there are fewer.
-      strength: how much of their score is taken off.
-      of: the score that is compared.
-
-    Raises:
-      ValueError: similar below 1, strength not finite.
-    """
-    check_count("similar", similar)
-    if not math.isfinite(strength):
-        raise ValueError(f"strength={strength}: expected a finite number, such as 0.6")
-
-    def score(of: ClassScore, logits: Logits, label: int | Label) -> Scalar:
-        values = class_logits(logits)
-        left_out = (jnp.arange(len(values), dtype=jnp.int32) == jnp.asarray(label, jnp.int32)) | ~jnp.isfinite(values)
-        distance = jnp.where(left_out, jnp.inf, jnp.abs(values - pick(values, label)))
-        _, nearest = jax.lax.top_k(-jax.lax.stop_gradient(distance), min(similar, len(values) - 1))
-        scores = jax.vmap(lambda other: of(logits, other))(nearest)
-        compared = scores.mean(where=~left_out[nearest])
-        compared = jnp.where(left_out.all(), 0, jnp.where(jnp.isnan(values).any(), jnp.nan, compared))
-        return of(logits, label) - jnp.asarray(strength, logits.dtype) * compared
-
-    return Combined(score, of)
 
 
 def pick(scores: Logits, label: int | Label) -> Scalar:

@@ -97,6 +97,7 @@ METHODS = {
         functools.partial(g.refined, method=functools.partial(g.group_cam, groups=4), feature_steps=2, steps=2),
         stochastic=True,
         seeded=True,
+        in_bfloat16=0.9,  # four gradients of rounded features one after the other, and the order of 144 pixels by them
     ),
     "recipro_cam": Method(functools.partial(g.recipro_cam, mask_batch=50)),
     "recipro_cam gaussian": Method(functools.partial(g.recipro_cam, gaussian=True, layer=0, mask_batch=50)),

@@ -459,7 +459,7 @@ def test_methods_are_listed_with_their_papers(groupcam):
         assert "arXiv:" in others[-1] or ", 20" in others[-1] or "pytorch-grad-cam" in others[-1]
     assert "Selvaraju et al., arXiv:1610.02391" in entries["grad-cam"][1]
     assert "(channels=64)" in "".join(entries["score-cam-fast"])
-    assert "(target=finer)" in "".join(entries["finer-cam"])
+    assert "(target=finer(of=logit))" in "".join(entries["finer-cam"])
     assert "_batch" not in out
 
 

@@ -1,6 +1,7 @@
 """Records of finished work: what is damaged, of other data or of other code counts for nothing, and nothing is lost."""
 
 import errno
+import functools
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import groupcam_jax as g
 from groupcam_jax.evaluation import records
 from groupcam_jax.evaluation.code import parsed, version_of
 from groupcam_jax.evaluation.compact import compact_rows
@@ -23,6 +25,8 @@ from groupcam_jax.evaluation.data.by_category import by_category
 from groupcam_jax.evaluation.ledger import BROKEN, Origin
 from groupcam_jax.evaluation.manifest import check, hold, wait_for_others
 from groupcam_jax.evaluation.records import append_rows, make_row, map_file, mend, read_rows, recording
+from groupcam_jax.methods import METHODS
+from groupcam_jax.spelled import spelled
 
 STUDY = "groupcam_jax.evaluation.studies.pointing_game"
 
@@ -248,6 +252,16 @@ def test_a_method_has_its_own_version():
     assert method_version(STUDY, "no-such-method") == method_version(STUDY, BROKEN) == ""
     study = STUDY.replace("pointing_game", "insertion_deletion")
     assert method_version(study, "grad-cam") != method_version(STUDY, "grad-cam"), "other metrics"
+
+
+def test_a_method_has_the_same_version_in_every_process():
+    """A target that was shown by its address in memory made all finished rows of finer-cam stale."""
+    assert spelled(g.finer()) == "finer(of=logit)"
+    assert spelled(functools.partial(g.refined, method=functools.partial(g.group_cam, groups=4), layer=None)) == (
+        "refined(method=group_cam(groups=4), layer=None)"
+    )
+    for name, method in METHODS.items():
+        assert " at 0x" not in spelled(method), name
 
 
 def test_a_folder_holds_one_run(tmp_path):

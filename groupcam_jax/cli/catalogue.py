@@ -1,6 +1,5 @@
 """The table of methods, taken from their docstrings."""
 
-import inspect
 import sys
 from typing import Any
 
@@ -8,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from groupcam_jax.methods import METHODS
+from groupcam_jax.spelled import spelled
 
 
 def methods_table() -> Table:
@@ -16,7 +16,7 @@ def methods_table() -> Table:
     table.columns[0].no_wrap = True
     for name, builder in METHODS.items():
         line, paper = describe(builder)
-        options = ", ".join(f"{option}={named(value)}" for option, value in fixed_options(builder).items())
+        options = ", ".join(f"{option}={spelled(value)}" for option, value in fixed_options(builder).items())
         table.add_row(name, Text.assemble(line, options and f" ({options})", "\n", (paper, "dim")))
     return table
 
@@ -33,8 +33,3 @@ def fixed_options(builder: Any) -> dict[str, Any]:
     """The options that distinguish a variant from its method, batch sizes aside."""
     options = getattr(builder, "keywords", {})
     return {option: value for option, value in options.items() if not option.endswith("_batch")}
-
-
-def named(value: Any) -> str:
-    """A value as it is written: a function by the name of what made it."""
-    return value.__qualname__.partition(".")[0] if inspect.isfunction(value) else str(value)

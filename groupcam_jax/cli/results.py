@@ -16,6 +16,7 @@ from groupcam_jax.cli.run import Request
 from groupcam_jax.compiler import default_device
 from groupcam_jax.files import whole_file, write_json
 from groupcam_jax.program.find import list_layers
+from groupcam_jax.spelled import spelled
 from groupcam_jax.types import Classifier
 
 
@@ -75,4 +76,4 @@ def save_raw(path: pathlib.Path, request: Request, picture: Picture, method: str
         "device": default_device().device_kind,
         "versions": {name: metadata.version(name) for name in ("groupcam-jax", "jax", "jaxlib", "numpy")},
     }
-    write_json(path.with_suffix(".json"), manifest, default=repr)
+    write_json(path.with_suffix(".json"), manifest, default=spelled)

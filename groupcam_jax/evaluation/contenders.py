@@ -7,6 +7,7 @@ from groupcam_jax.evaluation import controls
 from groupcam_jax.evaluation.code import version_of
 from groupcam_jax.evaluation.data.examples import digest
 from groupcam_jax.methods import METHODS, fix_options
+from groupcam_jax.spelled import spelled
 from groupcam_jax.types import Classifier, Explainer
 
 CONTROLS = {"centre": controls.centre, "random": controls.random, "random-pixels": controls.random_pixels}
@@ -43,5 +44,5 @@ def method_version(experiment: str, name: str) -> str:
     if method is None:
         return ""
     options = getattr(method, "keywords", {})
-    settings = {option: getattr(value, "__qualname__", value) for option, value in options.items()}
+    settings = {option: spelled(value) for option, value in options.items()}
     return digest(version_of(experiment, getattr(method, "func", method).__module__), settings)
