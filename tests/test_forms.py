@@ -14,6 +14,7 @@ from jax import lax
 
 from groupcam_jax import as_written, faster, group_cam
 from groupcam_jax.forms.blocks import block_convolution
+from groupcam_jax.program import normalized as normalizing
 from groupcam_jax.program.flat import trace
 
 # (h, w, c, k), kernel size, stride, border, groups: every form and the edges between them.
@@ -209,16 +210,28 @@ def full_size(operation, function, platform, params, x):
     return len(re.findall(rf"stablehlo.{operation} .*<{'x'.join(map(str, x.shape))}x", text))
 
 
+@pytest.fixture
+def as_on_cuda(monkeypatch):
+    """Makes this platform compute what CUDA would; what was traced before is forgotten, and so is what this traces."""
+
+    def compute_as_on_cuda():
+        monkeypatch.setattr(lax, "platform_dependent", lambda *xs, cuda=None, **rest: (cuda or rest["default"])(*xs))
+        normalizing.normalized.cache_clear()
+
+    yield compute_as_on_cuda
+    normalizing.normalized.cache_clear()
+
+
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
-def test_batch_norm_is_folded_into_the_kernel_on_cuda_alone(dtype, layout, monkeypatch):
+def test_batch_norm_is_folded_into_the_kernel_on_cuda_alone(dtype, layout, as_on_cuda):
     params = {name: random(seed, (5,)) for seed, name in enumerate(("mean", "scale", "bias"))}
     params |= {"kernel": random(3, (3, 3, 5, 5), dtype), "variance": jnp.abs(random(4, (5,)))}
     x = random(5, {"NHWC": (2, 6, 7, 5), "NCHW": (2, 5, 6, 7)}[layout], dtype)
     function = partial(normalized, layout=layout)
     formed = explained(function, params, x)
     assert [full_size("multiply", formed, platform, params, x) for platform in ("cpu", "cuda", "tpu")] == [1, 0, 1]
-    monkeypatch.setattr(lax, "platform_dependent", lambda *xs, cuda=None, **rest: (cuda or rest["default"])(*xs))
+    as_on_cuda()
     if dtype == jnp.float32:
         assert_close(formed(params, x), function(params, x))
         pull = random(6, x.shape)
@@ -245,7 +258,7 @@ def scaled_by_each_pixel(params, x, y):
 
 
 @pytest.mark.parametrize("then", [read_twice, scaled_by_the_image, scaled_by_each_pixel])
-def test_what_is_no_batch_norm_is_not_folded(then, monkeypatch):
+def test_what_is_no_batch_norm_is_not_folded(then, as_on_cuda):
     params = {"kernel": random(0, (3, 3, 4, 4)), "scale": random(1, (1, 1, 1, 4)), "pixels": random(2, (1, 5, 5, 1))}
     x = random(3, (1, 5, 5, 4))
 
@@ -256,7 +269,7 @@ def test_what_is_no_batch_norm_is_not_folded(then, monkeypatch):
     formed = explained(function, params, x)
     products = full_size("multiply", function, "cuda", params, x)
     assert products == full_size("multiply", formed, "cuda", params, x) > 0
-    monkeypatch.setattr(lax, "platform_dependent", lambda *xs, cuda=None, **rest: (cuda or rest["default"])(*xs))
+    as_on_cuda()
     assert_close(formed(params, x), function(params, x))
 
 
@@ -265,14 +278,14 @@ def convolved(x, kernel, **options):
 
 
 @pytest.mark.parametrize("dtype", [jnp.int8, jnp.bfloat16, jnp.float8_e4m3fn])
-def test_kernels_that_cannot_hold_the_scale_are_not_folded(dtype, monkeypatch):
+def test_kernels_that_cannot_hold_the_scale_are_not_folded(dtype, as_on_cuda):
     params = {"kernel": (9 * random(0, (3, 3, 4, 4))).astype(dtype)}
     x = random(1, (1, 5, 5, 4))
 
     def function(params, x):
         return convolved(x.astype(dtype), params["kernel"], preferred_element_type=jnp.float32) * 1e-3
 
-    monkeypatch.setattr(lax, "platform_dependent", lambda *xs, cuda=None, **rest: (cuda or rest["default"])(*xs))
+    as_on_cuda()
     assert_close(explained(function, params, x)(params, x), function(params, x))
 
 
@@ -325,6 +338,23 @@ def test_same_convolutions_are_one_function():
     text = jax.jit(faster(twice)).lower(x, kernel).as_text()
     assert text.count("func.func private @convolve") == 1
     assert text.count("call @convolve") == 2
+
+
+def test_same_batch_norms_are_one_function():
+    def network(params, x):
+        for layer in params:
+            x = normalized(layer, x)
+        return jax.nn.relu(convolved(x, params[0]["kernel"]) * 0.5) + convolved(x, params[0]["kernel"]) * 0.25
+
+    def layer(seed):
+        vectors = {name: jnp.abs(random(seed, (5,))) for name in ("mean", "scale", "bias", "variance")}
+        return {"kernel": random(seed, (3, 3, 5, 5)), **vectors}
+
+    params, x = [layer(0), layer(1)], random(2, (2, 6, 7, 5))
+    formed = explained(network, params, x)
+    text = jax.jit(formed).lower(params, x).as_text()
+    assert [text.count(f"{word} @normalize") for word in ("func.func private", "call")] == [3, 4]
+    assert_close(formed(params, x), network(params, x))
 
 
 @pytest.mark.parametrize(("window", "stride", "border"), [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 3, 0)])

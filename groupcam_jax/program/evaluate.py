@@ -8,10 +8,11 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, JaxprEqn, Var, jaxpr_as_fun
 from jaxtyping import Array
 
-from groupcam_jax.program.inline import Equation, variables
+from groupcam_jax.program.inline import Atom, Equation, type_of, variables
 
 PART = DebugInfo("jit", "part of a model", None, None)
 
@@ -51,3 +52,10 @@ def run_equation(equation: Equation, operands: Any) -> list[Array]:
     arguments = [Var(atom.aval) for atom in equation.eqn.invars]
     eqn = equation.eqn.replace(invars=[*arguments])
     return evaluator([Equation(equation.scope, eqn)], arguments, eqn.outvars)(*operands)
+
+
+def one_call(function: Callable[..., Any], inputs: Sequence[Atom], outputs: Sequence[Var], source: Any) -> JaxprEqn:
+    """A jitted function of the inputs as the one equation of the outputs; `source` says where it is written."""
+    with jax.disable_jit(False):  # even while the user debugs: else it is no single call
+        (call,) = jax.make_jaxpr(function)(*map(type_of, inputs)).jaxpr.eqns
+    return call.replace(invars=[*inputs], outvars=[*outputs], source_info=source)

@@ -11,21 +11,10 @@ written.
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
-import jax
-import jax.numpy as jnp
-from jax import lax
-from jax.extend.core import JaxprEqn, Literal, Var
+from jax.extend.core import JaxprEqn, Var
 
-from groupcam_jax.program.evaluate import evaluator
 from groupcam_jax.program.inline import Equation, is_floating, is_spread, type_of, variables
-
-ARITHMETIC: dict[str, Callable[..., jax.Array]] = {
-    "sub": jnp.subtract,
-    "mul": jnp.multiply,
-    "add": jnp.add,
-    "div": jnp.divide,
-}
-SCALING = {"mul", "div"}
+from groupcam_jax.program.normalized import ARITHMETIC, SCALING, merge
 
 
 def fold(
@@ -112,40 +101,3 @@ def of_one_type(convolution: JaxprEqn) -> bool:
         and is_floating(convolution.outvars[0])
         and types.pop().itemsize > 1
     )
-
-
-def merge(convolution: JaxprEqn, formed: JaxprEqn, links: Sequence[JaxprEqn]) -> JaxprEqn:
-    """One equation for a convolution, maybe in a form, and for the links that scale and shift its channels."""
-    made = {var for eqn in (convolution, *links) for var in eqn.outvars}
-    atoms = [atom for eqn in (convolution, *links) for atom in eqn.invars]
-    inputs = [*dict.fromkeys(var for var in variables(atoms) if var not in made)]
-    as_written = evaluator([Equation("", eqn) for eqn in (formed, *links)], inputs, links[-1].outvars)
-    convolve = evaluator([Equation("", formed)], variables(convolution.invars), convolution.outvars)
-    numbers, output = convolution.params["dimension_numbers"], type_of(convolution.outvars[0])
-    wide = jnp.float32 if jnp.finfo(output.dtype).bits < 32 else output.dtype
-
-    def along(vector: jax.Array, axis: int) -> jax.Array:
-        return vector.reshape([-1 if place == axis else 1 for place in range(output.ndim)])
-
-    def folded(*values: jax.Array) -> list[jax.Array]:
-        known, scale, shift = dict(zip(inputs, values, strict=True)), jnp.ones(1, wide), jnp.zeros(1, wide)
-        for eqn in links:
-            if eqn.primitive.name == "convert_element_type":
-                continue
-            (other,) = (atom for atom in eqn.invars if isinstance(atom, Literal) or atom not in made)
-            vector = jnp.reshape(other.val if isinstance(other, Literal) else known[other], -1).astype(wide)
-            apply = ARITHMETIC[eqn.primitive.name]
-            shift = apply(shift, vector)
-            scale = apply(scale, vector) if eqn.primitive.name in SCALING else scale
-        images, kernel = (known[var] for var in variables(convolution.invars))
-        kernel = (kernel.astype(wide) * along(scale, numbers.rhs_spec[0])).astype(kernel.dtype)
-        (result,) = convolve(images, kernel)
-        return [result + along(shift, numbers.out_spec[1]).astype(result.dtype)]
-
-    @jax.jit
-    def normalized(*values: jax.Array) -> list[jax.Array]:
-        return lax.platform_dependent(*values, cuda=folded, default=as_written)
-
-    with jax.disable_jit(False):  # even while the user debugs: else it is no single call
-        (call,) = jax.make_jaxpr(normalized)(*map(type_of, inputs)).jaxpr.eqns
-    return call.replace(invars=inputs, outvars=links[-1].outvars, source_info=convolution.source_info)

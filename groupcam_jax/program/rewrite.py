@@ -14,6 +14,7 @@ from jax.extend.core import JaxprEqn, Primitive, Var
 from groupcam_jax.forms.convolution import forms_of
 from groupcam_jax.forms.form import Bilinear
 from groupcam_jax.forms.pooling import max_pool
+from groupcam_jax.program.evaluate import one_call
 from groupcam_jax.program.fold import fold
 from groupcam_jax.program.inline import Equation, is_spread, type_of
 
@@ -36,11 +37,7 @@ def in_form(eqn: JaxprEqn) -> JaxprEqn:
     if any(map(is_spread, types)) or any(0 in one.shape for one in types):
         return eqn
     function = find(eqn.primitive, *types[:-1], *sorted(eqn.params.items()))
-    if function is None:
-        return eqn
-    with jax.disable_jit(False):  # even while the user debugs: else it is no single call
-        (call,) = jax.make_jaxpr(function)(*types[:-1]).jaxpr.eqns
-    return call.replace(invars=eqn.invars, outvars=eqn.outvars, source_info=eqn.source_info)
+    return eqn if function is None else one_call(function, eqn.invars, eqn.outvars, eqn.source_info)
 
 
 @functools.cache  # one traced function for all convolutions alike: XLA is given its code once
