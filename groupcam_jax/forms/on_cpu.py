@@ -4,7 +4,8 @@
 - 3x3 at stride 1 of at least 64 channels: Winograd's algorithm, for values alone. Images that `vmap` adds always take
   it. Without `vmap` a small convolution stays as it is, because compiling costs more than is gained.
 - Groups of at most eight channels (depthwise: one): shifted products.
-- Few channels and a stride, as in the first layer: the backward pass by the phases of the stride.
+- Few channels and a stride, as in the first layer: the backward pass by the phases of the stride. Few channels or a
+  stride: the backward pass as one product whose results are added where windows overlap.
 - Other convolutions in one group are computed by XLA as they are; only their backward pass differs: where the kernel is
   larger than the images, these are turned by half in its place. Wider groups have no form.
 
@@ -16,7 +17,8 @@ Measured (2 cores of an AMD EPYC, JAX 0.10.2, 8 images, forward and backward, ti
 24 and 32, 5x5 17 and 19, 7x7 17 and 15; 32 groups of four channels 13 and 1; 1x1 1.4 to 1.9 and 1.3 to 2.2; patches
 of 16 pixels 1.5 and 16; of 2 pixels 1.6 and 1.2; 3x3 with 256 channels 2.3 and, in a loop, 4.5. Winograd's algorithm
 with 11 images: 56 pixels and 64 channels 2.2, 28 and 128 3.0, 14 and 256 2.3, 7 and 512 1.3; one image of 28 pixels and
-256 channels 2.1.
+256 channels 2.1. The backward pass of 3x3 with a stride of 2, one image: from 14 pixels and 512 channels 3.2, 28 and
+256 1.4, 56 and 128 1.1; of 3x3 from 3 channels to 64, of 224 pixels 4.5, eight images of it 2.2.
 """
 
 import math
@@ -29,6 +31,7 @@ from jax import lax
 
 from groupcam_jax.forms.form import Bilinear, Form
 from groupcam_jax.forms.merged import merged
+from groupcam_jax.forms.overlapping import overlapping_products
 from groupcam_jax.forms.patches import patch_products
 from groupcam_jax.forms.phases import transposed_convolution
 from groupcam_jax.forms.shifted import shifted_products, transposed_products
@@ -37,7 +40,7 @@ from groupcam_jax.forms.turned import turned_convolution
 from groupcam_jax.forms.winograd import winograd
 
 FEWEST_PRODUCTS = 5e8  # fewer take 5 ms as they are; Winograd's algorithm takes half a second to compile
-MOST_TAPS = 72  # products of an output as a sum: more would take long to compile
+MOST_TAPS = 72  # terms of a sum: more would take long to compile
 
 
 def form_on_cpu(
@@ -99,10 +102,12 @@ def form_on_cpu(
         turned = kernel.swapaxes(2, 3)
         return lax.conv_general_dilated(dx, turned, strides, padding, dimension_numbers=("NHWC", "HWOI", "NHWC"))
 
-    derivative: Bilinear = in_plain_layout
     # Images that vmap adds are not counted: with eight of them this is no slower (7 to 14 pixels wide).
     places = math.prod(shape[1:3]) * (shape[0] if isinstance(shape[0], int) else 1)
-    if math.prod(strides) == 1 and math.prod(kernel) > places * (inputs + outputs):
+    derivative: Bilinear = in_plain_layout
+    if (math.prod(strides) > 1 or inputs < 8) and rows * columns <= MOST_TAPS:
+        derivative = transposed(partial(overlapping_products, strides=strides))
+    elif math.prod(kernel) > places * (inputs + outputs):
         derivative = transposed_spread(turned_convolution)
     size = min(shape[1:3])
     bordered = (rows, columns, *strides) == (3, 3, 1, 1) and all(pads == (1, 1) for pads in padding)
