@@ -23,7 +23,6 @@ def machine() -> dict[str, Any]:
     """Describes what the figures were measured on."""
     names = ("groupcam-jax", "jax", "jaxlib", "flax", "numpy", "optax", "scikit-image", "torch", "captum")
     installed = {distribution.metadata["Name"]: distribution.version for distribution in metadata.distributions()}
-    flags = os.environ.get("XLA_FLAGS")
     return {
         "device": jax.devices()[0].device_kind,
         "processor": processor(),
@@ -32,7 +31,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "commit": commit(),
         "versions": {name: installed[name] for name in names if name in installed},
-        **({"xla_flags": flags} if flags else {}),
+        **{name.lower(): os.environ[name] for name in ("XLA_FLAGS", "GLIBC_TUNABLES") if os.environ.get(name)},
     }
 
 
