@@ -36,7 +36,7 @@ def benchmarks() -> str:
     return "\n\n".join(
         [
             "## Group-CAM on a CPU",
-            *(_on_cpu(name, cpu) for name in ("running_time_cpu", "running_time_efficientnet_lite_cpu")),
+            _on_cpu("running_time_cpu", cpu),
             "## Networks as people write them, on a CPU",
             *(_of_users(name, f"{cpu} user-networks") for name in OF_USERS_FILES),
             "## Group-CAM on a GPU",

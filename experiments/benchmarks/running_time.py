@@ -8,16 +8,13 @@ The first command measures Group-CAM, of which this file tells; the second all m
 accelerator, see `throughput.py`; `user-networks` measures other people's networks, see `user_networks.py`.
 
 The paper (one NVIDIA 2080 Ti, ResNet-50, seconds): RISE 38.23, XRAI 42.17, Grad-CAM 0.03, Score-CAM 2.46,
-Group-CAM 0.09. Ours, on 2 cores of an AMD EPYC with a matrix-product rate of 203 GF/s, without YNNPACK, see
-`groupcam_jax.compiler` (medians of 3; about 7 minutes, all of it in experiments/results/running_time_cpu.json):
+Group-CAM 0.09. Ours, on 2 cores of an AMD EPYC with a matrix-product rate of 377 GF/s, without YNNPACK, see
+`groupcam_jax.compiler` (medians of 3; about 6 minutes, all of it in experiments/results/running_time_cpu.json):
 
-    seconds      ours    torch tuned    torch plain    torch loop    floor
-    ResNet-50    1.55    2.48           3.40           2.23          1.37
-    VGG19        3.64    6.88           9.31           8.15          6.58
-
-EfficientNet-Lite0 on 2 cores of an AMD EPYC, 8 masks at once (medians of 5; running_time_efficientnet_lite_cpu.json):
-
-    Lite0        0.62    1.71           2.54           1.19          0.20
+    seconds                ours    torch tuned    torch plain    torch loop    floor
+    EfficientNet-Lite0     0.21    0.73           1.15           0.45          0.07
+    ResNet-50              0.79    1.59           2.27           1.27          0.74
+    VGG19                  1.73    3.59           5.00           4.35          3.54
 
 Weights are random: the time does not depend on them. "torch tuned" is channels-last, scores all masks in one batch and
 differentiates above the layer alone; "torch plain" is as the published code: PyTorch's own memory format, a gradient
