@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from functools import reduce
 
 import jax
-import jax.numpy as jnp
 from jax import lax
+
+from groupcam_jax.forms.spread import spread
 
 
 def overlapping_products(
@@ -26,11 +27,8 @@ def overlapping_products(
     """Transposes a convolution in one group with respect to x.
 
     Args:
-      dy: the cotangent of the output, `[n, i, j, k]`.
+      dy, strides, padding, shape: as in `spread`.
       kernel: `[rows, columns, c, k]`.
-      strides: along rows and columns.
-      padding: zeros before and after x along rows and columns; negative numbers crop.
-      shape: of x, `[n, h, w, c]`.
 
     Returns:
       `[n, h, w, c]`.
@@ -40,12 +38,7 @@ def overlapping_products(
     products = lax.dot_general(dy, flat, (((3,), (1,)), ((), ()))).reshape(*dy.shape[:3], rows, columns, inputs)
 
     def placed(*taps: int) -> jax.Array:
-        borders = []
-        for tap, size, outputs, stride, (before, _) in zip(
-            taps, shape[1:3], dy.shape[1:3], strides, padding, strict=True
-        ):
-            reached = max(0, (outputs - 1) * stride + 1)
-            borders.append((tap - before, size - (tap - before) - reached, stride - 1))
-        return lax.pad(products[:, :, :, *taps], jnp.zeros((), dy.dtype), [(0, 0, 0), *borders, (0, 0, 0)])
+        moved = [(before - tap, after) for tap, (before, after) in zip(taps, padding, strict=True)]
+        return spread(products[:, :, :, *taps], kernel[:1, :1], strides, moved, shape)
 
     return reduce(operator.add, (placed(row, column) for row in range(rows) for column in range(columns)))

@@ -31,5 +31,5 @@ def spread(
         kernel.shape, shape[1:3], dy.shape[1:3], strides, padding, strict=False
     ):
         ahead = taps - 1 - before
-        borders.append((ahead, size + before - ((outputs - 1) * stride + 1), stride - 1))
+        borders.append((ahead, size + before - max(0, (outputs - 1) * stride + 1), stride - 1))
     return lax.pad(dy, jnp.zeros((), dy.dtype), [(0, 0, 0), *borders, (0, 0, 0)])
